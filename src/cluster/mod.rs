@@ -1,0 +1,3 @@
+//! The Kubernetes API as Fairlead uses it: discovery, server-side apply, pruning, observing.
+//!
+//! Edge: does the IO; what to do is decided in `ownership` and `plan`.

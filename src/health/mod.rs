@@ -1,0 +1,3 @@
+//! Whether a live object is ready: the kstatus rules.
+//!
+//! Pure: one object in, one verdict out.

@@ -1,0 +1,36 @@
+//! Fairlead: Helm releases applied with server-side apply, every contested field decided by policy and recorded.
+//!
+//! Modules are of two kinds. **Pure** ones (`go`, `yaml`, `template`, `chart`, `render`, `ownership`, `health`,
+//! `plan`, `api`) never do IO: time, randomness and look-ups come in as parameters. **Edge** ones (`source`,
+//! `cluster`, `operator`, `telemetry`, `cli`) do it for them. `tests/architecture.rs` holds the line.
+//!
+//! With `default-features = false, features = ["render"]` this crate is the chart engine alone, without tokio or kube.
+
+#[cfg(feature = "cluster")]
+pub mod api;
+#[cfg(feature = "render")]
+pub mod chart;
+#[cfg(feature = "cli")]
+pub mod cli;
+#[cfg(feature = "cluster")]
+pub mod cluster;
+#[cfg(feature = "render")]
+pub mod go;
+#[cfg(feature = "cluster")]
+pub mod health;
+#[cfg(feature = "operator")]
+pub mod operator;
+#[cfg(feature = "cluster")]
+pub mod ownership;
+#[cfg(feature = "cluster")]
+pub mod plan;
+#[cfg(feature = "render")]
+pub mod render;
+#[cfg(feature = "source")]
+pub mod source;
+#[cfg(feature = "operator")]
+pub mod telemetry;
+#[cfg(feature = "render")]
+pub mod template;
+#[cfg(feature = "render")]
+pub mod yaml;

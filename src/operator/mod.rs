@@ -1,0 +1,3 @@
+//! The controller: wiring, the reconcile pipeline, watches, the admin server.
+//!
+//! Edge.

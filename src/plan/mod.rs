@@ -1,0 +1,3 @@
+//! Observed x desired x now -> plan, and outcome -> status.
+//!
+//! Pure and total: no clock, no client; every state has an answer.

@@ -1,0 +1,1 @@
+//! The functions that templates call: one table, one module a family.

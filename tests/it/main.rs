@@ -1,0 +1,2 @@
+//! Integration tests on real parts: one binary, one control plane.
+fn main() {}
