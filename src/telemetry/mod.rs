@@ -1,3 +1,6 @@
 //! Logs, metrics and events.
 //!
-//! Edge.
+//! Edge. Says what happened; decides nothing.
+
+pub mod logs;
+pub mod metrics;
