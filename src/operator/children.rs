@@ -18,7 +18,7 @@ use tracing::{debug, warn};
 
 use crate::api::{HelmRelease, names};
 use crate::cluster::observe::LiveMetadata;
-use crate::ownership::ObjectReference;
+use crate::ownership::reference::ObjectReference;
 
 /// Page size of the initial lists: small, because the allocator does not give the memory of a large one back.
 const PAGE_SIZE: u32 = 100;

@@ -3,7 +3,7 @@
 //! Pure and total: no clock, no client; every state has an answer.
 
 pub mod decide;
-pub mod desired;
 pub mod outcome;
 pub mod retry;
+pub mod revision;
 pub mod settle;

@@ -4,7 +4,7 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use super::desired::Identity;
+use super::revision::{Identity, Revision};
 use crate::api::conditions::{self, ConditionStatus, ConditionType, ConditionUpdate, Reason};
 use crate::api::helm_release::HelmReleaseStatus;
 use crate::api::helm_release::history::{MAX_HISTORY, SNAPSHOT_API_VERSION, Snapshot, SnapshotAction};
@@ -117,8 +117,10 @@ pub fn verb(action: ReleaseAction) -> &'static str {
 }
 
 /// Records that a revision begins: a new newest snapshot, and what the attempt is made of.
-pub fn begin(status: &mut HelmReleaseStatus, desired: &Identity, action: ReleaseAction, revision: u32, now: &Time) {
-    let first_deployed = status.history.last().map_or_else(|| now.clone(), |oldest| oldest.first_deployed.clone());
+pub fn begin(status: &mut HelmReleaseStatus, desired: &Identity, revision: &Revision) {
+    let Revision { action, number, began, phase: _ } = *revision;
+    let began = Time(began);
+    let first_deployed = status.history.last().map_or_else(|| began.clone(), |oldest| oldest.first_deployed.clone());
     if let Some(previous) = status.history.first_mut().filter(|previous| previous.status.starts_with("pending-")) {
         "failed".clone_into(&mut previous.status); // it was overtaken by a newer desired state
     }
@@ -141,7 +143,7 @@ pub fn begin(status: &mut HelmReleaseStatus, desired: &Identity, action: Release
         }),
         name: release_name,
         namespace,
-        version: revision,
+        version: number,
         status: format!("pending-{}", verb(action)),
         chart_name,
         chart_version,
@@ -149,7 +151,7 @@ pub fn begin(status: &mut HelmReleaseStatus, desired: &Identity, action: Release
         config_digest,
         oci_digest: None,
         first_deployed,
-        last_deployed: now.clone(),
+        last_deployed: began,
         deleted: None,
         test_hooks: std::collections::BTreeMap::new(),
         plugins: Vec::new(),

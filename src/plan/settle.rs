@@ -8,7 +8,7 @@ use std::time::Duration;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
 use crate::health::{Health, Status};
-use crate::ownership::ObjectReference;
+use crate::ownership::reference::ObjectReference;
 
 /// How many objects that are not ready a message names.
 const NAMED: usize = 3;

@@ -2,5 +2,6 @@
 //!
 //! Edge. Says what happened; decides nothing.
 
+pub mod events;
 pub mod logs;
 pub mod metrics;
