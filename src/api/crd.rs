@@ -62,7 +62,7 @@ fn finish(crd: &mut CustomResourceDefinition) {
 
 /// Finishes a schema and everything in it. The depth is that of our types.
 fn finish_schema(schema: &mut JSONSchemaProps) {
-    // The API server drops a null where it is not allowed, which is what a user who writes `timeout: null` means.
+    // A field is left out, or it has a value: null would be a third way to write it, which Flux's resources refuse too.
     schema.nullable = None;
     if let Some(description) = &mut schema.description {
         *description = unwrap_lines(description);
