@@ -132,7 +132,7 @@ fn violations_are_found() {
         ("plan", "fn f() -> Timestamp { Timestamp::now() } use jiff::Timestamp;", "jiff::Timestamp::now"),
         ("plan", "fn f() -> u8 { rand::random() }", "rand::random"),
         ("render", "fn f() { println!(\"{:?}\", std::fs::read(\"x\")); }", "std::fs::read"),
-        ("render", "fn f(_: std::net::IpAddr) {}", "std::net::IpAddr"),
+        ("render", "fn f(_: std::net::TcpStream) {}", "std::net::TcpStream"),
         ("render", "mod inner { use super::super::super::source::fetch; }", "crate::source::fetch"),
         ("ownership", "use std::{collections::BTreeMap, env::{self, args}};", "std::env::args"),
         ("cluster", "use crate::operator::reconcile;", "crate::operator::reconcile"),
@@ -154,6 +154,7 @@ fn allowed_uses_are_not_reported() {
     let fine = [
         ("api", "use kube::CustomResource; use std::time::Duration; use super::names::FINALIZER;"),
         ("plan", "use crate::api::conditions; fn f() { conditions::get(&[], x); std::mem::swap(a, b); }"),
+        ("go", "use std::net::Ipv4Addr;"),
         ("plan", "#[cfg(test)] mod tests { use std::fs; fn f() { fs::read(\"x\"); tokio::spawn(x); } }"),
         ("render", "fn f(now: jiff::Timestamp, url: u8) { let tokio = url; println!(\"{tokio}\", tokio, url); }"),
         ("operator", "use tokio::fs; use crate::plan::Plan;"),

