@@ -99,7 +99,8 @@ func (c *controlPlane) startServer(address, storage string) error {
 		arguments = append(arguments, "--disable-admission-plugins=ServiceAccount")
 	}
 	if c.settings.audit {
-		arguments = append(arguments, "--audit-policy-file=audit.yaml", "--audit-log-path=audit.log")
+		arguments = append(arguments, "--audit-policy-file=audit.yaml", "--audit-log-path=audit.log",
+			"--audit-log-maxsize=100000") // megabytes: never rotated, so that a test reads one file
 	}
 	return c.processes.start("kube-apiserver", arguments...)
 }
