@@ -225,7 +225,7 @@ mod tests {
     #[test]
     fn drops_the_byte_order_mark() {
         let files = read_default(&archive(&[("c/a", tar::EntryType::Regular, b"\xEF\xBB\xBFhi")])).unwrap();
-        assert_eq!(files[0].data, b"hi");
+        assert_eq!(&*files[0].data, b"hi");
     }
 
     #[test]

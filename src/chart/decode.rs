@@ -42,13 +42,16 @@ fn json_type(value: &Value) -> &'static str {
 #[derive(Clone, Debug)]
 pub struct Fields<'a> {
     object: &'a Map<String, Value>,
-    path: String,
+    /// The Go struct that the fields belong to; empty for an anonymous one.
+    type_name: &'static str,
+    /// The path of this object in the document, with a dot behind it.
+    prefix: String,
 }
 
 impl<'a> Fields<'a> {
-    /// The fields of an object; `path` is the Go type that errors name first.
-    pub fn new(object: &'a Map<String, Value>, path: impl Into<String>) -> Self {
-        Self { object, path: path.into() }
+    /// The fields of a document; errors name the Go type first.
+    pub fn new(object: &'a Map<String, Value>, type_name: &'static str) -> Self {
+        Self { object, type_name, prefix: String::new() }
     }
 
     /// The value of a field that is there and not null.
@@ -62,7 +65,7 @@ impl<'a> Fields<'a> {
     }
 
     fn path(&self, name: &str) -> String {
-        format!("{}.{name}", self.path)
+        format!("{}.{}{name}", self.type_name, self.prefix)
     }
 
     /// A string.
@@ -115,21 +118,30 @@ impl<'a> Fields<'a> {
         entries.collect::<Result<_, _>>().map(Some)
     }
 
-    /// A nested object.
-    pub fn object(&self, name: &str, type_name: &str) -> Result<Option<Fields<'a>>, TypeError> {
+    /// A nested object. `wanted` is its Go type in errors, `type_name` the name of that type, if it has one.
+    pub fn object(&self, name: &str, wanted: &str, type_name: &'static str) -> Result<Option<Fields<'a>>, TypeError> {
         match self.get(name) {
             None => Ok(None),
-            Some(Value::Object(object)) => Ok(Some(Fields { object, path: self.path(name) })),
-            Some(value) => Err(TypeError::field(value, &self.path(name), type_name)),
+            Some(Value::Object(object)) => {
+                Ok(Some(Fields { object, type_name, prefix: format!("{}{name}.", self.prefix) }))
+            }
+            Some(value) => Err(TypeError::field(value, &self.path(name), wanted)),
         }
     }
 
-    /// The fields of one element of a list of structs.
-    pub fn element(value: &'a Value, path: &str, type_name: &str) -> Result<Fields<'a>, TypeError> {
-        match value {
-            Value::Object(object) => Ok(Fields { object, path: path.to_owned() }),
-            value => Err(TypeError::field(value, path, type_name)),
-        }
+    /// The elements of a list of structs; `None` for a null element.
+    pub fn objects(
+        &self,
+        name: &str,
+        type_name: &'static str,
+    ) -> Result<Option<Vec<Option<Fields<'a>>>>, TypeError> {
+        let Some(items) = self.list(name, &format!("[]*v2.{type_name}"))? else { return Ok(None) };
+        let fields = items.iter().map(|item| match item {
+            Value::Null => Ok(None),
+            Value::Object(object) => Ok(Some(Fields { object, type_name, prefix: format!("{}{name}.", self.prefix) })),
+            other => Err(TypeError::field(other, &self.path(name), &format!("v2.{type_name}"))),
+        });
+        fields.collect::<Result<_, _>>().map(Some)
     }
 }
 
@@ -145,7 +157,7 @@ fn to_string(value: &Value) -> Option<String> {
 
 fn number_text(number: &Number) -> String {
     if number.is_f64() {
-        number.as_f64().map(|value| crate::go::strconv::format_float(value, b'g', -1)).unwrap_or_default()
+        number.as_f64().map(|value| crate::go::strconv::format_float(value, b'g', -1, 64)).unwrap_or_default()
     } else {
         number.to_string()
     }

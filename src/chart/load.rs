@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::archive::{self, ArchiveError, ArchiveLimits, Budget};
-use super::decode::TypeError;
 use super::metadata::{Metadata, ValidationError};
 use super::values::merge_maps;
 use super::{Chart, File, JsonMap};
+use crate::template::value::Text;
 use crate::yaml;
 
 /// Why a chart could not be loaded. Terminal: the same bytes fail again.
@@ -85,13 +85,7 @@ pub fn read_values(text: &[u8]) -> Result<JsonMap, String> {
 }
 
 fn parse_values(document: &[u8]) -> Result<JsonMap, String> {
-    let mut value = parse_yaml(document)?;
-    super::values::numbers_to_floats(&mut value);
-    match value {
-        serde_json::Value::Null => Ok(JsonMap::new()),
-        serde_json::Value::Object(map) => Ok(map),
-        other => Err(TypeError::document(&other, "map[string]interface {}").to_string()),
-    }
+    yaml::from_slice_map(document).map_err(|error| error.to_string())
 }
 
 /// Splits at lines that start with `---`, as apimachinery's YAMLReader does: a separator may be followed by a comment
@@ -121,7 +115,7 @@ fn value_documents(text: &[u8]) -> Result<Vec<Vec<u8>>, String> {
 }
 
 fn parse_yaml(text: &[u8]) -> Result<serde_json::Value, String> {
-    yaml::to_json(text).map_err(|error| error.to_string())
+    yaml::to_json(text).map_err(|error| format!("error converting YAML to JSON: {error}"))
 }
 
 struct Loader<'a> {
@@ -211,7 +205,7 @@ fn read_metadata(files: &[File]) -> Result<Option<Metadata>, LoadError> {
 struct Parts {
     lock: Option<serde_json::Value>,
     values: JsonMap,
-    schema: Option<Vec<u8>>,
+    schema: Option<Text>,
     templates: Vec<File>,
     files: Vec<File>,
     charts: BTreeMap<String, Vec<File>>,

@@ -148,11 +148,11 @@ impl Metadata {
         set(&mut self.keywords, fields.strings("keywords")?);
         set(&mut self.deprecated, fields.bool("deprecated")?);
         set(&mut self.annotations, fields.string_map("annotations")?);
-        if let Some(items) = fields.list("maintainers", "[]*v2.Maintainer")? {
-            self.maintainers = items.iter().map(Maintainer::read).collect::<Result<_, _>>()?;
+        if let Some(items) = fields.objects("maintainers", "Maintainer")? {
+            self.maintainers = items.into_iter().map(Maintainer::read).collect::<Result<_, _>>()?;
         }
-        if let Some(items) = fields.list("dependencies", "[]*v2.Dependency")? {
-            self.dependencies = items.iter().map(Dependency::read).collect::<Result<_, _>>()?;
+        if let Some(items) = fields.objects("dependencies", "Dependency")? {
+            self.dependencies = items.into_iter().map(Dependency::read).collect::<Result<_, _>>()?;
         }
         Ok(())
     }
@@ -184,8 +184,7 @@ impl Metadata {
         }
         for maintainer in &mut self.maintainers {
             if *maintainer == Maintainer::default() {
-                // Both a null entry and one without any field end up here; Helm refuses only the first.
-                continue;
+                return Err(invalid("maintainers must not contain empty or null nodes"));
             }
             [&mut maintainer.name, &mut maintainer.email, &mut maintainer.url].into_iter().for_each(sanitize);
         }
@@ -207,6 +206,9 @@ impl Metadata {
     fn validate_dependencies(&mut self) -> Result<(), ValidationError> {
         let mut seen = BTreeSet::new();
         for dependency in &mut self.dependencies {
+            if *dependency == Dependency::default() {
+                return Err(invalid("dependencies must not contain empty or null nodes"));
+            }
             for text in [
                 &mut dependency.name,
                 &mut dependency.version,
@@ -230,22 +232,16 @@ impl Metadata {
 }
 
 impl Maintainer {
-    fn read(value: &Value) -> Result<Self, TypeError> {
-        if value.is_null() {
-            return Ok(Self::default());
-        }
-        let fields = Fields::element(value, "Metadata.maintainers", "v2.Maintainer")?;
+    fn read(fields: Option<Fields<'_>>) -> Result<Self, TypeError> {
+        let Some(fields) = fields else { return Ok(Self::default()) };
         let text = |name| fields.string(name).map(Option::unwrap_or_default);
         Ok(Self { name: text("name")?, email: text("email")?, url: text("url")? })
     }
 }
 
 impl Dependency {
-    fn read(value: &Value) -> Result<Self, TypeError> {
-        if value.is_null() {
-            return Ok(Self::default());
-        }
-        let fields = Fields::element(value, "Metadata.dependencies", "v2.Dependency")?;
+    fn read(fields: Option<Fields<'_>>) -> Result<Self, TypeError> {
+        let Some(fields) = fields else { return Ok(Self::default()) };
         let text = |name| fields.string(name).map(Option::unwrap_or_default);
         Ok(Self {
             name: text("name")?,

@@ -20,6 +20,8 @@ pub use dependencies::View;
 pub use load::LoadError;
 pub use metadata::{Dependency, Metadata};
 
+use crate::template::value::Text;
+
 /// A set of values as the release record keeps it: JSON with sorted keys. A number that came from YAML is a float,
 /// one that came from `--set` an integer, as in Helm.
 pub type JsonMap = serde_json::Map<String, serde_json::Value>;
@@ -30,7 +32,7 @@ pub struct File {
     /// The path in the chart.
     pub name: String,
     /// The content, without a byte order mark.
-    pub data: Vec<u8>,
+    pub data: Text,
 }
 
 impl File {
@@ -39,7 +41,7 @@ impl File {
         if data.starts_with(b"\xEF\xBB\xBF") {
             data.drain(..3);
         }
-        Self { name: name.into(), data }
+        Self { name: name.into(), data: data.into() }
     }
 }
 
@@ -53,7 +55,7 @@ pub struct Chart {
     /// values.yaml.
     pub values: JsonMap,
     /// values.schema.json.
-    pub schema: Option<Vec<u8>>,
+    pub schema: Option<Text>,
     /// Everything under `templates/`.
     pub templates: Vec<File>,
     /// Everything that is none of the above: `.Files` in templates, and `crds/`.

@@ -47,20 +47,6 @@ pub fn merge_maps(mut base: JsonMap, over: JsonMap) -> JsonMap {
     base
 }
 
-/// Makes every number a float, which is what Helm's YAML reader gives.
-pub fn numbers_to_floats(value: &mut Json) {
-    match value {
-        Json::Number(number) if !number.is_f64() => {
-            if let Some(float) = number.as_f64().and_then(serde_json::Number::from_f64) {
-                *number = float;
-            }
-        }
-        Json::Array(items) => items.iter_mut().for_each(numbers_to_floats),
-        Json::Object(map) => map.values_mut().for_each(numbers_to_floats),
-        Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => {}
-    }
-}
-
 /// A fresh template table of JSON values.
 pub fn table(values: &JsonMap) -> Map {
     values.iter().map(|(key, value)| (key.as_str(), Value::from_json(value))).collect()

@@ -3,6 +3,7 @@
 //! Pure. Knows nothing of templates, charts or Kubernetes: each function is specified by what Go (or the named Go
 //! library) prints, and tested against tables made with the real Go. Only the value type is the templates' one.
 
+pub mod glob;
 pub mod path_match;
 pub mod semver;
 pub mod strconv;
