@@ -6,4 +6,5 @@
 pub mod glob;
 pub mod path_match;
 pub mod semver;
+pub mod fmt;
 pub mod strconv;
