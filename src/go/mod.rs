@@ -2,3 +2,6 @@
 //!
 //! Pure. Knows nothing of templates, charts or Kubernetes: each function is specified by what Go (or the named Go
 //! library) prints, and tested against tables made with the real Go.
+
+pub mod regexp;
+pub mod time;
