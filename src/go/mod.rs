@@ -4,4 +4,5 @@
 //! library) prints, and tested against tables made with the real Go.
 
 pub mod regexp;
+pub mod strconv;
 pub mod time;
