@@ -7,6 +7,7 @@ pub mod base32;
 pub mod base64;
 pub mod cast;
 pub mod decimal;
+pub mod fmt;
 pub mod path;
 pub mod regexp;
 pub mod strconv;

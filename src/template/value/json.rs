@@ -4,7 +4,7 @@ use super::{List, Map, MapType, Object, Text, Underlying, Value};
 use serde_json::Value as Json;
 
 /// How deep a value may be nested to be encoded; a deeper one is most likely a cycle.
-const DEPTH: usize = 1_000;
+const DEPTH: usize = 250;
 
 /// A value that has no JSON form.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -1,1 +1,0 @@
-//! Go's strconv: numbers and quoted strings as text.
