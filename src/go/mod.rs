@@ -10,6 +10,7 @@ pub mod decimal;
 pub mod fmt;
 pub mod path;
 pub mod regexp;
+pub mod semver;
 pub mod strconv;
 pub mod text;
 pub mod time;
