@@ -1,5 +1,7 @@
 //! Why a version or a range is refused, in the words of the Go library: templates and Helm users see these texts.
 
+use std::fmt::Write as _;
+
 use super::constraint::{MAXIMUM_ALTERNATIVES, MAXIMUM_CONSTRAINT_LENGTH};
 use super::version::MAXIMUM_VERSION_LENGTH;
 
@@ -72,7 +74,9 @@ fn quote(text: &str) -> String {
             '\u{b}' => quoted.push_str("\\v"),
             '\u{c}' => quoted.push_str("\\f"),
             '\r' => quoted.push_str("\\r"),
-            '\0'..' ' | '\u{7f}' => quoted.push_str(&format!("\\x{:02x}", u32::from(character))),
+            '\0'..' ' | '\u{7f}' => {
+                let _ = write!(quoted, "\\x{:02x}", u32::from(character));
+            }
             _ => quoted.push(character),
         }
     }
