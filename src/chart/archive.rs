@@ -98,14 +98,18 @@ pub(super) fn read(bytes: &[u8], limits: &ArchiveLimits, budget: &mut Budget) ->
     }
     let allowed = limits.decompressed.min(budget.0);
     // Headers and padding take at most 4 blocks a file beside long names; a stream beyond that is a bomb.
-    let overhead = u64::try_from(limits.files).unwrap_or(u64::MAX).saturating_mul(2048 + 1024);
+    let overhead = u64::try_from(limits.files)
+        .unwrap_or(u64::MAX)
+        .saturating_mul(2048 + 1024);
     let stream = MultiGzDecoder::new(bytes).take(allowed.saturating_add(overhead));
     let mut archive = tar::Archive::new(stream);
     let mut remaining = allowed;
     let mut files = Vec::new();
     for entry in archive.entries().map_err(ArchiveError::Malformed)? {
         let mut entry = entry.map_err(ArchiveError::Malformed)?;
-        let Some(name) = entry_name(&entry, limits)? else { continue };
+        let Some(name) = entry_name(&entry, limits)? else {
+            continue;
+        };
         if files.len() >= limits.files {
             return Err(ArchiveError::Files(limits.files));
         }
@@ -114,7 +118,10 @@ pub(super) fn read(bytes: &[u8], limits: &ArchiveLimits, budget: &mut Budget) ->
             return Err(ArchiveError::Decompressed(allowed));
         }
         let mut data = Vec::with_capacity(usize::try_from(size.min(1 << 20)).unwrap_or(0));
-        let read = (&mut entry).take(remaining).read_to_end(&mut data).map_err(ArchiveError::Malformed)?;
+        let read = (&mut entry)
+            .take(remaining)
+            .read_to_end(&mut data)
+            .map_err(ArchiveError::Malformed)?;
         let read = u64::try_from(read).unwrap_or(u64::MAX);
         if read < size {
             return Err(ArchiveError::Malformed(io::ErrorKind::UnexpectedEof.into()));
@@ -123,7 +130,11 @@ pub(super) fn read(bytes: &[u8], limits: &ArchiveLimits, budget: &mut Budget) ->
         files.push(File::new(name, data));
     }
     budget.0 = budget.0.saturating_sub(allowed - remaining);
-    if files.is_empty() { Err(ArchiveError::Empty) } else { Ok(files) }
+    if files.is_empty() {
+        Err(ArchiveError::Empty)
+    } else {
+        Ok(files)
+    }
 }
 
 /// The path in the chart, or nothing for a directory or a header without content.
@@ -137,7 +148,10 @@ fn entry_name<R: Read>(entry: &tar::Entry<'_, R>, limits: &ArchiveLimits) -> Res
         _ => return Err(ArchiveError::Irregular(String::from_utf8_lossy(&path).into_owned())),
     }
     if path.len() > limits.path {
-        return Err(ArchiveError::PathLength { length: path.len(), limit: limits.path });
+        return Err(ArchiveError::PathLength {
+            length: path.len(),
+            limit: limits.path,
+        });
     }
     let path = std::str::from_utf8(&path)
         .map_err(|_| ArchiveError::PathEncoding(String::from_utf8_lossy(&path).into_owned()))?;
@@ -216,7 +230,13 @@ mod tests {
 
     #[test]
     fn strips_the_base_directory_and_cleans_paths() {
-        let names = |bytes: &[u8]| read_default(bytes).unwrap().into_iter().map(|file| file.name).collect::<Vec<_>>();
+        let names = |bytes: &[u8]| {
+            read_default(bytes)
+                .unwrap()
+                .into_iter()
+                .map(|file| file.name)
+                .collect::<Vec<_>>()
+        };
         assert_eq!(names(&file("web/templates/a.yaml")), ["templates/a.yaml"]);
         assert_eq!(names(&file("web/./templates//../a.yaml")), ["a.yaml"]);
         assert_eq!(names(&file("web\\templates\\a.yaml")), ["templates/a.yaml"]);
@@ -230,18 +250,41 @@ mod tests {
 
     #[test]
     fn refuses_paths_that_leave_the_chart() {
-        assert!(matches!(read_default(&file("web/../../etc/passwd")), Err(ArchiveError::Parent(_))));
-        assert!(matches!(read_default(&file("web//etc/passwd")), Err(ArchiveError::Absolute(_))));
-        assert!(matches!(read_default(&file("web/c:/windows")), Err(ArchiveError::Drive(_))));
-        assert!(matches!(read_default(&file("README.md")), Err(ArchiveError::OutsideBase(_))));
-        assert!(matches!(read_default(&file("Chart.yaml/x")), Err(ArchiveError::NoBaseDirectory)));
+        assert!(matches!(
+            read_default(&file("web/../../etc/passwd")),
+            Err(ArchiveError::Parent(_))
+        ));
+        assert!(matches!(
+            read_default(&file("web//etc/passwd")),
+            Err(ArchiveError::Absolute(_))
+        ));
+        assert!(matches!(
+            read_default(&file("web/c:/windows")),
+            Err(ArchiveError::Drive(_))
+        ));
+        assert!(matches!(
+            read_default(&file("README.md")),
+            Err(ArchiveError::OutsideBase(_))
+        ));
+        assert!(matches!(
+            read_default(&file("Chart.yaml/x")),
+            Err(ArchiveError::NoBaseDirectory)
+        ));
     }
 
     #[test]
     fn refuses_links_and_devices() {
-        for entry_type in [tar::EntryType::Symlink, tar::EntryType::Link, tar::EntryType::Char, tar::EntryType::Fifo] {
+        for entry_type in [
+            tar::EntryType::Symlink,
+            tar::EntryType::Link,
+            tar::EntryType::Char,
+            tar::EntryType::Fifo,
+        ] {
             let bytes = archive(&[("web/a", entry_type, b"")]);
-            assert!(matches!(read_default(&bytes), Err(ArchiveError::Irregular(_))), "{entry_type:?}");
+            assert!(
+                matches!(read_default(&bytes), Err(ArchiveError::Irregular(_))),
+                "{entry_type:?}"
+            );
         }
     }
 
@@ -255,17 +298,30 @@ mod tests {
 
     #[test]
     fn a_bomb_stops_at_the_limit() {
-        let limits = ArchiveLimits { decompressed: 1000, files: 4, ..ArchiveLimits::default() };
+        let limits = ArchiveLimits {
+            decompressed: 1000,
+            files: 4,
+            ..ArchiveLimits::default()
+        };
         let read_limited = |bytes: &[u8]| read(bytes, &limits, &mut Budget(u64::MAX));
         let large = archive(&[("c/a", tar::EntryType::Regular, &[b'x'; 1001])]);
         assert!(matches!(read_limited(&large), Err(ArchiveError::Decompressed(1000))));
-        let two = archive(&[("c/a", tar::EntryType::Regular, &[b'x'; 600]), ("c/b", tar::EntryType::Regular, &[b'x'; 600])]);
+        let two = archive(&[
+            ("c/a", tar::EntryType::Regular, &[b'x'; 600]),
+            ("c/b", tar::EntryType::Regular, &[b'x'; 600]),
+        ]);
         assert!(matches!(read_limited(&two), Err(ArchiveError::Decompressed(1000))));
         let names = ["c/a", "c/b", "c/c", "c/d", "c/e"];
         let many = archive(&names.map(|name| (name, tar::EntryType::Regular, b"" as &[u8])));
         assert!(matches!(read_limited(&many), Err(ArchiveError::Files(4))));
-        let names = ArchiveLimits { path: 3, ..ArchiveLimits::default() };
-        assert!(matches!(read(&file("c/aa"), &names, &mut Budget(9)), Err(ArchiveError::PathLength { length: 4, .. })));
+        let names = ArchiveLimits {
+            path: 3,
+            ..ArchiveLimits::default()
+        };
+        assert!(matches!(
+            read(&file("c/aa"), &names, &mut Budget(9)),
+            Err(ArchiveError::PathLength { length: 4, .. })
+        ));
     }
 
     #[test]
@@ -273,6 +329,9 @@ mod tests {
         let mut budget = Budget(10);
         let bytes = archive(&[("c/a", tar::EntryType::Regular, b"sixsix")]);
         assert!(read(&bytes, &ArchiveLimits::default(), &mut budget).is_ok());
-        assert!(matches!(read(&bytes, &ArchiveLimits::default(), &mut budget), Err(ArchiveError::Decompressed(4))));
+        assert!(matches!(
+            read(&bytes, &ArchiveLimits::default(), &mut budget),
+            Err(ArchiveError::Decompressed(4))
+        ));
     }
 }

@@ -155,9 +155,18 @@ impl std::str::FromStr for KubeVersion {
                 });
             }
         }
-        let version = if text.starts_with('v') { text.to_owned() } else { format!("v{text}") };
+        let version = if text.starts_with('v') {
+            text.to_owned()
+        } else {
+            format!("v{text}")
+        };
         let normalized = format!("v{}", components.join("."));
-        Ok(Self { version, normalized, major: (*major).to_owned(), minor: (*minor).to_owned() })
+        Ok(Self {
+            version,
+            normalized,
+            major: (*major).to_owned(),
+            minor: (*minor).to_owned(),
+        })
     }
 }
 
@@ -174,7 +183,9 @@ fn numbers_end(text: &str) -> usize {
 
 /// Whether a version is in a range; false when either cannot be parsed, as in Helm.
 pub fn is_compatible(constraint: &str, version: &str) -> bool {
-    let Ok(version) = Version::parse(version) else { return false };
+    let Ok(version) = Version::parse(version) else {
+        return false;
+    };
     Constraint::parse(constraint).is_ok_and(|constraint| constraint.check(&version))
 }
 
@@ -185,14 +196,26 @@ mod tests {
     #[test]
     fn parses_versions_as_kubernetes_does() {
         let version: KubeVersion = "1.36.3".parse().unwrap();
-        assert_eq!((version.version.as_str(), version.normalized.as_str()), ("v1.36.3", "v1.36.3"));
+        assert_eq!(
+            (version.version.as_str(), version.normalized.as_str()),
+            ("v1.36.3", "v1.36.3")
+        );
         let version: KubeVersion = "v1.27.3-gke.100".parse().unwrap();
-        assert_eq!((version.version.as_str(), version.normalized.as_str()), ("v1.27.3-gke.100", "v1.27.3"));
+        assert_eq!(
+            (version.version.as_str(), version.normalized.as_str()),
+            ("v1.27.3-gke.100", "v1.27.3")
+        );
         assert_eq!((version.major.as_str(), version.minor.as_str()), ("1", "27"));
         assert_eq!("1.30".parse::<KubeVersion>().unwrap().normalized, "v1.30");
-        assert!(matches!("abc".parse::<KubeVersion>(), Err(KubeVersionError::Unparsable(_))));
+        assert!(matches!(
+            "abc".parse::<KubeVersion>(),
+            Err(KubeVersionError::Unparsable(_))
+        ));
         assert!(matches!("1".parse::<KubeVersion>(), Err(KubeVersionError::Illegal(_))));
-        assert!(matches!("1.05".parse::<KubeVersion>(), Err(KubeVersionError::Component { .. })));
+        assert!(matches!(
+            "1.05".parse::<KubeVersion>(),
+            Err(KubeVersionError::Component { .. })
+        ));
     }
 
     #[test]

@@ -18,11 +18,17 @@ pub struct TypeError {
 impl TypeError {
     /// A whole document of the wrong type, e.g. a string where an object is wanted.
     pub fn document(value: &Value, type_name: &str) -> Self {
-        Self { found: json_type(value), target: format!("value of type {type_name}") }
+        Self {
+            found: json_type(value),
+            target: format!("value of type {type_name}"),
+        }
     }
 
     fn field(value: &Value, path: &str, wanted: &str) -> Self {
-        Self { found: json_type(value), target: format!("struct field {path} of type {wanted}") }
+        Self {
+            found: json_type(value),
+            target: format!("struct field {path} of type {wanted}"),
+        }
     }
 }
 
@@ -51,7 +57,11 @@ pub struct Fields<'a> {
 impl<'a> Fields<'a> {
     /// The fields of a document; errors name the Go type first.
     pub fn new(object: &'a Map<String, Value>, type_name: &'static str) -> Self {
-        Self { object, type_name, prefix: String::new() }
+        Self {
+            object,
+            type_name,
+            prefix: String::new(),
+        }
     }
 
     /// The value of a field that is there and not null.
@@ -71,7 +81,9 @@ impl<'a> Fields<'a> {
     /// A string.
     pub fn string(&self, name: &str) -> Result<Option<String>, TypeError> {
         let Some(value) = self.get(name) else { return Ok(None) };
-        to_string(value).map(Some).ok_or_else(|| TypeError::field(value, &self.path(name), "string"))
+        to_string(value)
+            .map(Some)
+            .ok_or_else(|| TypeError::field(value, &self.path(name), "string"))
     }
 
     /// A boolean.
@@ -85,7 +97,9 @@ impl<'a> Fields<'a> {
 
     /// A list of strings; null elements become empty ones.
     pub fn strings(&self, name: &str) -> Result<Option<Vec<String>>, TypeError> {
-        let Some(items) = self.list(name, "[]string")? else { return Ok(None) };
+        let Some(items) = self.list(name, "[]string")? else {
+            return Ok(None);
+        };
         let texts = items.iter().map(|item| match item {
             Value::Null => Ok(String::new()),
             item => to_string(item).ok_or_else(|| TypeError::field(item, &self.path(name), "string")),
@@ -122,23 +136,27 @@ impl<'a> Fields<'a> {
     pub fn object(&self, name: &str, wanted: &str, type_name: &'static str) -> Result<Option<Fields<'a>>, TypeError> {
         match self.get(name) {
             None => Ok(None),
-            Some(Value::Object(object)) => {
-                Ok(Some(Fields { object, type_name, prefix: format!("{}{name}.", self.prefix) }))
-            }
+            Some(Value::Object(object)) => Ok(Some(Fields {
+                object,
+                type_name,
+                prefix: format!("{}{name}.", self.prefix),
+            })),
             Some(value) => Err(TypeError::field(value, &self.path(name), wanted)),
         }
     }
 
     /// The elements of a list of structs; `None` for a null element.
-    pub fn objects(
-        &self,
-        name: &str,
-        type_name: &'static str,
-    ) -> Result<Option<Vec<Option<Fields<'a>>>>, TypeError> {
-        let Some(items) = self.list(name, &format!("[]*v2.{type_name}"))? else { return Ok(None) };
+    pub fn objects(&self, name: &str, type_name: &'static str) -> Result<Option<Vec<Option<Fields<'a>>>>, TypeError> {
+        let Some(items) = self.list(name, &format!("[]*v2.{type_name}"))? else {
+            return Ok(None);
+        };
         let fields = items.iter().map(|item| match item {
             Value::Null => Ok(None),
-            Value::Object(object) => Ok(Some(Fields { object, type_name, prefix: format!("{}{name}.", self.prefix) })),
+            Value::Object(object) => Ok(Some(Fields {
+                object,
+                type_name,
+                prefix: format!("{}{name}.", self.prefix),
+            })),
             other => Err(TypeError::field(other, &self.path(name), &format!("v2.{type_name}"))),
         });
         fields.collect::<Result<_, _>>().map(Some)
@@ -157,7 +175,10 @@ fn to_string(value: &Value) -> Option<String> {
 
 fn number_text(number: &Number) -> String {
     if number.is_f64() {
-        number.as_f64().map(|value| crate::go::strconv::format_float(value, b'g', -1, 64)).unwrap_or_default()
+        number
+            .as_f64()
+            .map(|value| crate::go::strconv::format_float(value, b'g', -1))
+            .unwrap_or_default()
     } else {
         number.to_string()
     }

@@ -89,8 +89,11 @@ impl View {
             .filter(|dependency| !dependency.enabled)
             .map(|dependency| dependency.name.clone())
             .collect();
-        self.subcharts.retain(|subchart| !disabled.contains(&subchart.metadata.name));
-        self.metadata.dependencies.retain(|dependency| !disabled.contains(&dependency.name));
+        self.subcharts
+            .retain(|subchart| !disabled.contains(&subchart.metadata.name));
+        self.metadata
+            .dependencies
+            .retain(|dependency| !disabled.contains(&dependency.name));
         for subchart in &mut self.subcharts {
             let path = format!("{path}{}.", subchart.metadata.name);
             subchart.enable(&coalesced, &path, warnings)?;
@@ -103,8 +106,11 @@ impl View {
     fn select_subcharts(&mut self) {
         let packed = &self.chart.subcharts;
         let is_mentioned = |chart: &Chart| self.metadata.dependencies.iter().any(|entry| satisfies(chart, entry));
-        let mut selected: Vec<View> =
-            packed.iter().filter(|chart| !is_mentioned(chart)).map(Self::whole).collect();
+        let mut selected: Vec<View> = packed
+            .iter()
+            .filter(|chart| !is_mentioned(chart))
+            .map(Self::whole)
+            .collect();
         for dependency in &mut self.metadata.dependencies {
             if let Some(chart) = packed.iter().find(|chart| satisfies(chart, dependency)) {
                 let mut subchart = Self::whole(chart);
@@ -163,11 +169,19 @@ fn by_tags(dependency: &Dependency, tags: &Map, warnings: &mut Vec<String>) -> b
 
 /// The first path of the condition that is a boolean.
 fn by_condition(dependency: &Dependency, values: &Map, path: &str, warnings: &mut Vec<String>) -> Option<bool> {
-    for condition in dependency.condition.trim().split(',').filter(|condition| !condition.is_empty()) {
+    for condition in dependency
+        .condition
+        .trim()
+        .split(',')
+        .filter(|condition| !condition.is_empty())
+    {
         match value_at(values, &format!("{path}{condition}")) {
             None => {}
             Some(Value::Bool(enabled)) => return Some(enabled),
-            Some(_) => warnings.push(format!("returned non-bool value path={condition} chart={}", dependency.name)),
+            Some(_) => warnings.push(format!(
+                "returned non-bool value path={condition} chart={}",
+                dependency.name
+            )),
         }
     }
     None
@@ -179,7 +193,9 @@ fn value_at(values: &Map, path: &str) -> Option<Value> {
         Some((table, key)) => (table_at(values, table)?, key),
         None => (values.clone(), path),
     };
-    table.get(key.as_bytes()).filter(|value| !matches!(value, Value::Map(_)))
+    table
+        .get(key.as_bytes())
+        .filter(|value| !matches!(value, Value::Map(_)))
 }
 
 /// Adds what one dependency exports to `imported`, and leaves the entries as Helm records them.
@@ -193,7 +209,10 @@ fn import_dependency(dependency: &mut Dependency, values: &Map, imported: &Map, 
         };
         match table_at(values, &format!("{}.{child}", dependency.name)) {
             Some(table) => merge_tables(imported, &nested(&parent, table), warnings),
-            None => warnings.push(format!("ImportValues missing table from chart {}: {child:?}", dependency.name)),
+            None => warnings.push(format!(
+                "ImportValues missing table from chart {}: {child:?}",
+                dependency.name
+            )),
         }
         recorded.push(serde_json::json!({ "child": child, "parent": parent }));
     }
@@ -214,5 +233,6 @@ fn nested(path: &str, table: Map) -> Map {
     if path == "." {
         return table;
     }
-    path.rsplit('.').fold(table, |inner, key| std::iter::once((key, Value::Map(inner))).collect())
+    path.rsplit('.')
+        .fold(table, |inner, key| std::iter::once((key, Value::Map(inner))).collect())
 }

@@ -79,11 +79,20 @@ impl Rule {
             Some(anchored) => (anchored, false),
             None => (line, !line.contains('/')),
         };
-        Ok(Some(Self { pattern: pattern.to_owned(), base_only, negated, directories_only }))
+        Ok(Some(Self {
+            pattern: pattern.to_owned(),
+            base_only,
+            negated,
+            directories_only,
+        }))
     }
 
     fn matches(&self, path: &str) -> bool {
-        let path = if self.base_only { path.rsplit('/').next().unwrap_or(path) } else { path };
+        let path = if self.base_only {
+            path.rsplit('/').next().unwrap_or(path)
+        } else {
+            path
+        };
         path_match(&self.pattern, path).unwrap_or(false)
     }
 }

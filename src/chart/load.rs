@@ -63,14 +63,21 @@ pub enum LoadError {
 impl Chart {
     /// Loads a packed chart (tar.gz).
     pub fn from_archive(bytes: &[u8], limits: &ArchiveLimits) -> Result<Self, LoadError> {
-        let mut loader = Loader { limits, budget: Budget(limits.nested) };
+        let mut loader = Loader {
+            limits,
+            budget: Budget(limits.nested),
+        };
         let files = archive::read(bytes, limits, &mut loader.budget)?;
         loader.load(files, 0)
     }
 
     /// Loads a chart from its files, named relative to its root.
     pub fn from_files(files: Vec<File>, limits: &ArchiveLimits) -> Result<Self, LoadError> {
-        Loader { limits, budget: Budget(limits.nested) }.load(files, 0)
+        Loader {
+            limits,
+            budget: Budget(limits.nested),
+        }
+        .load(files, 0)
     }
 }
 
@@ -79,7 +86,11 @@ pub fn read_values(text: &[u8]) -> Result<JsonMap, String> {
     let mut values = JsonMap::new();
     for document in value_documents(text)? {
         let parsed = parse_values(&document).map_err(|error| format!("cannot unmarshal yaml document: {error}"))?;
-        values = if values.is_empty() { parsed } else { merge_maps(values, parsed) };
+        values = if values.is_empty() {
+            parsed
+        } else {
+            merge_maps(values, parsed)
+        };
     }
     Ok(values)
 }
@@ -100,7 +111,9 @@ fn value_documents(text: &[u8]) -> Result<Vec<Vec<u8>>, String> {
             let rest = rest.trim_ascii();
             if !rest.is_empty() && rest[0] != b'#' {
                 let rest = String::from_utf8_lossy(rest);
-                return Err(format!("error reading yaml document: invalid Yaml document separator: {rest}"));
+                return Err(format!(
+                    "error reading yaml document: invalid Yaml document separator: {rest}"
+                ));
             }
             if !current.is_empty() {
                 documents.push(std::mem::take(&mut current));
@@ -143,8 +156,23 @@ impl Loader<'_> {
             let subchart = self.load_subchart(&directory, files, &metadata.name, depth + 1);
             subcharts.push(Arc::new(subchart?));
         }
-        let Parts { lock, values, schema, templates, files, charts: _ } = parts;
-        Ok(Chart { metadata, lock, values, schema, templates, files, subcharts })
+        let Parts {
+            lock,
+            values,
+            schema,
+            templates,
+            files,
+            charts: _,
+        } = parts;
+        Ok(Chart {
+            metadata,
+            lock,
+            values,
+            schema,
+            templates,
+            files,
+            subcharts,
+        })
     }
 
     fn load_subchart(
@@ -159,8 +187,10 @@ impl Loader<'_> {
             chart: parent.to_owned(),
             source: Box::new(source),
         };
-        if directory.ends_with(".tgz") {
-            let Some(file) = files.first() else { return Err(wrap(LoadError::NoMetadata)) };
+        if has_extension(directory, "tgz") {
+            let Some(file) = files.first() else {
+                return Err(wrap(LoadError::NoMetadata));
+            };
             if file.name != directory {
                 return Err(LoadError::SubchartPath {
                     chart: parent.to_owned(),
@@ -168,8 +198,7 @@ impl Loader<'_> {
                     found: file.name.clone(),
                 });
             }
-            let files =
-                archive::read(&file.data, self.limits, &mut self.budget).map_err(|error| wrap(error.into()))?;
+            let files = archive::read(&file.data, self.limits, &mut self.budget).map_err(|error| wrap(error.into()))?;
             return self.load(files, depth).map_err(wrap);
         }
         let files = files.into_iter().filter_map(|file| {
@@ -185,10 +214,14 @@ fn read_metadata(files: &[File]) -> Result<Option<Metadata>, LoadError> {
     let mut found: Option<Metadata> = None;
     for file in files.iter().filter(|file| file.name == "Chart.yaml") {
         let metadata = found.get_or_insert_default();
-        let document = parse_yaml(&file.data).map_err(|message| LoadError::File { file: "Chart.yaml", message })?;
-        metadata
-            .read(&document)
-            .map_err(|error| LoadError::File { file: "Chart.yaml", message: error.to_string() })?;
+        let document = parse_yaml(&file.data).map_err(|message| LoadError::File {
+            file: "Chart.yaml",
+            message,
+        })?;
+        metadata.read(&document).map_err(|error| LoadError::File {
+            file: "Chart.yaml",
+            message: error.to_string(),
+        })?;
         if metadata.api_version.is_empty() {
             // Helm 2 wrote charts without it.
             "v1".clone_into(&mut metadata.api_version);
@@ -218,8 +251,10 @@ impl Parts {
             "Chart.yaml" => {}
             "Chart.lock" => self.lock = Some(read_document("Chart.lock", &file.data)?),
             "values.yaml" => {
-                self.values = read_values(&file.data)
-                    .map_err(|message| LoadError::File { file: "values.yaml", message })?;
+                self.values = read_values(&file.data).map_err(|message| LoadError::File {
+                    file: "values.yaml",
+                    message,
+                })?;
             }
             "values.schema.json" => self.schema = Some(file.data),
             "requirements.yaml" => {
@@ -227,7 +262,10 @@ impl Parts {
                 metadata
                     .get_or_insert_default()
                     .read(&document)
-                    .map_err(|error| LoadError::File { file: "requirements.yaml", message: error.to_string() })?;
+                    .map_err(|error| LoadError::File {
+                        file: "requirements.yaml",
+                        message: error.to_string(),
+                    })?;
                 self.keep(file, is_v1);
             }
             "requirements.lock" => {
@@ -236,10 +274,13 @@ impl Parts {
             }
             name if name.starts_with("templates/") => self.templates.push(file),
             name => match name.strip_prefix("charts/") {
-                Some(inner) if !has_provenance_extension(name) => {
+                Some(inner) if !has_extension(name, "prov") => {
                     let directory = inner.split('/').next().unwrap_or(inner).to_owned();
                     let name = inner.to_owned();
-                    self.charts.entry(directory).or_default().push(File { name, data: file.data });
+                    self.charts
+                        .entry(directory)
+                        .or_default()
+                        .push(File { name, data: file.data });
                 }
                 _ => self.files.push(file),
             },
@@ -255,9 +296,9 @@ impl Parts {
     }
 }
 
-#[expect(clippy::case_sensitive_file_extension_comparisons, reason = "Helm's comparison")]
-fn has_provenance_extension(name: &str) -> bool {
-    name.ends_with(".prov")
+/// Compares as Helm does, case included.
+fn has_extension(name: &str, extension: &str) -> bool {
+    name.rsplit_once('.').is_some_and(|(_, found)| found == extension)
 }
 
 fn read_document(file: &'static str, text: &[u8]) -> Result<serde_json::Value, LoadError> {

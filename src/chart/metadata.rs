@@ -186,7 +186,9 @@ impl Metadata {
             if *maintainer == Maintainer::default() {
                 return Err(invalid("maintainers must not contain empty or null nodes"));
             }
-            [&mut maintainer.name, &mut maintainer.email, &mut maintainer.url].into_iter().for_each(sanitize);
+            [&mut maintainer.name, &mut maintainer.email, &mut maintainer.url]
+                .into_iter()
+                .for_each(sanitize);
         }
         self.validate_dependencies()
     }
@@ -220,11 +222,17 @@ impl Metadata {
             dependency.tags.iter_mut().for_each(sanitize);
             let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
             if !dependency.alias.bytes().all(allowed) {
-                let message = format!("dependency {:?} has disallowed characters in the alias", dependency.name);
+                let message = format!(
+                    "dependency {:?} has disallowed characters in the alias",
+                    dependency.name
+                );
                 return Err(invalid(message));
             }
             if !seen.insert(dependency.key().to_owned()) {
-                return Err(invalid(format!("more than one dependency with name or alias {:?}", dependency.key())));
+                return Err(invalid(format!(
+                    "more than one dependency with name or alias {:?}",
+                    dependency.key()
+                )));
             }
         }
         Ok(())
@@ -233,15 +241,23 @@ impl Metadata {
 
 impl Maintainer {
     fn read(fields: Option<Fields<'_>>) -> Result<Self, TypeError> {
-        let Some(fields) = fields else { return Ok(Self::default()) };
+        let Some(fields) = fields else {
+            return Ok(Self::default());
+        };
         let text = |name| fields.string(name).map(Option::unwrap_or_default);
-        Ok(Self { name: text("name")?, email: text("email")?, url: text("url")? })
+        Ok(Self {
+            name: text("name")?,
+            email: text("email")?,
+            url: text("url")?,
+        })
     }
 }
 
 impl Dependency {
     fn read(fields: Option<Fields<'_>>) -> Result<Self, TypeError> {
-        let Some(fields) = fields else { return Ok(Self::default()) };
+        let Some(fields) = fields else {
+            return Ok(Self::default());
+        };
         let text = |name| fields.string(name).map(Option::unwrap_or_default);
         Ok(Self {
             name: text("name")?,
@@ -250,7 +266,10 @@ impl Dependency {
             condition: text("condition")?,
             tags: fields.strings("tags")?.unwrap_or_default(),
             enabled: fields.bool("enabled")?.unwrap_or_default(),
-            import_values: fields.list("import-values", "[]interface {}")?.unwrap_or_default().to_vec(),
+            import_values: fields
+                .list("import-values", "[]interface {}")?
+                .unwrap_or_default()
+                .to_vec(),
             alias: text("alias")?,
         })
     }
@@ -308,10 +327,18 @@ mod tests {
 
     #[test]
     fn scalars_become_the_text_that_a_field_wants() {
-        let metadata = read(&json!({"name": "web", "version": 1.5, "appVersion": true, "Description": "d",
-            "annotations": {"a": 1, "b": null}, "keywords": ["x", 2]}));
-        assert_eq!((metadata.version.as_str(), metadata.app_version.as_str()), ("1.5", "true"));
-        assert_eq!((metadata.description.as_str(), metadata.keywords[1].as_str()), ("d", "2"));
+        let metadata = read(
+            &json!({"name": "web", "version": 1.5, "appVersion": true, "Description": "d",
+            "annotations": {"a": 1, "b": null}, "keywords": ["x", 2]}),
+        );
+        assert_eq!(
+            (metadata.version.as_str(), metadata.app_version.as_str()),
+            ("1.5", "true")
+        );
+        assert_eq!(
+            (metadata.description.as_str(), metadata.keywords[1].as_str()),
+            ("d", "2")
+        );
         assert_eq!(metadata.annotations["a"], "1");
         assert_eq!(metadata.annotations["b"], "");
     }
@@ -328,19 +355,43 @@ mod tests {
 
     #[test]
     fn refuses_what_helm_refuses() {
-        assert_eq!(refusal(&json!({"name": "a"})), "validation: chart.metadata.apiVersion is required");
-        assert_eq!(refusal(&json!({"apiVersion": "v2"})), "validation: chart.metadata.name is required");
+        assert_eq!(
+            refusal(&json!({"name": "a"})),
+            "validation: chart.metadata.apiVersion is required"
+        );
+        assert_eq!(
+            refusal(&json!({"apiVersion": "v2"})),
+            "validation: chart.metadata.name is required"
+        );
         let base = |name: &str, version: &str| json!({"apiVersion": "v2", "name": name, "version": version});
-        assert_eq!(refusal(&base("..", "1")), "validation: chart.metadata.name \"..\" is not allowed");
-        assert_eq!(refusal(&base("a/b", "1")), "validation: chart.metadata.name \"a/b\" is invalid");
-        assert_eq!(refusal(&base("a", "")), "validation: chart.metadata.version is required");
-        assert_eq!(refusal(&base("a", "x")), "validation: chart.metadata.version \"x\" is invalid");
+        assert_eq!(
+            refusal(&base("..", "1")),
+            "validation: chart.metadata.name \"..\" is not allowed"
+        );
+        assert_eq!(
+            refusal(&base("a/b", "1")),
+            "validation: chart.metadata.name \"a/b\" is invalid"
+        );
+        assert_eq!(
+            refusal(&base("a", "")),
+            "validation: chart.metadata.version is required"
+        );
+        assert_eq!(
+            refusal(&base("a", "x")),
+            "validation: chart.metadata.version \"x\" is invalid"
+        );
         let twice = json!({"apiVersion": "v2", "name": "a", "version": "1.0.0",
             "dependencies": [{"name": "b"}, {"name": "c", "alias": "b"}]});
-        assert_eq!(refusal(&twice), "validation: more than one dependency with name or alias \"b\"");
+        assert_eq!(
+            refusal(&twice),
+            "validation: more than one dependency with name or alias \"b\""
+        );
         let alias = json!({"apiVersion": "v2", "name": "a", "version": "1.0.0",
             "dependencies": [{"name": "b", "alias": "b.c"}]});
-        assert_eq!(refusal(&alias), "validation: dependency \"b\" has disallowed characters in the alias");
+        assert_eq!(
+            refusal(&alias),
+            "validation: dependency \"b\" has disallowed characters in the alias"
+        );
     }
 
     #[test]

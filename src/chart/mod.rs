@@ -41,7 +41,10 @@ impl File {
         if data.starts_with(b"\xEF\xBB\xBF") {
             data.drain(..3);
         }
-        Self { name: name.into(), data: data.into() }
+        Self {
+            name: name.into(),
+            data: data.into(),
+        }
     }
 }
 
@@ -72,13 +75,17 @@ impl Chart {
 
     /// The files under `crds/` that are manifests by their extension, in archive order.
     pub fn crds(&self) -> impl Iterator<Item = &File> {
-        self.files.iter().filter(|file| file.name.starts_with("crds/") && has_manifest_extension(&file.name))
+        self.files
+            .iter()
+            .filter(|file| file.name.starts_with("crds/") && has_manifest_extension(&file.name))
     }
 }
 
 fn has_manifest_extension(name: &str) -> bool {
     let base = name.rsplit('/').next().unwrap_or(name);
     base.rsplit_once('.').is_some_and(|(_, extension)| {
-        ["yaml", "yml", "json"].iter().any(|known| extension.eq_ignore_ascii_case(known))
+        ["yaml", "yml", "json"]
+            .iter()
+            .any(|known| extension.eq_ignore_ascii_case(known))
     })
 }

@@ -49,16 +49,14 @@ pub fn merge_maps(mut base: JsonMap, over: JsonMap) -> JsonMap {
 
 /// A fresh template table of JSON values.
 pub fn table(values: &JsonMap) -> Map {
-    values.iter().map(|(key, value)| (key.as_str(), Value::from_json(value))).collect()
+    values
+        .iter()
+        .map(|(key, value)| (key.as_str(), Value::from_json(value)))
+        .collect()
 }
 
 /// Puts the values of a chart and of its subcharts below the given ones, which win. `values` is changed in place.
-pub fn coalesce(
-    chart: &View,
-    values: &Map,
-    nulls: Nulls,
-    warnings: &mut Vec<String>,
-) -> Result<(), ValuesError> {
+pub fn coalesce(chart: &View, values: &Map, nulls: Nulls, warnings: &mut Vec<String>) -> Result<(), ValuesError> {
     Coalescer { nulls, warnings }.chart(chart, values, "")
 }
 
@@ -74,13 +72,25 @@ pub fn table_at(values: &Map, path: &str) -> Option<Map> {
 
 /// Merges `below` into `above`, whose values win; nulls are kept.
 pub(super) fn merge_tables(above: &Map, below: &Map, warnings: &mut Vec<String>) {
-    Coalescer { nulls: Nulls::Keep, warnings }.tables(above, below, "", Nulls::Keep);
+    Coalescer {
+        nulls: Nulls::Keep,
+        warnings,
+    }
+    .tables(above, below, "", Nulls::Keep);
 }
 
 /// A copy that shares nothing with the original.
 pub(super) fn deep_copy(map: &Map) -> Map {
-    let Some(entries) = map.borrow() else { return Map::nil(map.map_type()) };
-    Map::of(map.map_type(), entries.iter().map(|(key, value)| (key.clone(), copy_value(value))).collect())
+    let Some(entries) = map.borrow() else {
+        return Map::nil(map.map_type());
+    };
+    Map::of(
+        map.map_type(),
+        entries
+            .iter()
+            .map(|(key, value)| (key.clone(), copy_value(value)))
+            .collect(),
+    )
 }
 
 fn copy_value(value: &Value) -> Value {
@@ -148,25 +158,28 @@ impl Coalescer<'_> {
             }
         };
         for (key, value) in source.entries() {
-            self.global(&target, key, value, prefix);
+            self.global(&target, &key, value, prefix);
         }
         insert(below, GLOBAL, Value::Map(target));
     }
 
-    fn global(&mut self, target: &Map, key: Text, value: Value, prefix: &str) {
-        let existing = target.get(&key);
+    fn global(&mut self, target: &Map, key: &Text, value: Value, prefix: &str) {
+        let existing = target.get(key);
         match (value, existing) {
-            (Value::Map(table), None) => insert(target, &key, Value::Map(shallow_copy(&table))),
+            (Value::Map(table), None) => insert(target, key, Value::Map(shallow_copy(&table))),
             (Value::Map(table), Some(Value::Map(existing))) => {
                 let copy = shallow_copy(&table);
                 self.tables(&copy, &existing, &join(prefix, &key.to_str_lossy()), Nulls::Keep);
-                insert(target, &key, Value::Map(copy));
+                insert(target, key, Value::Map(copy));
             }
             (Value::Map(_), Some(_)) => {
-                self.warn(format!("Conflict: cannot merge map onto non-map for {:?}. Skipping.", key.to_str_lossy()));
+                self.warn(format!(
+                    "Conflict: cannot merge map onto non-map for {:?}. Skipping.",
+                    key.to_str_lossy()
+                ));
             }
             (_, Some(Value::Map(_))) => self.warn(format!("key {key} is table. Skipping")),
-            (value, _) => insert(target, &key, value),
+            (value, _) => insert(target, key, value),
         }
     }
 
@@ -180,8 +193,10 @@ impl Coalescer<'_> {
                 Some(Value::Map(table)) => match default {
                     Value::Map(below) => {
                         // A subchart's table is merged: its own coalescing deals with nulls.
-                        let is_subchart =
-                            chart.subcharts.iter().any(|subchart| subchart.metadata.name.as_bytes() == &*key);
+                        let is_subchart = chart
+                            .subcharts
+                            .iter()
+                            .any(|subchart| subchart.metadata.name.as_bytes() == &*key);
                         let nulls = if is_subchart { Nulls::Keep } else { self.nulls };
                         if nulls == Nulls::Delete {
                             remove_nulls(&below);
@@ -235,12 +250,16 @@ impl Coalescer<'_> {
                 (Some(_), Value::Map(below)) => {
                     let path = join(prefix, &key.to_str_lossy());
                     let below = describe_plain(&Value::Map(below));
-                    self.warn(format!("warning: cannot overwrite table with non table for {path} ({below})"));
+                    self.warn(format!(
+                        "warning: cannot overwrite table with non table for {path} ({below})"
+                    ));
                 }
                 (Some(Value::Map(_)), default) if !matches!(default, Value::Nil) => {
                     let path = join(prefix, &key.to_str_lossy());
                     let default = describe_plain(&default);
-                    self.warn(format!("warning: destination for {path} is a table. Ignoring non-table value ({default})"));
+                    self.warn(format!(
+                        "warning: destination for {path} is a table. Ignoring non-table value ({default})"
+                    ));
                 }
                 (Some(_), _) => {}
             }
@@ -272,7 +291,11 @@ fn insert(map: &Map, key: &[u8], value: Value) {
 }
 
 fn join(prefix: &str, key: &str) -> String {
-    if prefix.is_empty() { key.to_owned() } else { format!("{prefix}.{key}") }
+    if prefix.is_empty() {
+        key.to_owned()
+    } else {
+        format!("{prefix}.{key}")
+    }
 }
 
 /// A value as Go's `%!t(...)` shows it: type and text.

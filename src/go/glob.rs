@@ -111,7 +111,11 @@ mod tests {
             ("a.b", "axb", false),
             ("\\*", "*", true),
         ] {
-            assert_eq!(Glob::new(pattern).unwrap().matches(name.as_bytes()), expected, "{pattern} {name}");
+            assert_eq!(
+                Glob::new(pattern).unwrap().matches(name.as_bytes()),
+                expected,
+                "{pattern} {name}"
+            );
         }
         assert_eq!(Glob::new("[a").unwrap_err(), BadGlob);
         assert_eq!(Glob::new("[a-cA-C]").unwrap_err(), BadGlob);

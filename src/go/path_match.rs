@@ -23,11 +23,9 @@ pub fn path_match(pattern: &str, name: &str) -> Result<bool, BadPattern> {
             name = after;
             continue;
         }
-        if star {
-            if let Some(after) = skip_to_match(chunk, name, pattern.is_empty())? {
-                name = after;
-                continue;
-            }
+        if star && let Some(after) = skip_to_match(chunk, name, pattern.is_empty())? {
+            name = after;
+            continue;
         }
         // Go checks the rest of the pattern before it says no.
         while !pattern.is_empty() {
@@ -47,7 +45,7 @@ fn skip_to_match<'a>(chunk: &[u8], name: &'a str, last: bool) -> Result<Option<&
             break;
         }
         let (after, matched) = match_chunk(chunk, &name[start + character.len_utf8()..])?;
-        if matched && !(last && !after.is_empty()) {
+        if matched && (after.is_empty() || !last) {
             return Ok(Some(after));
         }
     }
@@ -159,7 +157,11 @@ fn class_character(class: &[u8]) -> Result<(char, &[u8]), BadPattern> {
     let text = std::str::from_utf8(class).map_err(|_| BadPattern)?;
     let character = text.chars().next().ok_or(BadPattern)?;
     let rest = &class[character.len_utf8()..];
-    if rest.is_empty() { Err(BadPattern) } else { Ok((character, rest)) }
+    if rest.is_empty() {
+        Err(BadPattern)
+    } else {
+        Ok((character, rest))
+    }
 }
 
 #[cfg(test)]

@@ -11,8 +11,14 @@ const GO_VERSION: &str = "go1.26.8";
 
 /// The object that templates see.
 pub(super) fn value(capabilities: &Capabilities) -> Value {
-    let Capabilities { kube_version, api_versions } = capabilities;
-    let versions = api_versions.iter().map(|version| Value::from(version.as_str())).collect();
+    let Capabilities {
+        kube_version,
+        api_versions,
+    } = capabilities;
+    let versions = api_versions
+        .iter()
+        .map(|version| Value::from(version.as_str()))
+        .collect();
     Value::object(CapabilitiesObject {
         kube_version: Value::object(KubeVersionObject(kube_version.clone())),
         api_versions: Value::object(VersionSet(List::of(ListType::Named("common.VersionSet"), versions))),
@@ -21,7 +27,11 @@ pub(super) fn value(capabilities: &Capabilities) -> Value {
 }
 
 fn field(name: &'static str, value: impl Into<Value>) -> Field {
-    Field { name, value: value.into(), interface: false }
+    Field {
+        name,
+        value: value.into(),
+        interface: false,
+    }
 }
 
 #[derive(Debug)]
@@ -41,7 +51,11 @@ impl Object for CapabilitiesObject {
     }
 
     fn underlying(&self) -> Underlying {
-        let Self { kube_version, api_versions, helm_version } = self;
+        let Self {
+            kube_version,
+            api_versions,
+            helm_version,
+        } = self;
         Underlying::Struct(vec![
             field("KubeVersion", kube_version.clone()),
             field("APIVersions", api_versions.clone()),
@@ -63,11 +77,19 @@ const KUBE_VERSION_METHODS: &[Function] = &[
 ];
 
 fn kube_version_string(receiver: &Value) -> Text {
-    receiver.downcast().map_or_else(Text::default, |KubeVersionObject(version)| version.normalized.as_str().into())
+    receiver
+        .downcast()
+        .map_or_else(Text::default, |KubeVersionObject(version)| {
+            version.normalized.as_str().into()
+        })
 }
 
 fn kube_version_git(receiver: &Value) -> Text {
-    receiver.downcast().map_or_else(Text::default, |KubeVersionObject(version)| version.version.as_str().into())
+    receiver
+        .downcast()
+        .map_or_else(Text::default, |KubeVersionObject(version)| {
+            version.version.as_str().into()
+        })
 }
 
 impl Object for KubeVersionObject {
@@ -80,7 +102,12 @@ impl Object for KubeVersionObject {
     }
 
     fn underlying(&self) -> Underlying {
-        let KubeVersion { version, normalized, major, minor } = &self.0;
+        let KubeVersion {
+            version,
+            normalized,
+            major,
+            minor,
+        } = &self.0;
         Underlying::Struct(vec![
             field("Version", version.as_str()),
             field("normalizedVersion", normalized.as_str()),
@@ -98,7 +125,12 @@ impl Object for KubeVersionObject {
     }
 
     fn field(&self, name: &[u8]) -> Option<Field> {
-        let KubeVersion { version, normalized: _, major, minor } = &self.0;
+        let KubeVersion {
+            version,
+            normalized: _,
+            major,
+            minor,
+        } = &self.0;
         match name {
             b"Version" => Some(field("Version", version.as_str())),
             b"Major" => Some(field("Major", major.as_str())),
@@ -108,20 +140,34 @@ impl Object for KubeVersionObject {
     }
 
     fn encoded(&self) -> Option<Value> {
-        let KubeVersion { version, normalized: _, major, minor } = &self.0;
-        let table: Map = [("Version", version.as_str()), ("Major", major), ("Minor", minor)].into_iter().collect();
+        let KubeVersion {
+            version,
+            normalized: _,
+            major,
+            minor,
+        } = &self.0;
+        let table: Map = [("Version", version.as_str()), ("Major", major), ("Minor", minor)]
+            .into_iter()
+            .collect();
         Some(Value::Map(table))
     }
 }
 
-#[derive(Debug)]
 struct VersionSet(List);
+
+impl std::fmt::Debug for VersionSet {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_list().entries(self.0.iter()).finish()
+    }
+}
 
 const VERSION_SET_METHODS: &[Function] = &[function!("Has", version_set_has, (&Value, &Text) -> bool)];
 
 fn version_set_has(receiver: &Value, version: &Text) -> bool {
     receiver.downcast().is_some_and(|VersionSet(versions)| {
-        versions.iter().any(|known| known.as_text().is_some_and(|known| known == version))
+        versions
+            .iter()
+            .any(|known| known.as_text().is_some_and(|known| known == version))
     })
 }
 

@@ -20,7 +20,10 @@ struct Files(Entries);
 
 /// The object that templates see. Contents are shared with the chart.
 pub(super) fn value(chart: &Chart) -> Value {
-    let entries = chart.files.iter().map(|file| (Text::from(file.name.as_str()), file.data.clone()));
+    let entries = chart
+        .files
+        .iter()
+        .map(|file| (Text::from(file.name.as_str()), file.data.clone()));
     Value::object(Files(Rc::new(entries.collect())))
 }
 
@@ -34,7 +37,9 @@ const METHODS: &[Function] = &[
 ];
 
 fn entries(receiver: &Value) -> Entries {
-    receiver.downcast().map_or_else(Entries::default, |Files(entries)| Rc::clone(entries))
+    receiver
+        .downcast()
+        .map_or_else(Entries::default, |Files(entries)| Rc::clone(entries))
 }
 
 fn get(receiver: &Value, name: &Text) -> Text {
@@ -49,7 +54,9 @@ fn get_bytes(receiver: &Value, name: &Text) -> Bytes {
 fn glob(receiver: &Value, pattern: &Text) -> Value {
     let glob = pattern.to_str().and_then(|pattern| Glob::new(pattern).ok());
     let files = entries(receiver);
-    let matching = files.iter().filter(|(name, _)| glob.as_ref().is_none_or(|glob| glob.matches(name)));
+    let matching = files
+        .iter()
+        .filter(|(name, _)| glob.as_ref().is_none_or(|glob| glob.matches(name)));
     let matching = matching.map(|(name, data)| (name.clone(), data.clone())).collect();
     Value::object(Files(Rc::new(matching)))
 }

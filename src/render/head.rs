@@ -58,7 +58,10 @@ mod tests {
                 json!({"metadata": {"annotations": [1]}}),
                 "array into Go struct field .metadata.annotations of type map[string]string",
             ),
-            (json!({"kind": ["a"]}), "array into Go struct field SimpleHead.kind of type string"),
+            (
+                json!({"kind": ["a"]}),
+                "array into Go struct field SimpleHead.kind of type string",
+            ),
         ] {
             let error = Head::read(&document).unwrap_err().to_string();
             let prefix = "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal ";
@@ -68,9 +71,13 @@ mod tests {
 
     #[test]
     fn scalars_become_texts() {
-        let head = Head::read(&json!({"apiVersion": 1, "kind": true, "metadata": {"name": 2, "annotations": {"a": 5}}}));
+        let head =
+            Head::read(&json!({"apiVersion": 1, "kind": true, "metadata": {"name": 2, "annotations": {"a": 5}}}));
         let head = head.unwrap();
-        assert_eq!((head.api_version.as_str(), head.kind.as_str(), head.name.as_str()), ("1", "true", "2"));
+        assert_eq!(
+            (head.api_version.as_str(), head.kind.as_str(), head.name.as_str()),
+            ("1", "true", "2")
+        );
         assert_eq!(head.annotations["a"], "5");
     }
 }

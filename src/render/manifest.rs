@@ -163,7 +163,9 @@ pub(super) fn sort(mut files: Vec<(String, String)>, rendered: &mut Rendered) ->
         }
     }
     rendered.manifests.sort_by(|a, b| order::compare(&a.kind, &b.kind));
-    rendered.hooks.sort_by(|a, b| order::compare(&a.manifest.kind, &b.manifest.kind));
+    rendered
+        .hooks
+        .sort_by(|a, b| order::compare(&a.manifest.kind, &b.manifest.kind));
     Ok(())
 }
 
@@ -174,17 +176,32 @@ pub(super) fn is_notes(path: &str) -> bool {
 
 fn sort_document(path: &str, document: &str, rendered: &mut Rendered) -> Result<(), RenderError> {
     let object = parse(path, document)?;
-    let head = Head::read(&object)
-        .map_err(|error| RenderError::Yaml { path: path.to_owned(), message: error.to_string() })?;
-    let Head { api_version, kind, name, annotations } = head;
-    let manifest =
-        Manifest { path: path.to_owned(), text: document.to_owned(), object, api_version, kind, name };
+    let head = Head::read(&object).map_err(|error| RenderError::Yaml {
+        path: path.to_owned(),
+        message: error.to_string(),
+    })?;
+    let Head {
+        api_version,
+        kind,
+        name,
+        annotations,
+    } = head;
+    let manifest = Manifest {
+        path: path.to_owned(),
+        text: document.to_owned(),
+        object,
+        api_version,
+        kind,
+        name,
+    };
     let Some(events) = annotations.get(HOOK) else {
         rendered.manifests.push(manifest);
         return Ok(());
     };
     let Some(events) = events.split(',').map(HookEvent::parse).collect::<Option<Vec<_>>>() else {
-        rendered.warnings.push(format!("skipping unknown hooks {events:?} of {path}"));
+        rendered
+            .warnings
+            .push(format!("skipping unknown hooks {events:?} of {path}"));
         return Ok(());
     };
     let policies = |annotation: &str| match annotations.get(annotation) {
@@ -194,7 +211,10 @@ fn sort_document(path: &str, document: &str, rendered: &mut Rendered) -> Result<
     rendered.hooks.push(Hook {
         manifest,
         events,
-        weight: annotations.get("helm.sh/hook-weight").and_then(|weight| weight.parse().ok()).unwrap_or(0),
+        weight: annotations
+            .get("helm.sh/hook-weight")
+            .and_then(|weight| weight.parse().ok())
+            .unwrap_or(0),
         delete_policies: policies("helm.sh/hook-delete-policy"),
         output_log_policies: policies("helm.sh/hook-output-log-policy"),
     });

@@ -29,7 +29,9 @@ pub(super) fn value(metadata: &Metadata, is_root: bool) -> Value {
     let annotations = if annotations.is_empty() {
         Map::nil(MapType::Strings)
     } else {
-        let entries = annotations.iter().map(|(key, value)| (Text::from(key.as_str()), value.as_str().into()));
+        let entries = annotations
+            .iter()
+            .map(|(key, value)| (Text::from(key.as_str()), value.as_str().into()));
         Map::of(MapType::Strings, entries.collect())
     };
     let table: Map = [
@@ -48,7 +50,10 @@ pub(super) fn value(metadata: &Metadata, is_root: bool) -> Value {
         ("Deprecated", Value::Bool(*deprecated)),
         ("Annotations", Value::Map(annotations)),
         ("KubeVersion", kube_version.as_str().into()),
-        ("Dependencies", Value::list(dependencies.iter().map(dependency).collect())),
+        (
+            "Dependencies",
+            Value::list(dependencies.iter().map(dependency).collect()),
+        ),
         ("Type", chart_type.as_str().into()),
         ("IsRoot", Value::Bool(is_root)),
     ]
@@ -63,11 +68,24 @@ fn texts(items: &[String]) -> Value {
 
 fn maintainer(maintainer: &Maintainer) -> Value {
     let Maintainer { name, email, url } = maintainer;
-    Value::Map([("Name", name.as_str()), ("Email", email), ("URL", url)].into_iter().collect())
+    Value::Map(
+        [("Name", name.as_str()), ("Email", email), ("URL", url)]
+            .into_iter()
+            .collect(),
+    )
 }
 
 fn dependency(dependency: &Dependency) -> Value {
-    let Dependency { name, version, repository, condition, tags, enabled, import_values, alias } = dependency;
+    let Dependency {
+        name,
+        version,
+        repository,
+        condition,
+        tags,
+        enabled,
+        import_values,
+        alias,
+    } = dependency;
     let table: Map = [
         ("Name", name.as_str().into()),
         ("Version", version.as_str().into()),
@@ -75,7 +93,10 @@ fn dependency(dependency: &Dependency) -> Value {
         ("Condition", condition.as_str().into()),
         ("Tags", texts(tags)),
         ("Enabled", Value::Bool(*enabled)),
-        ("ImportValues", Value::list(import_values.iter().map(import_value).collect())),
+        (
+            "ImportValues",
+            Value::list(import_values.iter().map(import_value).collect()),
+        ),
         ("Alias", alias.as_str().into()),
     ]
     .into_iter()

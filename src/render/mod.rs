@@ -88,7 +88,9 @@ pub struct Rendered {
 impl Rendered {
     /// The objects of the manifests in install order, each with its source path. Lists are flattened.
     pub fn objects(&self) -> impl Iterator<Item = (&str, &serde_json::Value)> {
-        self.manifests.iter().flat_map(|manifest| manifest.objects().map(|object| (manifest.path.as_str(), object)))
+        self.manifests
+            .iter()
+            .flat_map(|manifest| manifest.objects().map(|object| (manifest.path.as_str(), object)))
     }
 }
 
@@ -96,7 +98,13 @@ impl Rendered {
 ///
 /// Template values live on the calling thread's stack and heap; give it [`Limits::STACK_BYTES`] of stack.
 pub fn render(request: &Request<'_>, host: &mut dyn Host) -> Result<Rendered, RenderError> {
-    let Request { program, values, release, capabilities, .. } = request;
+    let Request {
+        program,
+        values,
+        release,
+        capabilities,
+        ..
+    } = request;
     check_installable(program)?;
     let mut rendered = Rendered::default();
     let chart = program.chart();
@@ -150,9 +158,17 @@ fn check_installable(program: &Program) -> Result<(), RenderError> {
         return Err(RenderError::NotInstallable(chart_type.to_owned()));
     }
     let is_packed = |name: &str| chart.subcharts.iter().any(|subchart| subchart.metadata.name == name);
-    let names = chart.metadata.dependencies.iter().map(|dependency| dependency.name.as_str());
+    let names = chart
+        .metadata
+        .dependencies
+        .iter()
+        .map(|dependency| dependency.name.as_str());
     let missing: Vec<&str> = names.filter(|name| !is_packed(name)).collect();
-    if missing.is_empty() { Ok(()) } else { Err(RenderError::MissingDependencies(missing.join(", "))) }
+    if missing.is_empty() {
+        Ok(())
+    } else {
+        Err(RenderError::MissingDependencies(missing.join(", ")))
+    }
 }
 
 fn check_schemas(_view: &View, _values: &JsonMap) -> Result<(), RenderError> {

@@ -19,8 +19,11 @@ pub struct TemplateOutput {
 
 impl TemplateOutput {
     /// The standard output of `helm template`.
-    pub fn write(&self, rendered: &Rendered) -> String {
-        let texts = rendered.manifests.iter().map(|manifest| manifest.text.len() + manifest.path.len() + 20);
+    pub fn write(self, rendered: &Rendered) -> String {
+        let texts = rendered
+            .manifests
+            .iter()
+            .map(|manifest| manifest.text.len() + manifest.path.len() + 20);
         let mut text = String::with_capacity(texts.sum::<usize>() + 1024);
         for (path, document) in self.released(rendered) {
             write_document(&mut text, path, document);
@@ -40,9 +43,10 @@ impl TemplateOutput {
 
     /// What `--output-dir` writes: path and content of each file, in order of writing. Hooks come last, and a path may
     /// come more than once: then the file is appended to.
-    pub fn files(&self, rendered: &Rendered) -> Vec<(String, String)> {
-        let hooks =
-            self.hooks(rendered).map(|hook| (hook.manifest.path.as_str(), hook.manifest.text.as_str()));
+    pub fn files(self, rendered: &Rendered) -> Vec<(String, String)> {
+        let hooks = self
+            .hooks(rendered)
+            .map(|hook| (hook.manifest.path.as_str(), hook.manifest.text.as_str()));
         let all = self.released(rendered).chain(hooks);
         let file = |(path, document): (&str, &str)| {
             let mut text = String::with_capacity(document.len() + path.len() + 20);
@@ -52,15 +56,31 @@ impl TemplateOutput {
         all.map(file).collect()
     }
 
-    fn released<'a>(&self, rendered: &'a Rendered) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
-        let crds = if self.include_crds { rendered.crds.as_slice() } else { &[] };
+    fn released<'a>(self, rendered: &'a Rendered) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
+        let crds = if self.include_crds {
+            rendered.crds.as_slice()
+        } else {
+            &[]
+        };
         let crds = crds.iter().map(|crd| (crd.path.as_str(), crd.text.as_str()));
-        crds.chain(rendered.manifests.iter().map(|manifest| (manifest.path.as_str(), manifest.text.as_str())))
+        crds.chain(
+            rendered
+                .manifests
+                .iter()
+                .map(|manifest| (manifest.path.as_str(), manifest.text.as_str())),
+        )
     }
 
-    fn hooks<'a>(&self, rendered: &'a Rendered) -> impl Iterator<Item = &'a Hook> + use<'a> {
-        let Self { no_hooks, skip_tests, include_crds: _ } = *self;
-        rendered.hooks.iter().filter(move |hook| !no_hooks && !(skip_tests && hook.is_test()))
+    fn hooks<'a>(self, rendered: &'a Rendered) -> impl Iterator<Item = &'a Hook> + use<'a> {
+        let Self {
+            no_hooks,
+            skip_tests,
+            include_crds: _,
+        } = self;
+        rendered
+            .hooks
+            .iter()
+            .filter(move |hook| !(no_hooks || skip_tests && hook.is_test()))
     }
 }
 

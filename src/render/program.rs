@@ -19,14 +19,20 @@ pub struct Program {
 
 impl std::fmt::Debug for Program {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Program").field("chart", &self.chart.metadata.name).finish_non_exhaustive()
+        formatter
+            .debug_struct("Program")
+            .field("chart", &self.chart.metadata.name)
+            .finish_non_exhaustive()
     }
 }
 
 impl Program {
     /// Takes a chart; its templates are parsed when they are first rendered.
     pub fn new(chart: Arc<Chart>) -> Self {
-        Self { chart, sets: Mutex::default() }
+        Self {
+            chart,
+            sets: Mutex::default(),
+        }
     }
 
     /// The chart.
@@ -46,7 +52,9 @@ impl Program {
             return Ok(set);
         }
         // Parsed without the lock: a second thread may do the same work, but none waits.
-        let sources = templates.iter().map(|template| (template.name.as_str(), template.source));
+        let sources = templates
+            .iter()
+            .map(|template| (template.name.as_str(), template.source));
         let set = Arc::new(TemplateSet::parse(sources).map_err(RenderError::Parse)?);
         let mut sets = self.sets.lock().unwrap_or_else(PoisonError::into_inner);
         if sets.len() >= MAXIMUM_SETS {
@@ -58,7 +66,9 @@ impl Program {
 
     fn find(&self, shape: &str) -> Option<Arc<TemplateSet>> {
         let sets = self.sets.lock().unwrap_or_else(PoisonError::into_inner);
-        sets.iter().find(|(known, _)| known == shape).map(|(_, set)| Arc::clone(set))
+        sets.iter()
+            .find(|(known, _)| known == shape)
+            .map(|(_, set)| Arc::clone(set))
     }
 }
 

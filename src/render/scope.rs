@@ -34,7 +34,12 @@ pub(super) struct Shared {
 
 impl Shared {
     pub(super) fn new(release: &Release, capabilities: &Capabilities) -> Self {
-        let Release { name, namespace, revision, operation } = release;
+        let Release {
+            name,
+            namespace,
+            revision,
+            operation,
+        } = release;
         let release: Map = [
             ("Name", Value::from(name.as_str())),
             ("Namespace", Value::from(namespace.as_str())),
@@ -45,7 +50,10 @@ impl Shared {
         ]
         .into_iter()
         .collect();
-        Self { release: Value::Map(release), capabilities: capabilities::value(capabilities) }
+        Self {
+            release: Value::Map(release),
+            capabilities: capabilities::value(capabilities),
+        }
     }
 }
 

@@ -1,8 +1,8 @@
 //! Executing the templates of a set, and what Helm makes of their output and of their errors.
 
+use super::RenderError;
 use super::manifest::is_notes;
 use super::scope::ChartTemplate;
-use super::RenderError;
 use crate::template::error::{Cause, FunctionError, Located};
 use crate::template::value::{Map, MapType, Text, Value};
 use crate::template::{Context, ExecutionError, Host, Limits, Mode, TemplateSet};
@@ -43,17 +43,26 @@ fn clean(path: &str, output: &[u8]) -> Result<String, RenderError> {
         Err(_) if is_notes(path) => String::from_utf8_lossy(output).into_owned(),
         Err(_) => {
             let message = "error converting YAML to JSON: yaml: invalid leading UTF-8 octet".to_owned();
-            return Err(RenderError::Yaml { path: path.to_owned(), message });
+            return Err(RenderError::Yaml {
+                path: path.to_owned(),
+                message,
+            });
         }
     };
-    Ok(if text.contains(NO_VALUE) { text.replace(NO_VALUE, "") } else { text })
+    Ok(if text.contains(NO_VALUE) {
+        text.replace(NO_VALUE, "")
+    } else {
+        text
+    })
 }
 
 /// The notes: the root chart's, or with `all` those of every chart, in the order of their paths.
 pub(super) fn take_notes(files: &[(String, String)], root: &str, all: bool) -> String {
     let own = format!("{root}/templates/NOTES.txt");
-    let mut notes: Vec<&(String, String)> =
-        files.iter().filter(|(path, _)| is_notes(path) && (all || *path == own)).collect();
+    let mut notes: Vec<&(String, String)> = files
+        .iter()
+        .filter(|(path, _)| is_notes(path) && (all || *path == own))
+        .collect();
     notes.sort();
     let texts: Vec<&str> = notes.into_iter().map(|(_, text)| text.as_str()).collect();
     texts.join("\n")
@@ -77,12 +86,16 @@ pub enum Failure {
 
 fn failure(template: &str, error: &ExecutionError) -> RenderError {
     if let Some(limit) = error.limit() {
-        return RenderError::Limit { template: template.to_owned(), limit };
+        return RenderError::Limit {
+            template: template.to_owned(),
+            limit,
+        };
     }
     let failure = match (error.abort(), error) {
-        (Some(message), ExecutionError::At(located)) => {
-            Failure::Abort { location: located.location.clone(), message: message.to_owned() }
-        }
+        (Some(message), ExecutionError::At(located)) => Failure::Abort {
+            location: located.location.clone(),
+            message: message.to_owned(),
+        },
         _ => Failure::Other(explain(error)),
     };
     RenderError::Execution(failure)
@@ -99,16 +112,27 @@ fn explain(root: &ExecutionError) -> String {
             ExecutionError::At(located) => {
                 let next = match &located.cause {
                     Cause::Evaluation(_) | Cause::Limit(_) => None,
-                    Cause::Call { error: FunctionError::Template(prefix, inner), .. } if prefix.is_empty() => {
-                        Some(&**inner)
-                    }
+                    Cause::Call {
+                        error: FunctionError::Template(prefix, inner),
+                        ..
+                    } if prefix.is_empty() => Some(&**inner),
                     // Functions' own errors say no place.
                     Cause::Call { .. } => return root.to_string(),
                 };
                 let cause = located.cause.to_string();
-                let message = cause.split_once(" template:").map_or(cause.as_str(), |(before, _)| before);
-                let Located { location, template, node, .. } = &**located;
-                (format!("{location}\n  executing \"{template}\" at <{node}>:\n    {message}\n"), next)
+                let message = cause
+                    .split_once(" template:")
+                    .map_or(cause.as_str(), |(before, _)| before);
+                let Located {
+                    location,
+                    template,
+                    node,
+                    ..
+                } = &**located;
+                (
+                    format!("{location}\n  executing \"{template}\" at <{node}>:\n    {message}\n"),
+                    next,
+                )
             }
         };
         if paragraphs.last() != Some(&paragraph) {
