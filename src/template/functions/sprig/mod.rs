@@ -30,7 +30,7 @@ use crate::template::function::Function;
 use crate::template::value::{Text, Value};
 
 pub use dates::TimeObject;
-pub(crate) use dates::{duration_value, instant_value, local_zone};
+pub(crate) use dates::{DURATION, DurationObject, duration_value, local_zone};
 
 /// The functions, in families.
 pub const FAMILIES: &[&[Function]] = &[
