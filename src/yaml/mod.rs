@@ -22,6 +22,8 @@ mod scalar;
 mod scan_directive;
 mod scan_scalar;
 mod scanner;
+#[cfg(test)]
+mod tests;
 mod timestamp;
 mod token;
 mod tree;
