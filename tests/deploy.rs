@@ -2,6 +2,8 @@
 //!
 //! Whether a cluster accepts them is shown by the integration tests; this needs no cluster.
 
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a helper of a test fails the test")]
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
