@@ -1,2 +1,4 @@
 //! Integration tests on real parts: one binary, one control plane.
-fn main() {}
+
+mod fixtures;
+mod support;
