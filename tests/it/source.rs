@@ -292,7 +292,17 @@ async fn what_is_missing_in_a_repository_is_named() -> Result {
             .unwrap_err()
             .to_string(),
     );
-    insta::assert_snapshot!(messages.join("\n").replace(&server.url, "URL"), @"");
+    insta::assert_snapshot!(messages.join("\n").replace(&server.url, "URL"), @r#"
+    NotFound: repository URL/ has no chart shops. It has: shop
+    NotFound: repository URL/ has no version of chart shop that matches "9.x"; available: 2.2.0, 2.1.0, 2.0.0, 1.0.0
+    NotFound: repository URL/ has no version of chart shop that matches "0.9.0"; available: 2.2.0, 2.1.0, 2.0.0, 1.0.0
+    Configuration: version "latest" of chart shop is neither a version nor a range: improper constraint: "latest"; write for example 1.2.3, 1.2.x or ">=1.2 <2"
+    NotFound: repository URL/ names no archive of chart shop 2.0.0: its index entry has no URL
+    Content: the index of chart repository URL/ gives chart shop 2.1.0 the digest "odd", which is not a SHA-256 digest
+    Configuration: file:///etc/passwd cannot be used as a chart source: its scheme is file, not http, https or oci
+    URL/gone.tgz of chart shop 1.0.0 is missing on the server; the repository's index or tag is out of date
+    no chart repository at URL/nowhere/index.yaml: the server answered 404; check the URL
+    "#);
     Ok(())
 }
 
@@ -405,7 +415,13 @@ async fn only_the_promised_chart_is_accepted() -> Result {
         let error = fetcher.fetch(&chart).await.unwrap_err();
         messages.push(format!("{:?}: {error}", error.category()));
     }
-    insta::assert_snapshot!(messages.join("\n").replace(&server.url, "URL").replace(&Digest::of(&good).to_string(), "DIGEST"), @"");
+    insta::assert_snapshot!(messages.join("\n").replace(&server.url, "URL").replace(&Digest::of(&good).to_string(), "DIGEST")
+            .replace(&Digest::of(&shop("1.0.1")).to_string(), "PROMISED"), @r#"
+    Integrity: URL/good.tgz has the digest DIGEST, expected PROMISED: it was changed after it was published, or on the way
+    Content: URL/other.tgz is not a packed chart: it has no Chart.yaml in its top folder
+    Content: URL/login.tgz is not a packed chart: it is not gzip-compressed, it starts with "<html>please log in</html>"
+    TooLarge: URL/large.tgz is larger than the limit of 1048576 bytes
+    "#);
 
     // Without a promise, what comes is taken, and asked for again only conditionally.
     let chart = resolve_http(&fetcher, http(&server.url, "shop", "5.0.0")).await?;
@@ -600,7 +616,16 @@ async fn charts_that_helm_pushed_are_pulled() -> Result {
         let error = resolve_oci(&fetcher, oci(url.clone(), selector)).await.unwrap_err();
         messages.push(format!("{:?}: {error}", error.category()));
     }
-    insta::assert_snapshot!(messages.join("\n").replace(registry.address(), "REGISTRY"), @"");
+    insta::assert_snapshot!(messages.join("\n").replace(registry.address(), "REGISTRY"), @r#"
+    NotFound: repository oci://REGISTRY/charts/shop has no version of chart shop that matches "3.0.0"; available: 2.0.0-rc.1, 1.2.0+build.7, 1.1.0, 1.0.0
+    NotFound: repository oci://REGISTRY/charts/shop has no version of chart shop that matches "^4"; available: 2.0.0-rc.1, 1.2.0+build.7, 1.1.0, 1.0.0
+    Configuration: version "one" of chart shop is neither a version nor a range: improper constraint: "one"; write for example 1.2.3, 1.2.x or ">=1.2 <2"
+    NotFound: repository oci://REGISTRY/charts/shop has no version of chart shop that matches "latest"; available: 2.0.0-rc.1, 1.2.0+build.7, 1.1.0, 1.0.0
+    NotFound: repository oci://REGISTRY/charts/shop has no version of chart shop that matches "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"; available: 2.0.0-rc.1, 1.2.0+build.7, 1.1.0, 1.0.0
+    Configuration: the tag filter "[" is not a regular expression: error: unclosed character class
+    NotFound: repository oci://REGISTRY/charts/none has no chart none
+    NotFound: repository oci://REGISTRY/charts/none has no chart none
+    "#);
     let error = resolve_oci(&fetcher, oci("oci://127.0.0.1:9/charts/shop".into(), version("")))
         .await
         .unwrap_err();
