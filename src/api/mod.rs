@@ -5,14 +5,27 @@
 
 pub mod acted_on;
 pub mod conditions;
+pub mod conflict_policy;
+pub mod crd;
 pub mod duration;
 pub mod helm_release;
+pub mod helm_repository;
 pub mod names;
+pub mod oci_repository;
 pub mod reference;
+pub mod release_ledger;
 mod schema;
+pub mod source_status;
+pub mod wasm_plugin;
 
+pub use conflict_policy::ConflictPolicy;
+pub use crd::custom_resource_definitions;
 pub use duration::Duration;
 pub use helm_release::{HelmRelease, HelmReleaseSpec, HelmReleaseStatus};
+pub use helm_repository::HelmRepository;
+pub use oci_repository::OCIRepository;
+pub use release_ledger::ReleaseLedger;
+pub use wasm_plugin::WasmPlugin;
 
 /// The API group of all resources.
 pub const GROUP: &str = "fairlead.dev";

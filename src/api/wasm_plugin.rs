@@ -38,6 +38,12 @@ use super::schema::{any_object, is_false, short_duration};
     ),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
+#[schemars(extend("x-kubernetes-validations" = [
+    {
+        "rule": "!has(self.source.url) || has(self.digest)",
+        "message": "spec.digest must be set when the code comes from spec.source.url"
+    },
+]))]
 pub struct WasmPluginSpec {
     /// Where the code comes from.
     pub source: PluginSource,
@@ -153,7 +159,12 @@ pub struct PluginLimits {
 
 impl Default for PluginLimits {
     fn default() -> Self {
-        Self { memory_mebibytes: 64, timeout: Duration::from_secs(5), fuel_millions: 1_000, output_mebibytes: 16 }
+        Self {
+            memory_mebibytes: 64,
+            timeout: Duration::from_secs(5),
+            fuel_millions: 1_000,
+            output_mebibytes: 16,
+        }
     }
 }
 

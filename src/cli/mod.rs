@@ -3,6 +3,9 @@
 //! Edge. This module knows the commands, the exit codes and where output goes: data on stdout, everything else on
 //! stderr. What a command does stands in its own file.
 
+#[cfg(feature = "cluster")]
+mod crd;
+
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -19,7 +22,10 @@ struct Arguments {
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {}
+enum Command {
+    #[cfg(feature = "cluster")]
+    Crd(crd::CrdArguments),
+}
 
 /// Parses the process's arguments, runs the command and says how the process ends: 0 done, 1 the command failed, 2 the
 /// arguments were wrong.
@@ -44,7 +50,10 @@ pub fn run() -> ExitCode {
 
 impl Command {
     fn run(self) -> Result<(), CommandError> {
-        match self {}
+        match self {
+            #[cfg(feature = "cluster")]
+            Self::Crd(arguments) => crd::run(&arguments),
+        }
     }
 }
 

@@ -4,6 +4,8 @@
 
 pub mod decide;
 pub mod outcome;
+pub mod ownership_status;
+pub mod policy;
 pub mod retry;
 pub mod revision;
 pub mod settle;
