@@ -45,7 +45,15 @@ pub fn fingerprint(metadata: &ObjectMeta) -> String {
     let mut hash = Sha256::new();
     hash.update(metadata.generation.unwrap_or_default().to_be_bytes());
     for entry in metadata.managed_fields.iter().flatten() {
-        let ManagedFieldsEntry { api_version, fields_type: _, fields_v1, manager, operation, subresource, time } = entry;
+        let ManagedFieldsEntry {
+            api_version,
+            fields_type: _,
+            fields_v1,
+            manager,
+            operation,
+            subresource,
+            time,
+        } = entry;
         if subresource.as_deref() == Some("status") {
             continue;
         }
@@ -66,7 +74,9 @@ pub fn fingerprint(metadata: &ObjectMeta) -> String {
 
 /// The [`fingerprint`] of an object that is at hand as JSON; that of empty metadata if it has none that can be read.
 pub fn fingerprint_of(object: &Value) -> String {
-    let metadata = object.get("metadata").and_then(|metadata| ObjectMeta::deserialize(metadata).ok());
+    let metadata = object
+        .get("metadata")
+        .and_then(|metadata| ObjectMeta::deserialize(metadata).ok());
     fingerprint(&metadata.unwrap_or_default())
 }
 

@@ -48,7 +48,11 @@ impl std::fmt::Debug for ClusterCapabilities {
 impl ClusterCapabilities {
     /// Not asked yet.
     pub fn new(client: Client, kinds: Arc<KindCache>) -> Self {
-        Self { client, kinds, known: Mutex::default() }
+        Self {
+            client,
+            kinds,
+            known: Mutex::default(),
+        }
     }
 
     /// What the cluster offers.
@@ -59,11 +63,19 @@ impl ClusterCapabilities {
         {
             return Ok(capabilities.clone());
         }
-        let info = self.client.apiserver_version().await.map_err(|error| CapabilitiesError::Version(Box::new(error)))?;
-        let kube_version =
-            info.git_version.parse().map_err(|_| CapabilitiesError::Unparsable { version: info.git_version })?;
+        let info = self
+            .client
+            .apiserver_version()
+            .await
+            .map_err(|error| CapabilitiesError::Version(Box::new(error)))?;
+        let kube_version = info.git_version.parse().map_err(|_| CapabilitiesError::Unparsable {
+            version: info.git_version,
+        })?;
         let api_versions = self.kinds.api_versions().await?;
-        let capabilities = Arc::new(Capabilities { kube_version, api_versions });
+        let capabilities = Arc::new(Capabilities {
+            kube_version,
+            api_versions,
+        });
         *known = Some((Instant::now(), capabilities.clone()));
         Ok(capabilities)
     }

@@ -59,7 +59,10 @@ pub struct Charts {
 impl Charts {
     /// Charts through this fetcher.
     pub fn new(fetcher: Fetcher) -> Self {
-        Self { fetcher, programs: Mutex::default() }
+        Self {
+            fetcher,
+            programs: Mutex::default(),
+        }
     }
 
     /// Which chart a reference means now.
@@ -74,7 +77,9 @@ impl Charts {
             return Ok(program);
         }
         let content = self.fetcher.fetch(chart).await?;
-        let loaded = tokio::task::spawn_blocking(move || load(content)).await.map_err(|_| ChartError::Interrupted)?;
+        let loaded = tokio::task::spawn_blocking(move || load(content))
+            .await
+            .map_err(|_| ChartError::Interrupted)?;
         let loaded = loaded.map_err(|source| ChartError::Load {
             name: chart.name.clone(),
             version: chart.version.clone(),

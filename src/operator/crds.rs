@@ -46,7 +46,10 @@ pub enum CrdError {
         source: DiscoveryError,
     },
     /// The API server accepted a CRD and does not serve it.
-    #[error("{object} is not served {0:?} after it was applied; look at its conditions", ESTABLISHED_WITHIN)]
+    #[error(
+        "{object} is not served {0:?} after it was applied; look at its conditions",
+        ESTABLISHED_WITHIN
+    )]
     NotEstablished {
         /// The CRD.
         object: ObjectReference,
@@ -58,10 +61,14 @@ impl CrdError {
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Manifest(_) => false,
-            Self::Call { source: CallError::Refused(status), .. } => {
-                crate::ownership::conflict::Rejection::of(status).is_retryable()
+            Self::Call {
+                source: CallError::Refused(status),
+                ..
+            } => crate::ownership::conflict::Rejection::of(status).is_retryable(),
+            Self::Call {
+                source: CallError::Timeout(_) | CallError::Transport(_),
+                ..
             }
-            Self::Call { source: CallError::Timeout(_) | CallError::Transport(_), .. }
             | Self::Discovery { .. }
             | Self::NotEstablished { .. } => true,
         }
@@ -91,19 +98,33 @@ pub async fn apply(
     for crd in &rendering.crds {
         let intent = Intent::new(crd.clone(), None)?;
         let (object, resource) = resolve(context, &intent).await?;
-        let failed = |source| CrdError::Call { object: object.clone(), source };
+        let failed = |source| CrdError::Call {
+            object: object.clone(),
+            source,
+        };
         let exists = || context.calls.get(&resource, None, &object.name);
         if policy == CrdsPolicy::Create && exists().await.map_err(failed)?.is_some() {
             continue;
         }
-        let options = ApplyOptions { manager: &manager, force: false, dry_run: false };
-        context.calls.apply(&resource, None, &object.name, intent.body(), options).await.map_err(failed)?;
+        let options = ApplyOptions {
+            manager: &manager,
+            force: false,
+            dry_run: false,
+        };
+        context
+            .calls
+            .apply(&resource, None, &object.name, intent.body(), options)
+            .await
+            .map_err(failed)?;
         applied.push(object);
     }
     if applied.is_empty() {
         return Ok(());
     }
-    for object in applied.into_iter().filter(|object| object.kind == "CustomResourceDefinition") {
+    for object in applied
+        .into_iter()
+        .filter(|object| object.kind == "CustomResourceDefinition")
+    {
         established(context, object).await?;
     }
     context.kinds.invalidate().await;
@@ -134,8 +155,14 @@ pub async fn established(context: &Context, object: ObjectReference) -> Result<(
 
 /// Creates the target namespace if the release asks for it and it does not exist. It is never deleted.
 pub async fn ensure_namespace(context: &Context, release: &HelmRelease) -> Result<(), CrdError> {
-    let asked = release.spec.install.as_ref().is_some_and(|install| install.create_namespace);
-    let Some(name) = release.spec.target_namespace.as_ref().filter(|_| asked) else { return Ok(()) };
+    let asked = release
+        .spec
+        .install
+        .as_ref()
+        .is_some_and(|install| install.create_namespace);
+    let Some(name) = release.spec.target_namespace.as_ref().filter(|_| asked) else {
+        return Ok(());
+    };
     let manifest: Value = json!({
         "apiVersion": "v1",
         "kind": "Namespace",
@@ -143,11 +170,28 @@ pub async fn ensure_namespace(context: &Context, release: &HelmRelease) -> Resul
     });
     let intent = Intent::new(manifest, None)?;
     let (object, resource) = resolve(context, &intent).await?;
-    let failed = |source| CrdError::Call { object: object.clone(), source };
-    if context.calls.get(&resource, None, name).await.map_err(failed)?.is_some() {
+    let failed = |source| CrdError::Call {
+        object: object.clone(),
+        source,
+    };
+    if context
+        .calls
+        .get(&resource, None, name)
+        .await
+        .map_err(failed)?
+        .is_some()
+    {
         return Ok(());
     }
-    let options = ApplyOptions { manager: names::CONTROLLER_FIELD_MANAGER, force: false, dry_run: false };
-    context.calls.apply(&resource, None, name, intent.body(), options).await.map_err(failed)?;
+    let options = ApplyOptions {
+        manager: names::CONTROLLER_FIELD_MANAGER,
+        force: false,
+        dry_run: false,
+    };
+    context
+        .calls
+        .apply(&resource, None, name, intent.body(), options)
+        .await
+        .map_err(failed)?;
     Ok(())
 }

@@ -49,12 +49,20 @@ fn api(client: &Client, release: &HelmRelease) -> Api<ReleaseLedger> {
 
 /// Reads a release's ledger; an empty one if there is none, or if it is of an earlier release with the same name.
 pub async fn read(client: &Client, release: &HelmRelease) -> Result<Ledger, LedgerStoreError> {
-    let kept = api(client, release).get_opt(release.own_name()).await.map_err(|source| failed(release, source))?;
+    let kept = api(client, release)
+        .get_opt(release.own_name())
+        .await
+        .map_err(|source| failed(release, source))?;
     let is_ours = |ledger: &ReleaseLedger| {
         let owners = ledger.metadata.owner_references.iter().flatten();
-        owners.into_iter().any(|owner| Some(&owner.uid) == release.metadata.uid.as_ref())
+        owners
+            .into_iter()
+            .any(|owner| Some(&owner.uid) == release.metadata.uid.as_ref())
     };
-    Ok(kept.filter(is_ours).map(|kept| from_resource(kept.spec)).unwrap_or_default())
+    Ok(kept
+        .filter(is_ours)
+        .map(|kept| from_resource(kept.spec))
+        .unwrap_or_default())
 }
 
 /// Writes a release's ledger unless it is what was `written` last. Gives the digest of what is in the cluster now.
@@ -97,14 +105,18 @@ fn to_resource(ledger: &Ledger, field_manager: String, revision: u32) -> Release
         if record.uid.is_empty() || objects.len() >= MAX_OBJECTS {
             continue;
         }
-        let fields = Some(record.owned.to_json().to_string())
-            .filter(|fields| fields.len() <= MAX_FIELD_SET_BYTES.min(room));
+        let fields =
+            Some(record.owned.to_json().to_string()).filter(|fields| fields.len() <= MAX_FIELD_SET_BYTES.min(room));
         room -= fields.as_ref().map_or(0, String::len);
         objects.push(LedgerObject {
             id,
             v,
             // What was contested is looked at anew by the next process: the policy may decide otherwise by then.
-            intent: if record.policy.is_some() { String::new() } else { record.intent_hash.clone() },
+            intent: if record.policy.is_some() {
+                String::new()
+            } else {
+                record.intent_hash.clone()
+            },
             uid: record.uid.clone(),
             resource_version: record.resource_version.clone(),
             fingerprint: record.fingerprint.clone(),
@@ -114,7 +126,13 @@ fn to_resource(ledger: &Ledger, field_manager: String, revision: u32) -> Release
     contested.sort_by(|a: &LedgerField, b| b.last_seen.0.cmp(&a.last_seen.0));
     contested.truncate(MAX_CONTESTED);
     contested.sort_by(|a, b| (&a.id, &a.path, &a.manager).cmp(&(&b.id, &b.path, &b.manager)));
-    ReleaseLedgerSpec { field_manager, revision: Some(revision), updated: None, objects, contested }
+    ReleaseLedgerSpec {
+        field_manager,
+        revision: Some(revision),
+        updated: None,
+        objects,
+        contested,
+    }
 }
 
 fn to_field(id: &str, record: &ContestRecord) -> LedgerField {
@@ -156,7 +174,13 @@ fn to_field(id: &str, record: &ContestRecord) -> LedgerField {
 }
 
 fn from_resource(spec: ReleaseLedgerSpec) -> Ledger {
-    let ReleaseLedgerSpec { field_manager: _, revision: _, updated: _, objects, contested } = spec;
+    let ReleaseLedgerSpec {
+        field_manager: _,
+        revision: _,
+        updated: _,
+        objects,
+        contested,
+    } = spec;
     let mut histories: BTreeMap<String, Vec<ContestRecord>> = BTreeMap::new();
     for field in contested {
         let id = field.id.clone();
@@ -166,9 +190,19 @@ fn from_resource(spec: ReleaseLedgerSpec) -> Ledger {
     }
     let mut ledger = Ledger::default();
     for object in objects {
-        let LedgerObject { id, v, intent, uid, resource_version, fingerprint, fields } = object;
+        let LedgerObject {
+            id,
+            v,
+            intent,
+            uid,
+            resource_version,
+            fingerprint,
+            fields,
+        } = object;
         let history = histories.remove(&id).unwrap_or_default();
-        let Some(reference) = reference(&InventoryEntry { id, v }) else { continue };
+        let Some(reference) = reference(&InventoryEntry { id, v }) else {
+            continue;
+        };
         let owned = fields.and_then(|fields| FieldSet::from_json(&serde_json::from_str(&fields).ok()?).ok());
         ledger.insert(ObjectRecord {
             reference,
@@ -188,8 +222,26 @@ fn from_resource(spec: ReleaseLedgerSpec) -> Ledger {
 }
 
 fn from_field(field: LedgerField) -> Option<ContestRecord> {
-    let LedgerField { id: _, path, manager, operation, subresource, first_seen, last_seen, count, history } = field;
-    let LedgerEvent { time: _, class, action, rule, ours: _, theirs: _, count: _ } = history.into_iter().next()?;
+    let LedgerField {
+        id: _,
+        path,
+        manager,
+        operation,
+        subresource,
+        first_seen,
+        last_seen,
+        count,
+        history,
+    } = field;
+    let LedgerEvent {
+        time: _,
+        class,
+        action,
+        rule,
+        ours: _,
+        theirs: _,
+        count: _,
+    } = history.into_iter().next()?;
     Some(ContestRecord {
         field: path,
         manager,

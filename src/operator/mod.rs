@@ -38,10 +38,10 @@ use self::context::{Context, Settings};
 use self::memory::Memory;
 use self::reconcile::{ReconcileError, reconcile, seed};
 use self::sources::Sources;
+use crate::api::HelmRelease;
 use crate::api::helm_release::chart::{ChartReferenceKind, SourceKind};
 use crate::api::helm_repository::HelmRepository;
 use crate::api::oci_repository::OCIRepository;
-use crate::api::HelmRelease;
 use crate::cluster::calls::Calls;
 use crate::cluster::discovery::KindCache;
 use crate::ownership::redact::Redactor;
@@ -83,26 +83,53 @@ pub struct Operator {
 impl Operator {
     /// Reconciles until `shutdown`; running reconciles are finished.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), OperatorError> {
-        let Self { client, settings, metrics, readiness } = self;
+        let Self {
+            client,
+            settings,
+            metrics,
+            readiness,
+        } = self;
         let (children, child_changes) = Children::new(client.clone(), shutdown.clone());
         let (source_changed, source_changes) = mpsc::unbounded_channel();
         let (releases, writer) = reflector::store::<HelmRelease>();
-        let follow = Follow { releases: releases.clone(), changed: source_changed, shutdown: shutdown.clone() };
+        let follow = Follow {
+            releases: releases.clone(),
+            changed: source_changed,
+            shutdown: shutdown.clone(),
+        };
         let repositories = follow.source::<HelmRepository>(scoped(&client, &settings), refers_to_repository);
         let artifacts = follow.source::<OCIRepository>(scoped(&client, &settings), refers_to_artifact);
         let context = Arc::new(
-            context(&client, settings, metrics, children, repositories.clone(), artifacts.clone(), &shutdown).await?,
+            context(
+                &client,
+                settings,
+                metrics,
+                children,
+                repositories.clone(),
+                artifacts.clone(),
+                &shutdown,
+            )
+            .await?,
         );
         let concurrency = context.settings.concurrency;
-        let unchanged = predicates::generation.combine(predicates::annotations).combine(predicates::finalizers);
-        let triggers = watcher(scoped::<HelmRelease>(&client, &context.settings), watcher::Config::default())
-            .default_backoff()
-            .reflect(writer)
-            .touched_objects()
-            .predicate_filter(unchanged, predicates::Config::default());
+        let unchanged = predicates::generation
+            .combine(predicates::annotations)
+            .combine(predicates::finalizers);
+        let triggers = watcher(
+            scoped::<HelmRelease>(&client, &context.settings),
+            watcher::Config::default(),
+        )
+        .default_backoff()
+        .reflect(writer)
+        .touched_objects()
+        .predicate_filter(unchanged, predicates::Config::default());
         tokio::spawn(async move {
             // The writers live as long as the operator, so waiting fails only at its end.
-            let _ = tokio::join!(releases.wait_until_ready(), repositories.wait_until_ready(), artifacts.wait_until_ready());
+            let _ = tokio::join!(
+                releases.wait_until_ready(),
+                repositories.wait_until_ready(),
+                artifacts.wait_until_ready()
+            );
             readiness.set_ready();
             info!("watches are synced");
         });
@@ -134,7 +161,10 @@ async fn context(
     artifacts: Store<OCIRepository>,
     shutdown: &CancellationToken,
 ) -> Result<Context, OperatorError> {
-    let options = FetcherOptions { cache_directory: settings.chart_cache.clone(), ..FetcherOptions::default() };
+    let options = FetcherOptions {
+        cache_directory: settings.chart_cache.clone(),
+        ..FetcherOptions::default()
+    };
     let kinds = Arc::new(KindCache::new(client.clone(), settings.request_timeout));
     Ok(Context {
         client: client.clone(),
@@ -180,7 +210,10 @@ impl Follow {
         K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
     {
         let (store, writer) = reflector::store::<K>();
-        let events = watcher(api, watcher::Config::default()).default_backoff().reflect(writer).touched_objects();
+        let events = watcher(api, watcher::Config::default())
+            .default_backoff()
+            .reflect(writer)
+            .touched_objects();
         let (releases, changed) = (self.releases.clone(), self.changed.clone());
         let shutdown = self.shutdown.clone();
         tokio::spawn(async move {
@@ -219,8 +252,12 @@ fn refers_to_repository(release: &HelmRelease, repository: &HelmRepository) -> b
     reference.is_some_and(|reference| {
         reference.kind == SourceKind::HelmRepository
             && reference.name == repository.name_any()
-            && Some(reference.namespace.as_deref().unwrap_or_else(|| release.own_namespace()))
-                == repository.namespace().as_deref()
+            && Some(
+                reference
+                    .namespace
+                    .as_deref()
+                    .unwrap_or_else(|| release.own_namespace()),
+            ) == repository.namespace().as_deref()
     })
 }
 
@@ -228,7 +265,11 @@ fn refers_to_artifact(release: &HelmRelease, repository: &OCIRepository) -> bool
     release.spec.chart_ref.as_ref().is_some_and(|reference| {
         reference.kind == ChartReferenceKind::OCIRepository
             && reference.name == repository.name_any()
-            && Some(reference.namespace.as_deref().unwrap_or_else(|| release.own_namespace()))
-                == repository.namespace().as_deref()
+            && Some(
+                reference
+                    .namespace
+                    .as_deref()
+                    .unwrap_or_else(|| release.own_namespace()),
+            ) == repository.namespace().as_deref()
     })
 }

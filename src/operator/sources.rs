@@ -16,8 +16,8 @@ use crate::api::helm_release::chart::{ChartReferenceKind, SourceKind};
 use crate::api::helm_repository::{HelmRepository, HelmRepositorySpec, RepositoryType};
 use crate::api::oci_repository::{OCIRepository, OCIRepositorySpec, OciReference as OciSpecReference};
 use crate::source::{
-    Access, ChartReference, ClientCertificate, Credentials, DockerConfigError, HttpReference, OciReference, OciSelector,
-    Secret, Tls,
+    Access, ChartReference, ClientCertificate, Credentials, DockerConfigError, HttpReference, OciReference,
+    OciSelector, Secret, Tls,
 };
 
 /// Key of a Secret of the type `kubernetes.io/dockerconfigjson`.
@@ -112,10 +112,18 @@ impl Located {
     /// Changes whenever looking the chart up again may give another one for a reason other than time.
     pub fn key(&self) -> String {
         let identity = |meta: &kube::api::ObjectMeta| {
-            format!("{}@{}", meta.uid.as_deref().unwrap_or_default(), meta.generation.unwrap_or_default())
+            format!(
+                "{}@{}",
+                meta.uid.as_deref().unwrap_or_default(),
+                meta.generation.unwrap_or_default()
+            )
         };
         match self {
-            Self::Repository { repository, chart, version } => {
+            Self::Repository {
+                repository,
+                chart,
+                version,
+            } => {
                 format!("{} {chart} {version}", identity(repository.meta()))
             }
             Self::Artifact { repository } => identity(repository.meta()),
@@ -134,7 +142,11 @@ pub struct Sources {
 impl Sources {
     /// Sources from these stores, which somebody else keeps up to date.
     pub const fn new(client: Client, repositories: Store<HelmRepository>, artifacts: Store<OCIRepository>) -> Self {
-        Self { client, repositories, artifacts }
+        Self {
+            client,
+            repositories,
+            artifacts,
+        }
     }
 
     /// The source that a release's chart is in.
@@ -146,10 +158,18 @@ impl Sources {
                 let field = "chart.spec.sourceRef";
                 let kind = match reference.kind {
                     SourceKind::HelmRepository => "HelmRepository",
-                    SourceKind::GitRepository => return Err(SourcesError::Unsupported { field, kind: "GitRepository" }),
+                    SourceKind::GitRepository => {
+                        return Err(SourcesError::Unsupported {
+                            field,
+                            kind: "GitRepository",
+                        });
+                    }
                     SourceKind::Bucket => return Err(SourcesError::Unsupported { field, kind: "Bucket" }),
                 };
-                let namespace = reference.namespace.as_deref().unwrap_or_else(|| release.own_namespace());
+                let namespace = reference
+                    .namespace
+                    .as_deref()
+                    .unwrap_or_else(|| release.own_namespace());
                 let repository = find(&self.repositories, kind, namespace, &reference.name, field)?;
                 Ok(Located::Repository {
                     repository,
@@ -161,12 +181,23 @@ impl Sources {
                 let field = "chartRef";
                 let kind = match reference.kind {
                     ChartReferenceKind::OCIRepository => "OCIRepository",
-                    ChartReferenceKind::HelmChart => return Err(SourcesError::Unsupported { field, kind: "HelmChart" }),
+                    ChartReferenceKind::HelmChart => {
+                        return Err(SourcesError::Unsupported {
+                            field,
+                            kind: "HelmChart",
+                        });
+                    }
                     ChartReferenceKind::ExternalArtifact => {
-                        return Err(SourcesError::Unsupported { field, kind: "ExternalArtifact" });
+                        return Err(SourcesError::Unsupported {
+                            field,
+                            kind: "ExternalArtifact",
+                        });
                     }
                 };
-                let namespace = reference.namespace.as_deref().unwrap_or_else(|| release.own_namespace());
+                let namespace = reference
+                    .namespace
+                    .as_deref()
+                    .unwrap_or_else(|| release.own_namespace());
                 let repository = find(&self.artifacts, kind, namespace, &reference.name, field)?;
                 Ok(Located::Artifact { repository })
             }
@@ -177,9 +208,11 @@ impl Sources {
     /// The reference that fetches the chart, with the credentials that the source names.
     pub async fn reference(&self, located: &Located) -> Result<ChartReference, SourcesError> {
         match located {
-            Located::Repository { repository, chart, version } => {
-                self.repository_reference(repository, chart, version).await
-            }
+            Located::Repository {
+                repository,
+                chart,
+                version,
+            } => self.repository_reference(repository, chart, version).await,
             Located::Artifact { repository } => self.artifact_reference(repository).await,
         }
     }
@@ -262,19 +295,32 @@ impl Sources {
             namespace: repository.namespace().unwrap_or_default(),
             source_name: source_name.clone(),
         };
-        let mut access = Access { timeout: timeout.as_std(), ..Access::default() };
+        let mut access = Access {
+            timeout: timeout.as_std(),
+            ..Access::default()
+        };
         if let Some(reference) = secret_ref {
             access.credentials = secrets.credentials(&reference.name, Some(url)).await?;
         }
         if let Some(reference) = cert_secret_ref {
             access.tls = secrets.tls(&reference.name).await?;
         }
-        let OciSpecReference { digest, semver, semver_filter, tag } = reference.clone().unwrap_or_default();
+        let OciSpecReference {
+            digest,
+            semver,
+            semver_filter,
+            tag,
+        } = reference.clone().unwrap_or_default();
         let selector = match (digest, semver, tag) {
-            (Some(digest), _, _) => {
-                OciSelector::Digest(digest.parse().map_err(|_| SourcesError::Digest { source_name, digest })?)
-            }
-            (None, Some(range), _) => OciSelector::Range { range, filter: semver_filter },
+            (Some(digest), _, _) => OciSelector::Digest(
+                digest
+                    .parse()
+                    .map_err(|_| SourcesError::Digest { source_name, digest })?,
+            ),
+            (None, Some(range), _) => OciSelector::Range {
+                range,
+                filter: semver_filter,
+            },
             (None, None, tag) => OciSelector::Tag(tag.unwrap_or_else(|| "latest".to_owned())),
         };
         Ok(ChartReference::Oci(OciReference {
@@ -297,12 +343,14 @@ fn find<K>(
 where
     K: Resource<DynamicType = ()> + Clone + 'static,
 {
-    store.get(&ObjectRef::new(name).within(namespace)).ok_or_else(|| SourcesError::Missing {
-        kind,
-        namespace: namespace.to_owned(),
-        name: name.to_owned(),
-        field,
-    })
+    store
+        .get(&ObjectRef::new(name).within(namespace))
+        .ok_or_else(|| SourcesError::Missing {
+            kind,
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+            field,
+        })
 }
 
 /// The Secrets of one source.
@@ -342,12 +390,20 @@ impl Secrets<'_> {
             let bytes = data.get(key).map(|bytes| bytes.0.clone());
             bytes.map(|bytes| String::from_utf8(bytes).map_err(|_| self.error(name, format!("{key} is not text"))))
         };
-        match (text("username").transpose()?, text("password").transpose()?, text("bearerToken").transpose()?) {
-            (Some(username), Some(password), _) => {
-                Ok(Credentials::Basic { username, password: Secret::new(password) })
-            }
+        match (
+            text("username").transpose()?,
+            text("password").transpose()?,
+            text("bearerToken").transpose()?,
+        ) {
+            (Some(username), Some(password), _) => Ok(Credentials::Basic {
+                username,
+                password: Secret::new(password),
+            }),
             (None, None, Some(token)) => Ok(Credentials::Bearer(Secret::new(token))),
-            _ => Err(self.error(name, "it has neither username and password, nor bearerToken, nor .dockerconfigjson")),
+            _ => Err(self.error(
+                name,
+                "it has neither username and password, nor bearerToken, nor .dockerconfigjson",
+            )),
         }
     }
 
@@ -358,13 +414,20 @@ impl Secrets<'_> {
         let client = match (bytes("tls.crt"), bytes("tls.key")) {
             (Some(certificate), Some(key)) => {
                 let key = String::from_utf8(key).map_err(|_| self.error(name, "tls.key is not PEM"))?;
-                Some(ClientCertificate { certificate, key: Secret::new(key) })
+                Some(ClientCertificate {
+                    certificate,
+                    key: Secret::new(key),
+                })
             }
             (None, None) => None,
             (Some(_), None) | (None, Some(_)) => {
                 return Err(self.error(name, "tls.crt and tls.key must be there together"));
             }
         };
-        Ok(Tls { certificate_authorities: bytes("ca.crt"), client, insecure_skip_verify: false })
+        Ok(Tls {
+            certificate_authorities: bytes("ca.crt"),
+            client,
+            insecure_skip_verify: false,
+        })
     }
 }

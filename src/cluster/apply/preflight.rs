@@ -37,17 +37,30 @@ impl Applier {
         };
         let resource = plan.resource.as_ref()?;
         let reference = plan.intent.reference();
-        let options = ApplyOptions { manager: self.settings.roster.field_manager(), force: false, dry_run: true };
+        let options = ApplyOptions {
+            manager: self.settings.roster.field_manager(),
+            force: false,
+            dry_run: true,
+        };
         let answer = self
             .calls
             .apply(resource, reference.namespace.as_deref(), &reference.name, body, options)
             .await;
         let error = ApplyError::of_call(reference, answer.err()?);
-        let comes_with_the_release = reference.namespace.as_ref().is_some_and(|name| namespaces.contains(name));
+        let comes_with_the_release = reference
+            .namespace
+            .as_ref()
+            .is_some_and(|name| namespaces.contains(name));
         let passes = match &error {
             // Decided anew when it is written.
-            ApplyError::Rejected { rejection: Rejection::FieldConflict(_) | Rejection::StaleVersion, .. } => true,
-            ApplyError::Rejected { rejection: Rejection::NamespaceMissing, .. } => comes_with_the_release,
+            ApplyError::Rejected {
+                rejection: Rejection::FieldConflict(_) | Rejection::StaleVersion,
+                ..
+            } => true,
+            ApplyError::Rejected {
+                rejection: Rejection::NamespaceMissing,
+                ..
+            } => comes_with_the_release,
             _ => false,
         };
         (!passes).then_some(error)

@@ -22,7 +22,9 @@ pub async fn changes(
 ) -> Result<Vec<Option<Change>>, CallError> {
     stream::iter(desired)
         .map(|object| async move {
-            let Some(record) = ledger.get(object.intent.reference()) else { return Ok(Some(Change::New)) };
+            let Some(record) = ledger.get(object.intent.reference()) else {
+                return Ok(Some(Change::New));
+            };
             let live = match context.children.get(object.intent.reference()) {
                 Known::Unknown => ask(context, object).await?,
                 known => known,
@@ -35,8 +37,16 @@ pub async fn changes(
 }
 
 async fn ask(context: &Context, object: &DesiredObject) -> Result<Known, CallError> {
-    let ObjectReference { api_version: _, kind: _, namespace, name } = object.intent.reference();
-    let live = context.calls.metadata(&object.resource, namespace.as_deref(), name).await?;
+    let ObjectReference {
+        api_version: _,
+        kind: _,
+        namespace,
+        name,
+    } = object.intent.reference();
+    let live = context
+        .calls
+        .metadata(&object.resource, namespace.as_deref(), name)
+        .await?;
     Ok(live.map_or(Known::Absent, Known::Present))
 }
 

@@ -62,7 +62,10 @@ impl Inputs {
 
     /// The release, as Helm marks its objects.
     pub fn release_identity(&self) -> ReleaseIdentity {
-        ReleaseIdentity { name: self.identity.release_name.clone(), namespace: self.identity.namespace.clone() }
+        ReleaseIdentity {
+            name: self.identity.release_name.clone(),
+            namespace: self.identity.namespace.clone(),
+        }
     }
 }
 
@@ -131,7 +134,11 @@ pub async fn observe(
 ) -> Result<Inputs, InputError> {
     let ownership = release.spec.effective_ownership();
     let policy = policy(&ownership)?;
-    let legacy = ownership.effective_adopt_from().into_iter().map(str::to_owned).collect();
+    let legacy = ownership
+        .effective_adopt_from()
+        .into_iter()
+        .map(str::to_owned)
+        .collect();
     let roster = Roster::new(release.field_manager(), legacy, None);
     let chart = look_up(context, release, memory).await?;
     let program = context.charts.program(&chart).await?;
@@ -148,7 +155,11 @@ pub async fn observe(
         config_digest: digest(&values),
     };
     let now = Timestamp::now();
-    let ends = ownership.rules.iter().filter_map(|rule| rule.until.as_ref()).map(|until| until.0);
+    let ends = ownership
+        .rules
+        .iter()
+        .filter_map(|rule| rule.until.as_ref())
+        .map(|until| until.0);
     let policy_changes_at = ends.filter(|end| *end > now).min();
     Ok(Inputs {
         program,
@@ -178,7 +189,12 @@ async fn look_up(
     let located = context.sources.locate(release)?;
     let requested = super::record::requested_at(release);
     let key = format!("{} {}", located.key(), requested.unwrap_or_default());
-    let interval = release.spec.chart.as_ref().and_then(|chart| chart.spec.interval).unwrap_or(release.spec.interval);
+    let interval = release
+        .spec
+        .chart
+        .as_ref()
+        .and_then(|chart| chart.spec.interval)
+        .unwrap_or(release.spec.interval);
     if let Some(LookedUp { key: known, at, chart }) = &memory.chart
         && *known == key
         && at.elapsed() < interval.as_std()
@@ -187,7 +203,11 @@ async fn look_up(
     }
     let reference = context.sources.reference(&located).await?;
     let chart = context.charts.resolve(&reference).await?;
-    memory.chart = Some(LookedUp { key, at: Instant::now(), chart: chart.clone() });
+    memory.chart = Some(LookedUp {
+        key,
+        at: Instant::now(),
+        chart: chart.clone(),
+    });
     Ok(chart)
 }
 
@@ -212,7 +232,14 @@ async fn merge_from(
     reference: &ValuesReference,
     merged: JsonMap,
 ) -> Result<JsonMap, InputError> {
-    let ValuesReference { kind, name, values_key: _, target_path, optional, literal } = reference;
+    let ValuesReference {
+        kind,
+        name,
+        values_key: _,
+        target_path,
+        optional,
+        literal,
+    } = reference;
     let key = reference.effective_key();
     let kind_name = match kind {
         ValuesKind::Secret => "Secret",
@@ -233,7 +260,11 @@ async fn merge_from(
         Found::Content(content) => content,
         Found::NoObject | Found::NoKey if *optional => return Ok(merged),
         Found::NoObject => return Err(problem("it does not exist; create it, or set optional".to_owned())),
-        Found::NoKey => return Err(problem(format!("it has no key {key:?}; add it, or set valuesKey or optional"))),
+        Found::NoKey => {
+            return Err(problem(format!(
+                "it has no key {key:?}; add it, or set valuesKey or optional"
+            )));
+        }
     };
     match target_path {
         Some(path) => set_at(merged, path, &content, *literal).map_err(problem),
@@ -255,14 +286,18 @@ enum Found {
 
 async fn from_secret(context: &Context, namespace: &str, name: &str, key: &str) -> kube::Result<Found> {
     let secrets: Api<Secret> = Api::namespaced(context.client.clone(), namespace);
-    let Some(secret) = secrets.get_opt(name).await? else { return Ok(Found::NoObject) };
+    let Some(secret) = secrets.get_opt(name).await? else {
+        return Ok(Found::NoObject);
+    };
     let content = secret.data.unwrap_or_default().remove(key);
     Ok(content.map_or(Found::NoKey, |content| Found::Content(content.0)))
 }
 
 async fn from_config_map(context: &Context, namespace: &str, name: &str, key: &str) -> kube::Result<Found> {
     let maps: Api<ConfigMap> = Api::namespaced(context.client.clone(), namespace);
-    let Some(map) = maps.get_opt(name).await? else { return Ok(Found::NoObject) };
+    let Some(map) = maps.get_opt(name).await? else {
+        return Ok(Found::NoObject);
+    };
     if let Some(text) = map.data.unwrap_or_default().remove(key) {
         return Ok(Found::Content(text.into_bytes()));
     }
@@ -272,7 +307,9 @@ async fn from_config_map(context: &Context, namespace: &str, name: &str, key: &s
 
 /// Sets one value at a path in the syntax of `--set` (or of `--set-literal`).
 fn set_at(mut merged: JsonMap, path: &str, content: &[u8], literal: bool) -> Result<JsonMap, String> {
-    let text = std::str::from_utf8(content).map_err(|_| "it is not UTF-8".to_owned())?.trim_end_matches('\n');
+    let text = std::str::from_utf8(content)
+        .map_err(|_| "it is not UTF-8".to_owned())?
+        .trim_end_matches('\n');
     let assignment = format!("{path}={text}");
     let set = if literal {
         strvals::parse_literal_into(&assignment, &mut merged)
@@ -280,5 +317,6 @@ fn set_at(mut merged: JsonMap, path: &str, content: &[u8], literal: bool) -> Res
         strvals::parse_into(&assignment, &mut merged)
     };
     // The parser's message could quote the value.
-    set.map(|()| merged).map_err(|_| format!("its content cannot be set at targetPath {path:?}; try literal: true"))
+    set.map(|()| merged)
+        .map_err(|_| format!("its content cannot be set at targetPath {path:?}; try literal: true"))
 }

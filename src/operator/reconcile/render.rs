@@ -190,17 +190,29 @@ async fn on_a_thread(
     };
     let (sender, receiver) = tokio::sync::oneshot::channel();
     // A thread of its own, because deep templates need a larger stack than the runtime's threads have.
-    let spawned = std::thread::Builder::new().name("render".to_owned()).stack_size(STACK_BYTES).spawn(move || {
-        // Nobody waits any more only when the operator shuts down.
-        let _ = sender.send(run(job));
-    });
+    let spawned = std::thread::Builder::new()
+        .name("render".to_owned())
+        .stack_size(STACK_BYTES)
+        .spawn(move || {
+            // Nobody waits any more only when the operator shuts down.
+            let _ = sender.send(run(job));
+        });
     spawned.map_err(|_| RenderStepError::Interrupted)?;
     let answer = receiver.await.map_err(|_| RenderStepError::Interrupted)?;
-    answer.map_err(|source| RenderStepError::Render { chart: inputs.chart_label(), source })
+    answer.map_err(|source| RenderStepError::Render {
+        chart: inputs.chart_label(),
+        source,
+    })
 }
 
 fn run(job: Job) -> Result<(Rendered, bool), RenderError> {
-    let Job { program, values, capabilities, release, mut host } = job;
+    let Job {
+        program,
+        values,
+        capabilities,
+        release,
+        mut host,
+    } = job;
     let request = Request {
         program: &program,
         values: &values,
@@ -223,7 +235,10 @@ async fn arrange(
     key: Key,
     rendered: Rendered,
 ) -> Result<Rendering, RenderStepError> {
-    let chart_error = |source| RenderStepError::Render { chart: inputs.chart_label(), source };
+    let chart_error = |source| RenderStepError::Render {
+        chart: inputs.chart_label(),
+        source,
+    };
     let mut crds = Vec::new();
     for crd in &rendered.crds {
         crds.extend(crd.objects().map_err(chart_error)?);
@@ -247,7 +262,9 @@ async fn arrange(
         };
         let intent = intent.in_namespace(namespace.as_deref());
         if !seen.insert(intent.reference().clone()) {
-            return Err(RenderStepError::Twice { object: intent.reference().to_string() });
+            return Err(RenderStepError::Twice {
+                object: intent.reference().to_string(),
+            });
         }
         objects.push(DesiredObject { intent, resource });
     }
@@ -257,12 +274,21 @@ async fn arrange(
         .filter(|reference| reference.kind == "Namespace" && reference.group().is_empty())
         .map(|reference| reference.name.clone())
         .collect();
-    Ok(Rendering { key, objects, crds, namespaces, hooks: rendered.hooks.len(), warnings })
+    Ok(Rendering {
+        key,
+        objects,
+        crds,
+        namespaces,
+        hooks: rendered.hooks.len(),
+        warnings,
+    })
 }
 
 /// The labels by which the watches find the object and its release.
 fn label(manifest: &mut Value, release: &HelmRelease) {
-    let Some(Value::Object(metadata)) = manifest.get_mut("metadata") else { return };
+    let Some(Value::Object(metadata)) = manifest.get_mut("metadata") else {
+        return;
+    };
     let labels = metadata.entry("labels").or_insert_with(|| Value::Object(Map::new()));
     if labels.is_null() {
         *labels = Value::Object(Map::new());
@@ -281,9 +307,22 @@ fn label(manifest: &mut Value, release: &HelmRelease) {
 fn own_kinds<'a>(objects: impl Iterator<Item = &'a Value>) -> HashMap<(String, String), Resource> {
     let mut kinds = HashMap::new();
     for crd in objects.filter(|object| object.get("kind").and_then(Value::as_str) == Some("CustomResourceDefinition")) {
-        let text = |pointer: &str| crd.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
-        let (group, kind, plural) = (text("/spec/group"), text("/spec/names/kind"), text("/spec/names/plural"));
-        let versions = crd.pointer("/spec/versions").and_then(Value::as_array).into_iter().flatten();
+        let text = |pointer: &str| {
+            crd.pointer(pointer)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned()
+        };
+        let (group, kind, plural) = (
+            text("/spec/group"),
+            text("/spec/names/kind"),
+            text("/spec/names/plural"),
+        );
+        let versions = crd
+            .pointer("/spec/versions")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten();
         for version in versions.filter_map(|version| version.get("name").and_then(Value::as_str)) {
             let api_version = format!("{group}/{version}");
             let api = ApiResource {
@@ -310,5 +349,8 @@ async fn resource(
         return Ok(resource.clone());
     }
     let resolved = context.kinds.resolve(&reference.api_version, &reference.kind).await;
-    resolved.map_err(|source| RenderStepError::Kind { object: reference.to_string(), source })
+    resolved.map_err(|source| RenderStepError::Kind {
+        object: reference.to_string(),
+        source,
+    })
 }

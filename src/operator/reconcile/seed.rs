@@ -78,7 +78,10 @@ fn failed(release: &HelmRelease, source: kube::Error) -> SeedError {
 /// The seed that is kept for a release, if there is one.
 pub async fn read(context: &Context, release: &HelmRelease) -> Result<Option<Seed>, SeedError> {
     let secrets: Api<Secret> = Api::namespaced(context.client.clone(), release.own_namespace());
-    let secret = secrets.get_opt(&secret_name(release)).await.map_err(|source| failed(release, source))?;
+    let secret = secrets
+        .get_opt(&secret_name(release))
+        .await
+        .map_err(|source| failed(release, source))?;
     let bytes = secret.and_then(|secret| secret.data?.remove(KEY));
     Ok(bytes.and_then(|bytes| <[u8; LENGTH]>::try_from(bytes.0).ok()).map(Seed))
 }
@@ -97,7 +100,10 @@ pub async fn keep(context: &Context, release: &HelmRelease, seed: Seed) -> Resul
         immutable: Some(true),
         ..Secret::default()
     };
-    let parameters = PostParams { field_manager: Some(names::CONTROLLER_FIELD_MANAGER.to_owned()), ..PostParams::default() };
+    let parameters = PostParams {
+        field_manager: Some(names::CONTROLLER_FIELD_MANAGER.to_owned()),
+        ..PostParams::default()
+    };
     match secrets.create(&parameters, &secret).await {
         Ok(_) => Ok(seed),
         Err(kube::Error::Api(status)) if status.is_already_exists() => {
@@ -120,7 +126,13 @@ pub struct SeededHost {
 impl SeededHost {
     /// For one revision.
     pub const fn new(seed: Seed, revision: u32, began: Timestamp) -> Self {
-        Self { seed, revision, began, blocks: 0, warnings: Vec::new() }
+        Self {
+            seed,
+            revision,
+            began,
+            blocks: 0,
+            warnings: Vec::new(),
+        }
     }
 
     /// Whether any template asked for randomness.

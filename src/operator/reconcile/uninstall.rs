@@ -40,28 +40,48 @@ pub async fn uninstall(
     memory: &mut ReleaseMemory,
 ) -> Result<Progress, ReconcileError> {
     // Flux's rule: a suspended release goes without its objects, so that a release can be handed to another tool.
-    let mut objects = if recorded.release().spec.suspend { Vec::new() } else { inventory(recorded) };
+    let mut objects = if recorded.release().spec.suspend {
+        Vec::new()
+    } else {
+        inventory(recorded)
+    };
     objects.sort_by(|a, b| uninstall_position(&a.kind).cmp(&uninstall_position(&b.kind)));
     let remaining = match delete(context, recorded, memory, &objects).await {
         Ok(remaining) => remaining,
-        Err(error) => return Ok(Progress::Waiting(Outcome::UninstallFailed { message: error.to_string() })),
+        Err(error) => {
+            return Ok(Progress::Waiting(Outcome::UninstallFailed {
+                message: error.to_string(),
+            }));
+        }
     };
     if remaining.is_empty() {
         info!(objects = objects.len(), "uninstalled");
         let released = record::remove_finalizer(context, recorded, memory).await?;
-        let again = || Outcome::Uninstalling { progress: "removing the finalizer".to_owned() };
-        return Ok(if released { Progress::Gone } else { Progress::Waiting(again()) });
+        let again = || Outcome::Uninstalling {
+            progress: "removing the finalizer".to_owned(),
+        };
+        return Ok(if released {
+            Progress::Gone
+        } else {
+            Progress::Waiting(again())
+        });
     }
     let named: Vec<String> = remaining.iter().take(NAMED).map(ToString::to_string).collect();
     let more = remaining.len().saturating_sub(named.len());
-    let rest = if more == 0 { String::new() } else { format!(" and {more} more") };
+    let rest = if more == 0 {
+        String::new()
+    } else {
+        format!(" and {more} more")
+    };
     let progress = format!("waiting until {}{rest} are gone", named.join(", "));
     Ok(Progress::Waiting(Outcome::Uninstalling { progress }))
 }
 
 fn inventory(recorded: &Recorded) -> Vec<ObjectReference> {
     let inventory = recorded.status().inventory.as_ref();
-    inventory.map(|inventory| inventory.entries.iter().filter_map(reference).collect()).unwrap_or_default()
+    inventory
+        .map(|inventory| inventory.entries.iter().filter_map(reference).collect())
+        .unwrap_or_default()
 }
 
 /// Deletes what is there, kind by kind; gives what is still there, because finalizers or dependents hold it.
@@ -72,16 +92,26 @@ async fn delete(
     objects: &[ObjectReference],
 ) -> Result<Vec<ObjectReference>, DeleteError> {
     let release = recorded.release();
-    let identity = ReleaseIdentity { name: release.release_name(), namespace: release.target_namespace().to_owned() };
+    let identity = ReleaseIdentity {
+        name: release.release_name(),
+        namespace: release.target_namespace().to_owned(),
+    };
     let field_manager = release.field_manager();
-    let deleter =
-        Deleter { calls: &context.calls, kinds: &context.kinds, release: &identity, field_manager: &field_manager };
+    let deleter = Deleter {
+        calls: &context.calls,
+        kinds: &context.kinds,
+        release: &identity,
+        field_manager: &field_manager,
+    };
     let mut remaining = Vec::new();
     for wave in objects.chunk_by(|a, b| a.kind == b.kind) {
         let ledger = &memory.ledger;
         let results: Vec<(&ObjectReference, Deletion)> = stream::iter(wave)
             .map(|object| async move {
-                let uid = ledger.as_ref().and_then(|ledger| ledger.get(object)).map(|record| record.uid.as_str());
+                let uid = ledger
+                    .as_ref()
+                    .and_then(|ledger| ledger.get(object))
+                    .map(|record| record.uid.as_str());
                 Ok((object, deleter.delete(object, uid).await?))
             })
             .buffered(context.settings.parallel_writes.get())
@@ -112,10 +142,21 @@ async fn is_there(context: &Context, object: &ObjectReference) -> Result<bool, D
     let resource = match context.kinds.resolve(&object.api_version, &object.kind).await {
         Ok(resource) => resource,
         Err(DiscoveryError::UnknownKind { .. }) => return Ok(false),
-        Err(source) => return Err(DeleteError::Discovery { object: object.clone(), source }),
+        Err(source) => {
+            return Err(DeleteError::Discovery {
+                object: object.clone(),
+                source,
+            });
+        }
     };
-    let found = context.calls.metadata(&resource, object.namespace.as_deref(), &object.name).await;
-    found.map(|found| found.is_some()).map_err(|source| DeleteError::Call { object: object.clone(), source })
+    let found = context
+        .calls
+        .metadata(&resource, object.namespace.as_deref(), &object.name)
+        .await;
+    found.map(|found| found.is_some()).map_err(|source| DeleteError::Call {
+        object: object.clone(),
+        source,
+    })
 }
 
 /// So that the object's end wakes the release.
@@ -123,7 +164,12 @@ async fn watch(context: &Context, object: &ObjectReference) -> Result<(), Delete
     match context.kinds.resolve(&object.api_version, &object.kind).await {
         Ok(resource) => context.children.watch(&resource.api),
         Err(DiscoveryError::UnknownKind { .. }) => {}
-        Err(source) => return Err(DeleteError::Discovery { object: object.clone(), source }),
+        Err(source) => {
+            return Err(DeleteError::Discovery {
+                object: object.clone(),
+                source,
+            });
+        }
     }
     Ok(())
 }
