@@ -49,7 +49,6 @@ impl ChartError {
 }
 
 /// Finds, fetches and parses charts.
-#[derive(Debug)]
 pub struct Charts {
     fetcher: Fetcher,
     /// Most recently used last.

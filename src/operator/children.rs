@@ -74,7 +74,7 @@ pub enum Known {
 }
 
 /// The index of children, and the watches that feed it. Cheap to clone.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Children {
     client: Client,
     state: Arc<Mutex<State>>,

@@ -36,7 +36,6 @@ pub struct Settings {
 }
 
 /// What every reconcile shares.
-#[derive(Debug)]
 pub struct Context {
     /// The API server, for Fairlead's own resources.
     pub client: Client,

@@ -105,8 +105,8 @@ fn to_resource(ledger: &Ledger, field_manager: String, revision: u32) -> Release
         if record.uid.is_empty() || objects.len() >= MAX_OBJECTS {
             continue;
         }
-        let fields =
-            Some(record.owned.to_json().to_string()).filter(|fields| fields.len() <= MAX_FIELD_SET_BYTES.min(room));
+        let fields = Some(record.owned.to_fields_v1().to_string())
+            .filter(|fields| fields.len() <= MAX_FIELD_SET_BYTES.min(room));
         room -= fields.as_ref().map_or(0, String::len);
         objects.push(LedgerObject {
             id,
@@ -203,7 +203,7 @@ fn from_resource(spec: ReleaseLedgerSpec) -> Ledger {
         let Some(reference) = reference(&InventoryEntry { id, v }) else {
             continue;
         };
-        let owned = fields.and_then(|fields| FieldSet::from_json(&serde_json::from_str(&fields).ok()?).ok());
+        let owned = fields.and_then(|fields| FieldSet::from_fields_v1(&serde_json::from_str(&fields).ok()?).ok());
         ledger.insert(ObjectRecord {
             reference,
             uid,

@@ -22,7 +22,7 @@ use futures::{Stream, StreamExt};
 use kube::api::Api;
 use kube::runtime::controller::{Action, Config as ControllerConfig, Controller};
 use kube::runtime::reflector::{self, ObjectRef, Store};
-use kube::runtime::{WatchStreamExt, predicates, watcher};
+use kube::runtime::{Predicate, PredicateConfig, WatchStreamExt, predicates, watcher};
 use kube::{Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
@@ -68,7 +68,6 @@ pub enum OperatorError {
 }
 
 /// An operator that is about to run.
-#[derive(Debug)]
 pub struct Operator {
     /// The API server.
     pub client: Client,
@@ -122,7 +121,7 @@ impl Operator {
         .default_backoff()
         .reflect(writer)
         .touched_objects()
-        .predicate_filter(unchanged, predicates::Config::default());
+        .predicate_filter(unchanged, PredicateConfig::default());
         tokio::spawn(async move {
             // The writers live as long as the operator, so waiting fails only at its end.
             let _ = tokio::join!(

@@ -132,7 +132,7 @@ impl Located {
 }
 
 /// The sources of the cluster.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Sources {
     client: Client,
     repositories: Store<HelmRepository>,

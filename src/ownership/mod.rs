@@ -11,6 +11,7 @@ pub mod fieldset;
 pub mod intent;
 pub mod ledger;
 pub mod managed;
+pub mod manager_class;
 pub mod path;
 mod path_parser;
 pub mod pattern;

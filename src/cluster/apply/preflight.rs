@@ -20,8 +20,8 @@ impl Applier {
     /// `namespaces` are those that the release itself creates: that they do not exist yet is no reason to refuse. Objects
     /// whose kind is not served yet cannot be dry-run.
     pub async fn preflight(&self, plans: &[ObjectPlan], namespaces: &HashSet<String>) -> Vec<ApplyError> {
-        futures::stream::iter(plans)
-            .map(|plan| self.preflight_one(plan, namespaces))
+        let runs: Vec<_> = plans.iter().map(|plan| self.preflight_one(plan, namespaces)).collect();
+        futures::stream::iter(runs)
             .buffered(self.settings.parallelism.get())
             .filter_map(|refusal| async move { refusal })
             .collect()

@@ -281,6 +281,7 @@ impl Applied {
             reference: &self.reference,
             uid: &self.uid,
             resource_version: &self.resource_version,
+            fingerprint: &self.fingerprint,
             intent_hash: &self.intent_hash,
             policy,
             owned: &self.owned,

@@ -20,7 +20,10 @@ pub async fn changes(
     ledger: &Ledger,
     policy: &str,
 ) -> Result<Vec<Option<Change>>, CallError> {
-    stream::iter(desired)
+    // The futures are made before they are polled: a closure inside the stream would not be general enough to be sent
+    // between threads (rust-lang/rust#102211).
+    let looks: Vec<_> = desired
+        .iter()
         .map(|object| async move {
             let Some(record) = ledger.get(object.intent.reference()) else {
                 return Ok(Some(Change::New));
@@ -31,6 +34,8 @@ pub async fn changes(
             };
             Ok(change(record, object.intent.hash(), policy, &live))
         })
+        .collect();
+    stream::iter(looks)
         .buffered(context.settings.parallel_writes.get())
         .try_collect()
         .await

@@ -395,7 +395,9 @@ pub async fn health(
     rendering: &Rendering,
 ) -> Result<Vec<(ObjectReference, Health)>, HealthError> {
     let known = &memory.health;
-    let looked: Vec<(ObjectReference, String, Health)> = stream::iter(&rendering.objects)
+    let looks: Vec<_> = rendering
+        .objects
+        .iter()
         .map(|object| async move {
             let reference = object.intent.reference();
             if let Some((version, health)) = known.get(reference)
@@ -418,6 +420,8 @@ pub async fn health(
             let health = live.as_ref().map_or_else(Health::not_found, health::status);
             Ok((reference.clone(), version.unwrap_or_default().to_owned(), health))
         })
+        .collect();
+    let looked: Vec<(ObjectReference, String, Health)> = stream::iter(looks)
         .buffered(context.settings.parallel_writes.get())
         .try_collect()
         .await?;

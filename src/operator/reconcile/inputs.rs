@@ -15,7 +15,7 @@ use crate::api::conditions::Reason;
 use crate::api::helm_release::values::{ValuesKind, ValuesReference};
 use crate::api::{Duration as ApiDuration, HelmRelease};
 use crate::chart::values::merge_maps;
-use crate::chart::{Capabilities, JsonMap, strvals};
+use crate::chart::{Capabilities, JsonMap};
 use crate::operator::capabilities::CapabilitiesError;
 use crate::operator::charts::ChartError;
 use crate::operator::context::Context;
@@ -218,7 +218,7 @@ async fn values(context: &Context, release: &HelmRelease) -> Result<JsonMap, Inp
         merged = merge_from(context, release.own_namespace(), index, reference, merged).await?;
     }
     let mut inline = Value::Object(release.spec.values.clone().unwrap_or_default());
-    crate::chart::values::numbers_to_floats(&mut inline);
+    floats(&mut inline);
     match inline {
         Value::Object(inline) => Ok(merge_maps(merged, inline)),
         _ => Ok(merged),
@@ -238,7 +238,7 @@ async fn merge_from(
         values_key: _,
         target_path,
         optional,
-        literal,
+        literal: _,
     } = reference;
     let key = reference.effective_key();
     let kind_name = match kind {
@@ -267,7 +267,7 @@ async fn merge_from(
         }
     };
     match target_path {
-        Some(path) => set_at(merged, path, &content, *literal).map_err(problem),
+        Some(_) => Err(problem("targetPath is not supported yet".to_owned())),
         None => match yaml::from_slice(&content) {
             Ok(Value::Object(values)) => Ok(merge_maps(merged, values)),
             Ok(Value::Null) => Ok(merged),
@@ -305,18 +305,16 @@ async fn from_config_map(context: &Context, namespace: &str, name: &str, key: &s
     Ok(content.map_or(Found::NoKey, |content| Found::Content(content.0)))
 }
 
-/// Sets one value at a path in the syntax of `--set` (or of `--set-literal`).
-fn set_at(mut merged: JsonMap, path: &str, content: &[u8], literal: bool) -> Result<JsonMap, String> {
-    let text = std::str::from_utf8(content)
-        .map_err(|_| "it is not UTF-8".to_owned())?
-        .trim_end_matches('\n');
-    let assignment = format!("{path}={text}");
-    let set = if literal {
-        strvals::parse_literal_into(&assignment, &mut merged)
-    } else {
-        strvals::parse_into(&assignment, &mut merged)
-    };
-    // The parser's message could quote the value.
-    set.map(|()| merged)
-        .map_err(|_| format!("its content cannot be set at targetPath {path:?}; try literal: true"))
+/// Helm reads values through YAML and JSON, where every number becomes a float; so must those of the spec.
+fn floats(value: &mut Value) {
+    match value {
+        Value::Number(number) => {
+            if let Some(float) = number.as_f64().and_then(serde_json::Number::from_f64) {
+                *number = float;
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(floats),
+        Value::Object(map) => map.values_mut().for_each(floats),
+        Value::Null | Value::Bool(_) | Value::String(_) => {}
+    }
 }

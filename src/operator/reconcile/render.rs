@@ -20,7 +20,7 @@ use crate::operator::memory::ReleaseMemory;
 use crate::ownership::intent::{Intent, IntentError};
 use crate::plan::revision::{Identity, Revision};
 use crate::render::{Operation, Program, Release, RenderError, Rendered, Request, render as render_chart};
-use crate::template::{Limits, Mode, STACK_BYTES};
+use crate::template::{Limits, Mode};
 
 /// One object as it is to be applied.
 #[derive(Debug, Clone)]
@@ -192,7 +192,7 @@ async fn on_a_thread(
     // A thread of its own, because deep templates need a larger stack than the runtime's threads have.
     let spawned = std::thread::Builder::new()
         .name("render".to_owned())
-        .stack_size(STACK_BYTES)
+        .stack_size(Limits::STACK_BYTES)
         .spawn(move || {
             // Nobody waits any more only when the operator shuts down.
             let _ = sender.send(run(job));

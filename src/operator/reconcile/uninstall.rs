@@ -106,7 +106,8 @@ async fn delete(
     let mut remaining = Vec::new();
     for wave in objects.chunk_by(|a, b| a.kind == b.kind) {
         let ledger = &memory.ledger;
-        let results: Vec<(&ObjectReference, Deletion)> = stream::iter(wave)
+        let deletions: Vec<_> = wave
+            .iter()
             .map(|object| async move {
                 let uid = ledger
                     .as_ref()
@@ -114,6 +115,8 @@ async fn delete(
                     .map(|record| record.uid.as_str());
                 Ok((object, deleter.delete(object, uid).await?))
             })
+            .collect();
+        let results: Vec<(&ObjectReference, Deletion)> = stream::iter(deletions)
             .buffered(context.settings.parallel_writes.get())
             .try_collect()
             .await?;
