@@ -29,14 +29,25 @@ pub(super) struct Condition<'a> {
 impl Condition<'_> {
     /// Its message, or its reason, or `default`.
     pub(super) fn describe(&self, default: &str) -> String {
-        let best = [self.message, self.reason, default].into_iter().find(|text| !text.is_empty()).unwrap_or(default);
+        let best = [self.message, self.reason, default]
+            .into_iter()
+            .find(|text| !text.is_empty())
+            .unwrap_or(default);
         best.chars().take(MAX_MESSAGE).collect()
     }
 }
 
 pub(super) fn condition<'a>(object: &'a Value, name: &str) -> Option<Condition<'a>> {
-    let Some(Value::Array(conditions)) = object.pointer("/status/conditions") else { return None };
-    let found = conditions.iter().find(|condition| text(condition, "/type") == Some(name))?;
+    let Some(Value::Array(conditions)) = object.pointer("/status/conditions") else {
+        return None;
+    };
+    let found = conditions
+        .iter()
+        .find(|condition| text(condition, "/type") == Some(name))?;
     let read = |pointer| text(found, pointer).unwrap_or_default();
-    Some(Condition { status: read("/status"), reason: read("/reason"), message: read("/message") })
+    Some(Condition {
+        status: read("/status"),
+        reason: read("/reason"),
+        message: read("/message"),
+    })
 }

@@ -60,20 +60,32 @@ pub struct Health {
 
 impl Health {
     fn current(message: impl Into<String>) -> Self {
-        Self { state: State::Current, message: message.into() }
+        Self {
+            state: State::Current,
+            message: message.into(),
+        }
     }
 
     fn in_progress(message: impl Into<String>) -> Self {
-        Self { state: State::InProgress, message: message.into() }
+        Self {
+            state: State::InProgress,
+            message: message.into(),
+        }
     }
 
     fn failed(message: impl Into<String>) -> Self {
-        Self { state: State::Failed, message: message.into() }
+        Self {
+            state: State::Failed,
+            message: message.into(),
+        }
     }
 
     /// Of an object that does not exist.
     pub fn not_found() -> Self {
-        Self { state: State::NotFound, message: "does not exist".to_owned() }
+        Self {
+            state: State::NotFound,
+            message: "does not exist".to_owned(),
+        }
     }
 
     /// `Deployment prod/web: 1 of 3 pods ready`.
@@ -115,15 +127,23 @@ pub fn status_with(object: &Value, rules: Rules) -> Health {
 
 /// What holds for every kind: deletion, an outdated status, `Reconciling` and `Stalled`.
 fn generic(object: &Value) -> Option<Health> {
-    if object.pointer("/metadata/deletionTimestamp").is_some_and(|time| !time.is_null()) {
-        return Some(Health { state: State::Terminating, message: "is being deleted".to_owned() });
+    if object
+        .pointer("/metadata/deletionTimestamp")
+        .is_some_and(|time| !time.is_null())
+    {
+        return Some(Health {
+            state: State::Terminating,
+            message: "is being deleted".to_owned(),
+        });
     }
     let observed = integer(object, "/status/observedGeneration");
     let wanted = integer(object, "/metadata/generation");
     if let (Some(observed), Some(wanted)) = (observed, wanted)
         && observed != wanted
     {
-        return Some(Health::in_progress(format!("generation {wanted} is not observed yet (status is of {observed})")));
+        return Some(Health::in_progress(format!(
+            "generation {wanted} is not observed yet (status is of {observed})"
+        )));
     }
     if let Some(found) = condition(object, "Reconciling").filter(|found| found.status == "True") {
         return Some(Health::in_progress(found.describe("reconciling")));
@@ -142,7 +162,9 @@ fn ready_condition(object: &Value) -> Option<Health> {
 }
 
 fn group(object: &Value) -> &str {
-    text(object, "/apiVersion").and_then(|version| version.split_once('/')).map_or("", |(group, _)| group)
+    text(object, "/apiVersion")
+        .and_then(|version| version.split_once('/'))
+        .map_or("", |(group, _)| group)
 }
 
 #[cfg(test)]

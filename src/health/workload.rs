@@ -36,7 +36,10 @@ fn all_ready(wanted: i64) -> Health {
 pub(super) fn deployment(object: &Value) -> Health {
     let progressing = condition(object, "Progressing");
     if let Some(exceeded) = progressing.filter(|found| found.reason == "ProgressDeadlineExceeded") {
-        return Health::failed(format!("progress deadline exceeded: {}", exceeded.describe("no progress")));
+        return Health::failed(format!(
+            "progress deadline exceeded: {}",
+            exceeded.describe("no progress")
+        ));
     }
     let wanted = wanted_replicas(object);
     let at = |name: &str| count(object, &format!("/status/{name}"));
@@ -51,7 +54,8 @@ pub(super) fn deployment(object: &Value) -> Health {
     }
     // Without a deadline the controller reports no progress.
     let no_deadline = integer(object, "/spec/progressDeadlineSeconds") == Some(i64::from(i32::MAX));
-    let rolled_out = progressing.is_some_and(|found| found.status == "True" && found.reason == "NewReplicaSetAvailable");
+    let rolled_out =
+        progressing.is_some_and(|found| found.status == "True" && found.reason == "NewReplicaSetAvailable");
     if !rolled_out && !no_deadline {
         return Health::in_progress("the new ReplicaSet is not available yet");
     }
@@ -100,7 +104,9 @@ pub(super) fn daemon_set(object: &Value) -> Health {
         (at("numberReady"), "ready"),
         (at("numberAvailable"), "available"),
     ];
-    unobserved(object).or_else(|| behind(wanted, &counts)).unwrap_or_else(|| all_ready(wanted))
+    unobserved(object)
+        .or_else(|| behind(wanted, &counts))
+        .unwrap_or_else(|| all_ready(wanted))
 }
 
 pub(super) fn replica_set(object: &Value) -> Health {
@@ -109,8 +115,11 @@ pub(super) fn replica_set(object: &Value) -> Health {
     }
     let wanted = wanted_replicas(object);
     let at = |name: &str| count(object, &format!("/status/{name}"));
-    let counts =
-        [(at("fullyLabeledReplicas"), "labelled"), (at("readyReplicas"), "ready"), (at("availableReplicas"), "available")];
+    let counts = [
+        (at("fullyLabeledReplicas"), "labelled"),
+        (at("readyReplicas"), "ready"),
+        (at("availableReplicas"), "available"),
+    ];
     unobserved(object)
         .or_else(|| behind(wanted, &counts))
         .or_else(|| surplus(wanted, at("replicas")))
@@ -130,7 +139,11 @@ pub(super) fn job(object: &Value, must_complete: bool) -> Health {
     }
     let (active, failed) = (count(object, "/status/active"), count(object, "/status/failed"));
     let message = format!("running, {succeeded} pods succeeded, {active} active, {failed} failed");
-    if must_complete { Health::in_progress(message) } else { Health::current(message) }
+    if must_complete {
+        Health::in_progress(message)
+    } else {
+        Health::current(message)
+    }
 }
 
 pub(super) fn pod(object: &Value) -> Health {
@@ -159,7 +172,11 @@ pub(super) fn pod(object: &Value) -> Health {
 
 fn crash_looping(object: &Value) -> Vec<&str> {
     let lists = ["/status/initContainerStatuses", "/status/containerStatuses"];
-    let statuses = lists.into_iter().filter_map(|list| object.pointer(list)).filter_map(Value::as_array).flatten();
+    let statuses = lists
+        .into_iter()
+        .filter_map(|list| object.pointer(list))
+        .filter_map(Value::as_array)
+        .flatten();
     statuses
         .filter(|status| text(status, "/state/waiting/reason") == Some("CrashLoopBackOff"))
         .filter_map(|status| text(status, "/name"))

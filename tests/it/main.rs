@@ -1,2 +1,3 @@
 //! Integration tests on real parts: one binary, one control plane.
-fn main() {}
+
+mod conflicts;

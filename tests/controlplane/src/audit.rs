@@ -77,8 +77,10 @@ impl AuditEvent {
 
     /// Whether it wrote: it asked for a change, was not refused, and was no dry run.
     pub fn wrote(&self) -> bool {
-        matches!(self.verb.as_str(), "create" | "update" | "patch" | "delete" | "deletecollection")
-            && self.code() < 400
+        matches!(
+            self.verb.as_str(),
+            "create" | "update" | "patch" | "delete" | "deletecollection"
+        ) && self.code() < 400
             && !self.request_uri.contains("dryRun=")
     }
 
@@ -101,7 +103,11 @@ impl ControlPlane {
     /// namespace, user or user agent, because other tests may write at the same time.
     pub async fn requests_since(&self, mark: AuditMark) -> Result<Vec<AuditEvent>, Error> {
         let (text, _) = self.read_until_now(mark).await?;
-        Ok(text.lines().filter_map(|line| serde_json::from_str(line).ok()).filter(|event| !is_sentinel(event)).collect())
+        Ok(text
+            .lines()
+            .filter_map(|line| serde_json::from_str(line).ok())
+            .filter(|event| !is_sentinel(event))
+            .collect())
     }
 
     /// Reads until a request of our own shows up: the log is behind the answers, but in order to what came long before.
@@ -120,7 +126,10 @@ impl ControlPlane {
                 tokio::time::sleep(POLL).await;
             }
         };
-        let late = |_| Error::Deadline { what: "a line in the audit log".into(), seconds: TIMEOUT.as_secs() };
+        let late = |_| Error::Deadline {
+            what: "a line in the audit log".into(),
+            seconds: TIMEOUT.as_secs(),
+        };
         tokio::time::timeout(TIMEOUT, seen).await.map_err(late)?
     }
 }

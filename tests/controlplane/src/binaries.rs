@@ -9,12 +9,22 @@ use crate::build::{self, Program};
 
 /// The components of the built binary; `main.go` has the same.
 pub(crate) const COMPONENTS: [&str; 9] = [
-    "etcd", "helm", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl", "kwok", "registry", "supervise",
+    "etcd",
+    "helm",
+    "kube-apiserver",
+    "kube-controller-manager",
+    "kube-scheduler",
+    "kubectl",
+    "kwok",
+    "registry",
+    "supervise",
 ];
 
 /// The folder that `KUBEBUILDER_ASSETS` names.
 pub(crate) fn assets() -> Option<PathBuf> {
-    std::env::var_os("KUBEBUILDER_ASSETS").filter(|value| !value.is_empty()).map(PathBuf::from)
+    std::env::var_os("KUBEBUILDER_ASSETS")
+        .filter(|value| !value.is_empty())
+        .map(PathBuf::from)
 }
 
 /// The path of a component: the one in `KUBEBUILDER_ASSETS`, or else the built one.
@@ -40,5 +50,8 @@ pub(crate) async fn supervisor() -> Result<(PathBuf, Option<PathBuf>), Error> {
 async fn built(program: Program) -> Result<PathBuf, Error> {
     tokio::task::spawn_blocking(move || build::build(program))
         .await
-        .map_err(|error| Error::Io { what: "building the control plane".into(), source: std::io::Error::other(error) })?
+        .map_err(|error| Error::Io {
+            what: "building the control plane".into(),
+            source: std::io::Error::other(error),
+        })?
 }

@@ -71,7 +71,11 @@ pub(crate) fn build(program: Program) -> Result<PathBuf, Error> {
 
 /// Fairlead's folder for what can be made again.
 pub(crate) fn cache() -> Result<PathBuf, Error> {
-    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let set = |name: &str| {
+        std::env::var_os(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
     set("FAIRLEAD_CACHE")
         .or_else(|| Some(set("XDG_CACHE_HOME")?.join("fairlead")))
         .or_else(|| Some(set("HOME")?.join(".cache/fairlead")))
@@ -111,7 +115,10 @@ fn digest(sources: &Path) -> Result<String, Error> {
         digest.update(format!("{name}\n{}\n", content.len()));
         digest.update(content);
     }
-    Ok(digest.finalize()[..8].iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(digest.finalize()[..8]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect())
 }
 
 /// One process builds at a time; the system lets go of the lock when the process ends in any way.
@@ -130,7 +137,9 @@ fn lock(cache: &Path) -> Result<fs::File, Error> {
 fn remove_unused(cache: &Path) {
     let now = SystemTime::now();
     let unused = |path: &Path| {
-        let used = fs::metadata(path.join("used")).or_else(|_| fs::metadata(path)).and_then(|meta| meta.modified());
+        let used = fs::metadata(path.join("used"))
+            .or_else(|_| fs::metadata(path))
+            .and_then(|meta| meta.modified());
         used.is_ok_and(|used| now.duration_since(used).is_ok_and(|age| age > UNUSED))
     };
     for entry in fs::read_dir(cache).into_iter().flatten().flatten() {
@@ -147,9 +156,22 @@ fn compile(program: Program, sources: &Path, folder: &Path) -> Result<(), Error>
     }
     let started = Instant::now();
     let mut command = Command::new("go");
-    command.args(["build", "-v", "-trimpath", "-buildvcs=false", "-ldflags", &linker_flags(sources)?, "-o"]);
+    command.args([
+        "build",
+        "-v",
+        "-trimpath",
+        "-buildvcs=false",
+        "-ldflags",
+        &linker_flags(sources)?,
+        "-o",
+    ]);
     command.arg(folder.join(program.name())).arg(program.package());
-    command.current_dir(sources).env("GOWORK", "off").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    command
+        .current_dir(sources)
+        .env("GOWORK", "off")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped());
     let mut child = command.spawn().map_err(Error::GoMissing)?;
 
     let output = Arc::new(Mutex::new(GoOutput::default()));
@@ -166,7 +188,11 @@ fn compile(program: Program, sources: &Path, folder: &Path) -> Result<(), Error>
     drop(ticker);
     if !status.success() {
         let output = output.lock().unwrap_or_else(PoisonError::into_inner).end();
-        return Err(Error::Build { sources: sources.to_owned(), status: status.to_string(), output });
+        return Err(Error::Build {
+            sources: sources.to_owned(),
+            status: status.to_string(),
+            output,
+        });
     }
     if let Program::ControlPlane = program {
         say(&format!("built in {} s", started.elapsed().as_secs()));
@@ -178,7 +204,10 @@ fn compile(program: Program, sources: &Path, folder: &Path) -> Result<(), Error>
 fn linker_flags(sources: &Path) -> Result<String, Error> {
     let path = sources.join("go.mod");
     let content = fs::read_to_string(&path).map_err(Error::io(format!("the source {}", path.display())))?;
-    let version = content.lines().find_map(|line| line.trim().strip_prefix("k8s.io/kubernetes v")).unwrap_or("0.0.0");
+    let version = content
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("k8s.io/kubernetes v"))
+        .unwrap_or("0.0.0");
     let mut numbers = version.split('.');
     let (major, minor) = (numbers.next().unwrap_or("0"), numbers.next().unwrap_or("0"));
     let set = |name: &str, value: &str| format!(" -X k8s.io/component-base/version.{name}={value}");
@@ -222,7 +251,11 @@ impl GoOutput {
     }
 
     fn state(&self) -> String {
-        let Self { downloads, packages, last } = self;
+        let Self {
+            downloads,
+            packages,
+            last,
+        } = self;
         let now = last.back().map_or("starting", String::as_str);
         format!("{downloads} modules downloaded, {packages} packages compiled; {now}")
     }
@@ -239,7 +272,10 @@ mod tests {
     #[test]
     fn the_servers_version_is_that_of_the_module() {
         let flags = linker_flags(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap();
-        assert!(flags.contains("gitVersion=v1.") && flags.contains("gitMajor=1 "), "{flags}");
+        assert!(
+            flags.contains("gitVersion=v1.") && flags.contains("gitMajor=1 "),
+            "{flags}"
+        );
     }
 
     #[test]
@@ -257,10 +293,17 @@ mod tests {
     #[test]
     fn progress_counts_what_go_says_and_keeps_the_end_for_an_error() {
         let mut output = GoOutput::default();
-        for line in ["go: downloading k8s.io/api v0.37.2", "k8s.io/api/core/v1", "./main.go:1:1: syntax error"] {
+        for line in [
+            "go: downloading k8s.io/api v0.37.2",
+            "k8s.io/api/core/v1",
+            "./main.go:1:1: syntax error",
+        ] {
             output.take(line.into());
         }
-        assert_eq!(output.state(), "1 modules downloaded, 1 packages compiled; ./main.go:1:1: syntax error");
+        assert_eq!(
+            output.state(),
+            "1 modules downloaded, 1 packages compiled; ./main.go:1:1: syntax error"
+        );
         assert!(output.end().ends_with("syntax error"));
     }
 }

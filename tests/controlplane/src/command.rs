@@ -28,8 +28,17 @@ pub struct Output {
 impl Output {
     /// Standard output, or an error with the standard error when the command failed.
     pub fn checked(self) -> Result<String, Error> {
-        let Self { command, code, stdout, stderr } = self;
-        if code == 0 { Ok(stdout) } else { Err(Error::Command { command, code, stderr }) }
+        let Self {
+            command,
+            code,
+            stdout,
+            stderr,
+        } = self;
+        if code == 0 {
+            Ok(stdout)
+        } else {
+            Err(Error::Command { command, code, stderr })
+        }
     }
 }
 
@@ -63,7 +72,10 @@ pub(crate) async fn run(
     };
     let both = async { tokio::join!(write, child.wait_with_output()).1 };
     let Ok(output) = tokio::time::timeout(TIMEOUT, both).await else {
-        return Err(Error::CommandTimeout { command: line, seconds: TIMEOUT.as_secs() });
+        return Err(Error::CommandTimeout {
+            command: line,
+            seconds: TIMEOUT.as_secs(),
+        });
     };
     let output = output.map_err(failed())?;
     Ok(Output {

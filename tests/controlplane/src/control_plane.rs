@@ -61,7 +61,15 @@ impl ControlPlane {
     /// A failure is remembered, so that of many tests only the first waits for it.
     pub async fn shared() -> Result<&'static Self, &'static Error> {
         static SHARED: OnceCell<Result<ControlPlane, Error>> = OnceCell::const_new();
-        SHARED.get_or_init(|| Self::start(Options { audit: true, ..Options::default() })).await.as_ref()
+        SHARED
+            .get_or_init(|| {
+                Self::start(Options {
+                    audit: true,
+                    ..Options::default()
+                })
+            })
+            .await
+            .as_ref()
     }
 
     /// Starts a control plane, anew and empty, and waits until it is ready; or takes the cluster of
@@ -78,7 +86,11 @@ impl ControlPlane {
         let (supervisor, components) = binaries::supervisor().await?;
         let directory = tempfile::Builder::new().prefix("fairlead-controlplane-").tempdir();
         let directory = directory.map_err(Error::io("a temporary directory"))?.keep(); // the supervisor removes it
-        let mut arguments = vec![format!("-nodes={nodes}"), format!("-audit={audit}"), format!("-keep={}", crate::keep())];
+        let mut arguments = vec![
+            format!("-nodes={nodes}"),
+            format!("-audit={audit}"),
+            format!("-keep={}", crate::keep()),
+        ];
         arguments.extend(components.map(|folder| format!("-binaries={}", folder.display())));
         arguments.push(directory.display().to_string());
 
@@ -92,20 +104,34 @@ impl ControlPlane {
             config: configuration(kubeconfig, &report.kubeconfig).await?,
             kubeconfig: report.kubeconfig.clone(),
             directory: report.directory.clone(),
-            started: Some(Started { report, _supervisor: process }),
+            started: Some(Started {
+                report,
+                _supervisor: process,
+            }),
         })
     }
 
     async fn existing(context: &str) -> Result<Self, Error> {
         say(&format!("using the cluster of context {context:?}; nothing is started"));
-        let invalid = |source| Error::Kubeconfig { path: "$KUBECONFIG".into(), source: Box::new(source) };
+        let invalid = |source| Error::Kubeconfig {
+            path: "$KUBECONFIG".into(),
+            source: Box::new(source),
+        };
         let mut kubeconfig = Kubeconfig::read().map_err(invalid)?;
         kubeconfig.current_context = Some(context.to_owned());
-        let name: String = context.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+        let name: String = context
+            .chars()
+            .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+            .collect();
         let directory = build::cache()?.join("contexts").join(name);
         let path = directory.join("kubeconfig");
         write(&path, &kubeconfig).await?;
-        Ok(Self { config: configuration(kubeconfig, &path).await?, kubeconfig: path, directory, started: None })
+        Ok(Self {
+            config: configuration(kubeconfig, &path).await?,
+            kubeconfig: path,
+            directory,
+            started: None,
+        })
     }
 
     /// A client with all rights.
@@ -134,7 +160,9 @@ impl ControlPlane {
     /// The ids of the processes, the supervisor's included; none for an existing cluster.
     pub fn process_ids(&self) -> Vec<u32> {
         let started = self.started.iter();
-        started.flat_map(|Started { report, .. }| report.processes.values().copied().chain([report.supervisor])).collect()
+        started
+            .flat_map(|Started { report, .. }| report.processes.values().copied().chain([report.supervisor]))
+            .collect()
     }
 
     /// Whether the part runs; of an existing cluster it is assumed, except for KWOK.
@@ -146,7 +174,10 @@ impl ControlPlane {
     }
 
     pub(crate) fn audit_log(&self) -> Result<&Path, Error> {
-        self.started.as_ref().and_then(|started| started.report.audit_log.as_deref()).ok_or(Error::NoAuditLog)
+        self.started
+            .as_ref()
+            .and_then(|started| started.report.audit_log.as_deref())
+            .ok_or(Error::NoAuditLog)
     }
 
     /// The path of `kubectl`, `helm`, `registry` or another component, which may be built now.
@@ -171,7 +202,10 @@ impl ControlPlane {
 }
 
 pub(crate) fn read(path: &Path) -> Result<Kubeconfig, Error> {
-    Kubeconfig::read_from(path).map_err(|source| Error::Kubeconfig { path: path.to_owned(), source: Box::new(source) })
+    Kubeconfig::read_from(path).map_err(|source| Error::Kubeconfig {
+        path: path.to_owned(),
+        source: Box::new(source),
+    })
 }
 
 /// Writes a kubeconfig that only its owner can read.
@@ -182,14 +216,26 @@ pub(crate) async fn write(path: &Path, kubeconfig: &Kubeconfig) -> Result<(), Er
         tokio::fs::create_dir_all(folder).await.map_err(failed())?;
     }
     let mut options = tokio::fs::OpenOptions::new();
-    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(path).await.map_err(failed())?;
-    tokio::io::AsyncWriteExt::write_all(&mut file, &content).await.map_err(failed())?;
+    let mut file = options
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)
+        .await
+        .map_err(failed())?;
+    tokio::io::AsyncWriteExt::write_all(&mut file, &content)
+        .await
+        .map_err(failed())?;
     tokio::io::AsyncWriteExt::flush(&mut file).await.map_err(failed())
 }
 
 pub(crate) async fn configuration(kubeconfig: Kubeconfig, path: &Path) -> Result<Config, Error> {
     let made = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await;
-    let mut config = made.map_err(|source| Error::Kubeconfig { path: path.to_owned(), source: Box::new(source) })?;
+    let mut config = made.map_err(|source| Error::Kubeconfig {
+        path: path.to_owned(),
+        source: Box::new(source),
+    })?;
     config.connect_timeout = Some(Duration::from_secs(10));
     config.write_timeout = Some(Duration::from_secs(30));
     config.read_timeout = Some(Duration::from_secs(295)); // above a watch's, which the server ends after 290 s

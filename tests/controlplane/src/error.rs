@@ -95,7 +95,9 @@ pub enum Error {
         source: Box<kube::config::KubeconfigError>,
     },
     /// The audit log was asked for, and this control plane writes none.
-    #[error("this control plane has no audit log: start it with `Options {{ audit: true, .. }}`; an existing cluster has none here")]
+    #[error(
+        "this control plane has no audit log: start it with `Options {{ audit: true, .. }}`; an existing cluster has none here"
+    )]
     NoAuditLog,
 }
 
@@ -107,6 +109,9 @@ impl Error {
 
     pub(crate) fn api(what: impl Into<String>) -> impl FnOnce(kube::Error) -> Self {
         let what = what.into();
-        move |source| Self::Api { what, source: Box::new(source) }
+        move |source| Self::Api {
+            what,
+            source: Box::new(source),
+        }
     }
 }

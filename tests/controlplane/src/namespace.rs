@@ -27,15 +27,25 @@ impl ControlPlane {
     pub async fn namespace(&self, prefix: &str) -> Result<Namespace, Error> {
         let client = self.client()?;
         let object = Object {
-            metadata: ObjectMeta { generate_name: Some(format!("{prefix}-")), ..ObjectMeta::default() },
+            metadata: ObjectMeta {
+                generate_name: Some(format!("{prefix}-")),
+                ..ObjectMeta::default()
+            },
             ..Object::default()
         };
         let made = Api::all(client.clone()).create(&PostParams::default(), &object).await;
-        let name = made.map_err(Error::api(format!("making a namespace {prefix}-*")))?.name_any();
-        let namespace = Namespace { name, config: self.config().clone() };
+        let name = made
+            .map_err(Error::api(format!("making a namespace {prefix}-*")))?
+            .name_any();
+        let namespace = Namespace {
+            name,
+            config: self.config().clone(),
+        };
         if self.runs("kube-controller-manager") {
             let accounts: Api<ServiceAccount> = Api::namespaced(client, &namespace);
-            let made = await_condition(accounts, "default", |account: Option<&ServiceAccount>| account.is_some());
+            let made = await_condition(accounts, "default", |account: Option<&ServiceAccount>| {
+                account.is_some()
+            });
             let late = Error::Deadline {
                 what: format!("the service account `default` in {namespace}"),
                 seconds: ACCOUNT_TIMEOUT.as_secs(),

@@ -31,13 +31,22 @@ impl Process {
         let program = program.to_owned();
         tokio::task::spawn_blocking(move || Self::start_blocking(&program, &arguments))
             .await
-            .map_err(|error| Error::Io { what: "waiting for a program".into(), source: std::io::Error::other(error) })?
+            .map_err(|error| Error::Io {
+                what: "waiting for a program".into(),
+                source: std::io::Error::other(error),
+            })?
     }
 
     fn start_blocking<R: DeserializeOwned>(program: &Path, arguments: &[String]) -> Result<(Self, R), Error> {
         let mut command = Command::new(program);
-        command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().map_err(Error::io(format!("starting {}", program.display())))?;
+        command
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = command
+            .spawn()
+            .map_err(Error::io(format!("starting {}", program.display())))?;
         let errors = child.stderr.take().map(forward);
         let stdout = child.stdout.take();
         let process = Self { child };
@@ -52,8 +61,15 @@ impl Process {
             Err(error) => {
                 drop(process); // ends it, and with it the thread that reads its errors
                 let said = errors.map(Errors::wait).unwrap_or_default();
-                let output = if line.is_empty() { said } else { format!("it said {line:?}: {error}; {said}") };
-                Err(Error::NotReady { program: program.display().to_string(), output })
+                let output = if line.is_empty() {
+                    said
+                } else {
+                    format!("it said {line:?}: {error}; {said}")
+                };
+                Err(Error::NotReady {
+                    program: program.display().to_string(),
+                    output,
+                })
             }
         }
     }

@@ -29,7 +29,10 @@ impl Ticker {
                 say(&format!("{} s: {}", started.elapsed().as_secs(), state()));
             }
         });
-        Self { stop: Some(stop), thread: Some(thread) }
+        Self {
+            stop: Some(stop),
+            thread: Some(thread),
+        }
     }
 }
 

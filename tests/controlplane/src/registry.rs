@@ -34,8 +34,18 @@ impl ControlPlane {
 impl Registry {
     async fn start(arguments: Vec<String>) -> Result<Self, Error> {
         let program = binaries::find("registry").await?;
-        let (process, Report { address, process: process_id }) = Process::start(&program, arguments).await?;
-        Ok(Self { address, process_id, _process: process })
+        let (
+            process,
+            Report {
+                address,
+                process: process_id,
+            },
+        ) = Process::start(&program, arguments).await?;
+        Ok(Self {
+            address,
+            process_id,
+            _process: process,
+        })
     }
 
     /// Host and port, such as `127.0.0.1:40123`.

@@ -20,7 +20,12 @@ pub struct RequestKind {
 
 impl fmt::Display for RequestKind {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { verb, group, resource, subresource } = self;
+        let Self {
+            verb,
+            group,
+            resource,
+            subresource,
+        } = self;
         write!(formatter, "{verb} {resource}")?;
         if !group.is_empty() {
             write!(formatter, ".{group}")?;
@@ -48,7 +53,12 @@ impl RequestCounts {
 
     /// Only those that write.
     pub fn writes(&self) -> Self {
-        self.filter(|kind| matches!(kind.verb.as_str(), "POST" | "PUT" | "PATCH" | "APPLY" | "DELETE" | "DELETECOLLECTION"))
+        self.filter(|kind| {
+            matches!(
+                kind.verb.as_str(),
+                "POST" | "PUT" | "PATCH" | "APPLY" | "DELETE" | "DELETECOLLECTION"
+            )
+        })
     }
 
     /// Only those of a resource, its subresources included.
@@ -58,7 +68,13 @@ impl RequestCounts {
 
     /// Only those that `keep` says.
     pub fn filter(&self, keep: impl Fn(&RequestKind) -> bool) -> Self {
-        Self(self.0.iter().filter(|(kind, _)| keep(kind)).map(|(kind, count)| (kind.clone(), *count)).collect())
+        Self(
+            self.0
+                .iter()
+                .filter(|(kind, _)| keep(kind))
+                .map(|(kind, count)| (kind.clone(), *count))
+                .collect(),
+        )
     }
 
     /// The sum.
@@ -75,12 +91,20 @@ impl RequestCounts {
     pub fn parse(metrics: &str) -> Self {
         let mut counts = Self::default();
         for line in metrics.lines() {
-            let Some(rest) = line.strip_prefix("apiserver_request_total{") else { continue };
-            let Some((labels, value)) = rest.rsplit_once("} ") else { continue };
-            let Ok(value) = value.trim().parse::<u64>() else { continue };
+            let Some(rest) = line.strip_prefix("apiserver_request_total{") else {
+                continue;
+            };
+            let Some((labels, value)) = rest.rsplit_once("} ") else {
+                continue;
+            };
+            let Ok(value) = value.trim().parse::<u64>() else {
+                continue;
+            };
             let mut kind = RequestKind::default();
             for label in labels.split("\",") {
-                let Some((name, value)) = label.split_once("=\"") else { continue };
+                let Some((name, value)) = label.split_once("=\"") else {
+                    continue;
+                };
                 let value = value.trim_end_matches('"').to_owned();
                 match name {
                     "verb" => kind.verb = value,
@@ -98,7 +122,9 @@ impl RequestCounts {
 
 impl fmt::Display for RequestCounts {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|(kind, count)| writeln!(formatter, "{count} {kind}"))
+        self.0
+            .iter()
+            .try_for_each(|(kind, count)| writeln!(formatter, "{count} {kind}"))
     }
 }
 

@@ -18,7 +18,10 @@ impl ControlPlane {
     /// its current context has the account's namespace.
     pub async fn service_account_kubeconfig(&self, namespace: &str, name: &str) -> Result<PathBuf, Error> {
         let kubeconfig = self.service_account(namespace, name).await?;
-        let path = self.directory().join("service-accounts").join(format!("{namespace}.{name}.kubeconfig"));
+        let path = self
+            .directory()
+            .join("service-accounts")
+            .join(format!("{namespace}.{name}.kubeconfig"));
         write(&path, &kubeconfig).await?;
         Ok(path)
     }
@@ -33,25 +36,39 @@ impl ControlPlane {
     async fn service_account(&self, namespace: &str, name: &str) -> Result<Kubeconfig, Error> {
         let accounts: Api<ServiceAccount> = Api::namespaced(self.client()?, namespace);
         let account = ServiceAccount {
-            metadata: ObjectMeta { name: Some(name.to_owned()), ..ObjectMeta::default() },
+            metadata: ObjectMeta {
+                name: Some(name.to_owned()),
+                ..ObjectMeta::default()
+            },
             ..ServiceAccount::default()
         };
         match accounts.create(&PostParams::default(), &account).await {
             Ok(_) => {}
             Err(kube::Error::Api(status)) if status.is_already_exists() => {}
-            Err(error) => return Err(Error::api(format!("making the service account {namespace}/{name}"))(error)),
+            Err(error) => {
+                return Err(Error::api(format!("making the service account {namespace}/{name}"))(
+                    error,
+                ));
+            }
         }
         let request = TokenRequest {
-            spec: Some(TokenRequestSpec { expiration_seconds: Some(TOKEN_SECONDS), ..TokenRequestSpec::default() }),
+            spec: Some(TokenRequestSpec {
+                expiration_seconds: Some(TOKEN_SECONDS),
+                ..TokenRequestSpec::default()
+            }),
             ..TokenRequest::default()
         };
-        let answer = accounts.create_token_request(name, &PostParams::default(), &request).await;
+        let answer = accounts
+            .create_token_request(name, &PostParams::default(), &request)
+            .await;
         let answer = answer.map_err(Error::api(format!("a token of the service account {namespace}/{name}")))?;
         let token = answer.status.and_then(|status| status.token).unwrap_or_default();
 
         let mut kubeconfig = read(self.kubeconfig_path())?;
         let current = kubeconfig.current_context.clone();
-        kubeconfig.contexts.retain(|context| Some(&context.name) == current.as_ref());
+        kubeconfig
+            .contexts
+            .retain(|context| Some(&context.name) == current.as_ref());
         let users: Vec<String> = kubeconfig
             .contexts
             .iter_mut()
@@ -63,7 +80,10 @@ impl ControlPlane {
             .collect();
         kubeconfig.auth_infos.retain(|user| users.contains(&user.name));
         for user in &mut kubeconfig.auth_infos {
-            user.auth_info = Some(AuthInfo { token: Some(token.clone().into()), ..AuthInfo::default() });
+            user.auth_info = Some(AuthInfo {
+                token: Some(token.clone().into()),
+                ..AuthInfo::default()
+            });
         }
         Ok(kubeconfig)
     }

@@ -40,7 +40,8 @@ async fn create<K>(api: &Api<K>, object: serde_json::Value) -> Result
 where
     K: kube::Resource + Clone + std::fmt::Debug + DeserializeOwned + serde::Serialize,
 {
-    api.create(&PostParams::default(), &serde_json::from_value(object)?).await?;
+    api.create(&PostParams::default(), &serde_json::from_value(object)?)
+        .await?;
     Ok(())
 }
 
@@ -76,7 +77,11 @@ async fn workloads_become_ready() -> Result {
 
     let jobs: Api<Job> = Api::namespaced(client, &namespace);
     let template = pod_template("once", &json!({"restartPolicy": "Never"}));
-    create(&jobs, json!({"metadata": {"name": "once"}, "spec": {"template": template}})).await?;
+    create(
+        &jobs,
+        json!({"metadata": {"name": "once"}, "spec": {"template": template}}),
+    )
+    .await?;
 
     becomes(&deployments, "web", is_deployment_completed()).await?;
     becomes(&stateful_sets, "db", |set: Option<&StatefulSet>| {
@@ -84,7 +89,8 @@ async fn workloads_become_ready() -> Result {
     })
     .await?;
     becomes(&daemon_sets, "agent", |set: Option<&DaemonSet>| {
-        set.and_then(|set| set.status.as_ref()).is_some_and(|status| status.number_ready == 1)
+        set.and_then(|set| set.status.as_ref())
+            .is_some_and(|status| status.number_ready == 1)
     })
     .await?;
     becomes(&services, "web", is_service_loadbalancer_provisioned()).await?;
@@ -98,7 +104,11 @@ async fn a_pod_ends_as_its_annotation_asks() -> Result {
     let jobs: Api<Job> = Api::namespaced(control_plane.client()?, &namespace);
     let mut template = pod_template("bad", &json!({"restartPolicy": "Never"}));
     template["metadata"]["annotations"] = json!({"test.fairlead.dev/outcome": "Failed"});
-    create(&jobs, json!({"metadata": {"name": "bad"}, "spec": {"backoffLimit": 0, "template": template}})).await?;
+    create(
+        &jobs,
+        json!({"metadata": {"name": "bad"}, "spec": {"backoffLimit": 0, "template": template}}),
+    )
+    .await?;
     becomes(&jobs, "bad", |job: Option<&Job>| {
         job.and_then(|job| job.status.as_ref()?.conditions.as_ref())
             .is_some_and(|all| all.iter().any(|one| one.type_ == "Failed" && one.status == "True"))
@@ -126,7 +136,11 @@ async fn what_a_deleted_object_owned_is_collected() -> Result {
     create(&maps, json!({"metadata": {"name": "owner"}})).await?;
     let owner = maps.get("owner").await?.metadata.uid;
     let reference = json!({"apiVersion": "v1", "kind": "ConfigMap", "name": "owner", "uid": owner});
-    create(&maps, json!({"metadata": {"name": "owned", "ownerReferences": [reference]}})).await?;
+    create(
+        &maps,
+        json!({"metadata": {"name": "owned", "ownerReferences": [reference]}}),
+    )
+    .await?;
     maps.delete("owner", &DeleteParams::default()).await?;
     becomes(&maps, "owned", |object: Option<&ConfigMap>| object.is_none()).await
 }
@@ -139,16 +153,27 @@ async fn requests_are_counted_and_attributed() -> Result {
     let (before, mark) = (control_plane.request_counts().await?, control_plane.audit_mark().await?);
 
     let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "one"}, "data": {"key": "value"}});
-    maps.patch("one", &PatchParams::apply("tester"), &Patch::Apply(&map)).await?;
-    maps.patch("one", &PatchParams::apply("tester").dry_run(), &Patch::Apply(&map)).await?;
+    maps.patch("one", &PatchParams::apply("tester"), &Patch::Apply(&map))
+        .await?;
+    maps.patch("one", &PatchParams::apply("tester").dry_run(), &Patch::Apply(&map))
+        .await?;
     maps.get("one").await?;
 
     let counts = control_plane.request_counts().await?.since(&before);
-    assert!(counts.of("configmaps").filter(|kind| kind.verb == "APPLY").total() >= 2, "{counts}");
+    assert!(
+        counts.of("configmaps").filter(|kind| kind.verb == "APPLY").total() >= 2,
+        "{counts}"
+    );
     let events = control_plane.requests_since(mark).await?;
-    let ours: Vec<_> = events.iter().filter(|event| event.concerns("configmaps", Some(&namespace))).collect();
+    let ours: Vec<_> = events
+        .iter()
+        .filter(|event| event.concerns("configmaps", Some(&namespace)))
+        .collect();
     let ours: Vec<_> = ours.into_iter().filter(|event| event.user() == "admin").collect();
-    let seen: Vec<_> = ours.iter().map(|event| (event.verb.as_str(), event.code(), event.wrote())).collect();
+    let seen: Vec<_> = ours
+        .iter()
+        .map(|event| (event.verb.as_str(), event.code(), event.wrote()))
+        .collect();
     assert_eq!(seen, [("patch", 201, true), ("patch", 200, false), ("get", 200, false)]);
     assert!(ours[0].request_uri.contains("fieldManager=tester"), "{ours:?}");
     Ok(())
@@ -162,11 +187,19 @@ async fn a_service_account_has_its_own_rights_only() -> Result {
     let secrets: Api<Secret> = Api::namespaced(client, &namespace);
     let refused = secrets.list(&kube::api::ListParams::default()).await.unwrap_err();
     let who = format!("system:serviceaccount:{namespace}:nobody");
-    assert!(matches!(&refused, kube::Error::Api(status) if status.code == 403 && status.message.contains(&who)), "{refused}");
+    assert!(
+        matches!(&refused, kube::Error::Api(status) if status.code == 403 && status.message.contains(&who)),
+        "{refused}"
+    );
 
     let kubeconfig = control_plane.service_account_kubeconfig(&namespace, "nobody").await?;
     let file = format!("--kubeconfig={}", kubeconfig.display());
-    let output = control_plane.kubectl(&[&file, "auth", "whoami", "-o=jsonpath={.status.userInfo.username}"], None).await?;
+    let output = control_plane
+        .kubectl(
+            &[&file, "auth", "whoami", "-o=jsonpath={.status.userInfo.username}"],
+            None,
+        )
+        .await?;
     assert_eq!(output.checked()?, who);
     Ok(())
 }
@@ -176,9 +209,15 @@ async fn kubectl_reads_its_input_and_says_why_it_failed() -> Result {
     let control_plane = ControlPlane::shared().await?;
     let namespace = control_plane.namespace("kubectl").await?;
     let map = "{apiVersion: v1, kind: ConfigMap, metadata: {name: from-input}}";
-    let output = control_plane.kubectl(&["apply", "-n", &namespace, "-f", "-"], Some(map)).await?;
+    let output = control_plane
+        .kubectl(&["apply", "-n", &namespace, "-f", "-"], Some(map))
+        .await?;
     assert_eq!(output.checked()?, "configmap/from-input created\n");
-    let error = control_plane.kubectl(&["get", "configmap", "-n", &namespace, "absent"], None).await?.checked().unwrap_err();
+    let error = control_plane
+        .kubectl(&["get", "configmap", "-n", &namespace, "absent"], None)
+        .await?
+        .checked()
+        .unwrap_err();
     assert!(error.to_string().contains("\"absent\" not found"), "{error}");
     Ok(())
 }
@@ -187,7 +226,10 @@ async fn kubectl_reads_its_input_and_says_why_it_failed() -> Result {
 async fn package(control_plane: &ControlPlane, folder: &Path) -> Result<String> {
     let chart = folder.join("shop").display().to_string();
     control_plane.helm(&["create", &chart]).await?.checked()?;
-    control_plane.helm(&["package", &chart, "-d", &folder.display().to_string()]).await?.checked()?;
+    control_plane
+        .helm(&["package", &chart, "-d", &folder.display().to_string()])
+        .await?
+        .checked()?;
     Ok(folder.join("shop-0.1.0.tgz").display().to_string())
 }
 
@@ -198,9 +240,21 @@ async fn helm_pushes_to_the_registry_and_installs_from_it() -> Result {
     let folder = tempfile::tempdir()?;
     let chart = package(control_plane, folder.path()).await?;
     let registry = control_plane.start_registry().await?;
-    control_plane.helm(&["push", &chart, &registry.url("charts"), "--plain-http"]).await?.checked()?;
+    control_plane
+        .helm(&["push", &chart, &registry.url("charts"), "--plain-http"])
+        .await?
+        .checked()?;
     let pushed = registry.url("charts/shop");
-    let install = ["install", "shop", &pushed, "--plain-http", "-n", &namespace, "--wait", "--timeout=60s"];
+    let install = [
+        "install",
+        "shop",
+        &pushed,
+        "--plain-http",
+        "-n",
+        &namespace,
+        "--wait",
+        "--timeout=60s",
+    ];
     control_plane.helm(&install).await?.checked()?;
 
     let process = registry.process_id();
@@ -258,12 +312,18 @@ async fn no_process_outlives_a_killed_owner() -> Result {
         .spawn()?;
     let mut lines = BufReader::new(owner.stdout.take().ok_or("no output")?).lines();
     let processes: Vec<u32> = loop {
-        let line = lines.next_line().await?.ok_or("the owner ended before it held a control plane")?;
+        let line = lines
+            .next_line()
+            .await?
+            .ok_or("the owner ended before it held a control plane")?;
         if let Some(processes) = line.strip_prefix("holding ") {
             break serde_json::from_str(processes)?;
         }
     };
-    assert!(processes.len() >= 7 && processes.iter().all(|&process| runs(process)), "{processes:?}");
+    assert!(
+        processes.len() >= 7 && processes.iter().all(|&process| runs(process)),
+        "{processes:?}"
+    );
 
     owner.kill().await?; // SIGKILL: no destructor runs
     let gone = async {
