@@ -10,7 +10,7 @@ use kube::Api;
 use kube::runtime::wait::await_condition;
 use serde_json::{Value, json};
 
-use super::stage::{Stage, config_map, deployment, told};
+use super::stage::{Stage, config_map, deployment, moment, told};
 
 #[tokio::test]
 async fn row_01_an_autoscaler_keeps_its_replicas() {
@@ -28,7 +28,6 @@ async fn row_01_an_autoscaler_keeps_its_replicas() {
     assert_eq!(field.ours.as_ref().unwrap().as_json(), &json!(3));
     assert_eq!(field.theirs.as_ref().unwrap().as_json(), &json!(7));
     assert_eq!(field.manager.subresource.as_deref(), Some("scale"));
-    assert!(field.manager.time.is_some());
     let live = stage.live(&first).await;
     assert_eq!(
         (
@@ -215,6 +214,66 @@ async fn row_33_the_rules_of_an_aggregated_cluster_role_are_never_taken() {
         [".rules clusterrole-aggregation-controller Real Yielded wellKnownOwners/aggregated-cluster-role-rules"]
     );
     assert_eq!(stage.live(&whole).await["rules"][0]["resources"], json!(["pods"]));
+}
+
+#[tokio::test]
+async fn the_revision_that_the_controller_counts_is_left_to_it() {
+    let mut stage = Stage::open("revision").await;
+    let mut chart = deployment(1, "app:1");
+    stage.apply(&chart).await.unwrap();
+    let key = "deployment.kubernetes.io/revision";
+    let (api, name) = stage.api(&chart).await;
+    let counted = |object: Option<&kube::api::DynamicObject>| {
+        object
+            .and_then(|object| object.metadata.annotations.as_ref())
+            .is_some_and(|annotations| annotations.contains_key(key))
+    };
+    tokio::time::timeout(Duration::from_secs(60), await_condition(api, &name, counted))
+        .await
+        .unwrap()
+        .unwrap();
+
+    // The real controller writes the annotation together with the status.
+    chart["metadata"]["annotations"] = json!({key: "9"});
+    let applied = stage.apply(&chart).await.unwrap();
+    let field = format!(".metadata.annotations[\"{key}\"]");
+    let expected = format!("{field} kube-controller-manager Real Yielded wellKnownOwners/deployment-revision");
+    assert_eq!(told(&applied.contested), [expected]);
+    assert_eq!(stage.live(&chart).await["metadata"]["annotations"][key], json!("1"));
+}
+
+#[tokio::test]
+async fn row_39_a_fight_is_broken() {
+    let mut stage = Stage::open("row39").await;
+    stage.policy.on_conflict = OnConflict::Force;
+    let map = config_map("fought", json!({"mode": "ours"}));
+    stage.apply(&map).await.unwrap();
+    let mut fights = fairlead::ownership::fights::Fights::new(5);
+    let mut rounds = 0;
+    while fights.going_on(moment().now).is_empty() {
+        rounds += 1;
+        assert!(rounds < 10);
+        stage
+            .apply_as("argocd-controller", &config_map("fought", json!({"mode": "theirs"})))
+            .await;
+        let applied = stage.apply(&map).await.unwrap();
+        fights.observe(&applied.reference, &applied.contested, moment().now);
+    }
+    assert_eq!(rounds, 5);
+    stage
+        .apply_as("argocd-controller", &config_map("fought", json!({"mode": "theirs"})))
+        .await;
+    let breaker = fights
+        .going_on(moment().now)
+        .pop()
+        .unwrap()
+        .breaker(OnConflict::HandOff);
+    stage.policy.release_rules.insert(0, breaker);
+    let error = stage.apply(&map).await.unwrap_err().to_string();
+    assert!(
+        error.contains(".data.mode is owned by argocd-controller (Real, HandedOff by fights)"),
+        "{error}"
+    );
 }
 
 #[tokio::test]
