@@ -12,6 +12,7 @@ pub mod fights;
 pub mod intent;
 pub mod ledger;
 pub mod managed;
+pub mod manager_class;
 pub mod path;
 mod path_parser;
 pub mod pattern;

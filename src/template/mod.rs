@@ -1,3 +1,23 @@
 //! Go text/template: lexer, parser, tree, executor and the functions that Helm registers.
 //!
 //! Pure. Knows nothing of charts and files: a caller hands it named sources and a root value.
+
+pub mod context;
+pub mod error;
+pub mod function;
+pub mod functions;
+pub mod host;
+pub mod limits;
+pub mod value;
+
+mod execute;
+mod parse;
+mod set;
+mod tree;
+
+pub use context::Context;
+pub use error::{ExecutionError, FunctionError, LimitError, ParseError};
+pub use host::{Host, Mode};
+pub use limits::Limits;
+pub use set::TemplateSet;
+pub use value::Value;

@@ -34,7 +34,7 @@ func registry() int {
 }
 
 func serveRegistry(user string) error {
-	logrus.SetLevel(logrus.ErrorLevel)
+	logrus.SetLevel(logrus.FatalLevel) // an unknown blob, which every push asks for, is an error to it
 	settings := &configuration.Configuration{
 		Loglevel: "error",
 		Storage:  configuration.Storage{"inmemory": nil, "delete": {"enabled": true}},

@@ -1,5 +1,7 @@
 //! The first phase for one object: what would be written, found out without writing.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use super::Applier;
@@ -16,6 +18,7 @@ use crate::cluster::calls::ApplyOptions;
 use crate::cluster::calls::CallError;
 use crate::cluster::discovery::DiscoveryError;
 use crate::cluster::discovery::Resource;
+use crate::cluster::observe::fingerprint_of;
 use crate::ownership::conflict::ConflictCause;
 use crate::ownership::conflict::Rejection;
 use crate::ownership::contention::abandoned;
@@ -107,6 +110,9 @@ impl Applier {
             if self.skip(&mut plan, &live.basis, moment) {
                 return Ok(plan);
             }
+            if self.skip_untouched(&mut plan, &live, moment) {
+                return Ok(plan);
+            }
             self.check_ours(&plan, &live)?;
             if let Some((step, contested)) = self.review(&plan, &live, autoscalers, moment, care).await? {
                 plan.step = step;
@@ -153,6 +159,37 @@ impl Applier {
             plan.step = Step::Skip(Box::new(record.clone()));
         }
         holds
+    }
+
+    /// Skips an object that only others have written since, in fields of theirs: its status, or what was yielded to them.
+    ///
+    /// Whoever changes a value takes the field from all who applied another one, so as long as we own what we owned,
+    /// its values are ours.
+    fn skip_untouched(&self, plan: &mut ObjectPlan, live: &Live, moment: Moment) -> bool {
+        let Some(record) = record_of(plan, live) else {
+            return false;
+        };
+        let owned = live.managed.applied_by(self.settings.roster.field_manager());
+        let policy = self.settings.policy.fingerprint(moment.now);
+        let same_version = &record.resource_version;
+        if owned != Some(&record.owned) || !record.holds(plan.intent.hash(), &live.basis.uid, same_version, &policy) {
+            return false;
+        }
+        let mut body = plan.intent.body().clone();
+        let yielding = self.keep_yielding(plan, live, &mut body, moment);
+        let still: BTreeSet<&FieldPath> = yielding.iter().filter_map(|field| field.path.as_ref()).collect();
+        if still != record.yielded() {
+            return false;
+        }
+        let mut record = record.clone();
+        record.contested.retain(|field| field.action != Action::Yielded);
+        record.contested.extend(yielding);
+        record.contested.sort_by(|a, b| a.sort_key().cmp(&b.sort_key()));
+        record.resource_version.clone_from(&live.basis.resource_version);
+        record.fingerprint = fingerprint_of(&live.object);
+        plan.contested.clone_from(&record.contested);
+        plan.step = Step::Skip(Box::new(record));
+        true
     }
 
     async fn read(&self, resource: &Resource, intent: &Intent) -> Result<Option<Live>, ApplyError> {

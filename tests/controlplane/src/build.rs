@@ -115,10 +115,9 @@ fn digest(sources: &Path) -> Result<String, Error> {
         digest.update(format!("{name}\n{}\n", content.len()));
         digest.update(content);
     }
-    Ok(digest.finalize()[..8]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect())
+    let mut name = format!("{:x}", digest.finalize());
+    name.truncate(16);
+    Ok(name)
 }
 
 /// One process builds at a time; the system lets go of the lock when the process ends in any way.
@@ -152,7 +151,7 @@ fn remove_unused(cache: &Path) {
 fn compile(program: Program, sources: &Path, folder: &Path) -> Result<(), Error> {
     Command::new("go").arg("version").output().map_err(Error::GoMissing)?;
     if let Program::ControlPlane = program {
-        say("building the test control plane with Go; this takes about six minutes on two cores, once");
+        say("building the test control plane with Go, once: one minute, or six if Go's cache is empty");
     }
     let started = Instant::now();
     let mut command = Command::new("go");

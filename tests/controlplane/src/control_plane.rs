@@ -173,6 +173,11 @@ impl ControlPlane {
         }
     }
 
+    /// Whether there is an audit log for [`requests_since`](Self::requests_since) to read.
+    pub fn audits(&self) -> bool {
+        self.audit_log().is_ok()
+    }
+
     pub(crate) fn audit_log(&self) -> Result<&Path, Error> {
         self.started
             .as_ref()

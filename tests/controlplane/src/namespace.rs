@@ -11,7 +11,7 @@ use kube::{Api, Client, Config, ResourceExt as _};
 
 use crate::{ControlPlane, Error};
 
-const ACCOUNT_TIMEOUT: Duration = Duration::from_secs(60);
+const ACCOUNT_TIMEOUT: Duration = Duration::from_mins(1);
 const DELETE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A namespace with a unique name. Dropping it asks for its deletion, without waiting for the end of that.

@@ -39,6 +39,7 @@ impl fmt::Display for RequestKind {
 
 /// How many requests of which kind the API server answered since it started, those of its own controllers included.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[must_use]
 pub struct RequestCounts(BTreeMap<RequestKind, u64>);
 
 impl RequestCounts {

@@ -1,10 +1,11 @@
 //! The fixture itself: what tests of Fairlead take for granted.
 
 use std::error::Error;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
-use fairlead_controlplane::{ControlPlane, Options};
+use fairlead_controlplane::{ControlPlane, Options, Registry};
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret, Service};
@@ -15,10 +16,12 @@ use kube::runtime::wait::{Condition, await_condition};
 use serde::de::DeserializeOwned;
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::Child;
+use tokio::sync::{Mutex, MutexGuard};
 
 type Result<T = ()> = std::result::Result<T, Box<dyn Error>>;
 
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_mins(1);
 
 async fn becomes<K>(api: &Api<K>, name: &str, condition: impl Condition<K>) -> Result
 where
@@ -148,6 +151,9 @@ async fn what_a_deleted_object_owned_is_collected() -> Result {
 #[tokio::test]
 async fn requests_are_counted_and_attributed() -> Result {
     let control_plane = ControlPlane::shared().await?;
+    if !control_plane.audits() {
+        return Ok(()); // an existing cluster: its log is out of reach
+    }
     let namespace = control_plane.namespace("requests").await?;
     let maps: Api<ConfigMap> = Api::namespaced(control_plane.client()?, &namespace);
     let (before, mark) = (control_plane.request_counts().await?, control_plane.audit_mark().await?);
@@ -291,46 +297,200 @@ fn runs(process: u32) -> bool {
         .is_ok_and(|stat| !stat.rsplit_once(") ").is_some_and(|(_, state)| state.starts_with('Z')))
 }
 
-/// Not a test of its own: `no_process_outlives_a_killed_owner` runs it in a process and kills that.
+/// Not a test of its own: others run it in a process with an environment of its own, which they may kill.
 #[tokio::test]
 #[ignore = "runs until it is killed"]
 async fn hold_a_control_plane() -> Result {
-    let control_plane = ControlPlane::start(Options::default()).await?;
-    let registry = control_plane.start_registry().await?;
+    let control_plane = match ControlPlane::start(Options::default()).await {
+        Ok(control_plane) => control_plane,
+        Err(error) => {
+            println!(
+                "\n{}",
+                serde_json::to_string(&Held {
+                    error: error.to_string(),
+                    ..Held::default()
+                })?
+            );
+            return Ok(());
+        }
+    };
     let mut processes = control_plane.process_ids();
-    processes.push(registry.process_id());
-    println!("\nholding {}", serde_json::to_string(&processes)?);
+    let registry = if std::env::var_os("HOLD_A_REGISTRY").is_some() {
+        Some(control_plane.start_registry().await?)
+    } else {
+        None
+    };
+    processes.extend(registry.iter().map(Registry::process_id));
+    let held = Held {
+        error: String::new(),
+        processes,
+        server: control_plane.config().cluster_url.to_string(),
+        schedules: control_plane.runs("kube-scheduler"),
+    };
+    println!("\n{}", serde_json::to_string(&held)?);
     std::future::pending().await
 }
 
-#[tokio::test]
-async fn no_process_outlives_a_killed_owner() -> Result {
+struct Owner {
+    process: Child,
+    _turn: MutexGuard<'static, ()>,
+}
+
+#[derive(Default, serde::Deserialize, serde::Serialize)]
+struct Held {
+    error: String,
+    processes: Vec<u32>,
+    server: String,
+    schedules: bool,
+}
+
+/// Starts a process that holds a control plane, with further environment variables. One at a time: each takes memory.
+async fn hold(environment: &[(&str, &str)]) -> Result<(Owner, Held)> {
+    static ONE: Mutex<()> = Mutex::const_new(());
+    let turn = ONE.lock().await;
     let mut owner = tokio::process::Command::new(std::env::current_exe()?)
         .args(["--exact", "hold_a_control_plane", "--ignored", "--nocapture"])
+        .env_remove("FAIRLEAD_TEST_CONTEXT")
+        .envs(environment.iter().copied())
         .stdout(std::process::Stdio::piped())
         .kill_on_drop(true)
         .spawn()?;
     let mut lines = BufReader::new(owner.stdout.take().ok_or("no output")?).lines();
-    let processes: Vec<u32> = loop {
+    loop {
         let line = lines
             .next_line()
             .await?
             .ok_or("the owner ended before it held a control plane")?;
-        if let Some(processes) = line.strip_prefix("holding ") {
-            break serde_json::from_str(processes)?;
+        if line.starts_with('{') {
+            return Ok((
+                Owner {
+                    process: owner,
+                    _turn: turn,
+                },
+                serde_json::from_str(&line)?,
+            ));
         }
-    };
+    }
+}
+
+#[tokio::test]
+async fn no_process_outlives_a_killed_owner() -> Result {
+    let (mut owner, Held { processes, .. }) = hold(&[("HOLD_A_REGISTRY", "1")]).await?;
     assert!(
-        processes.len() >= 7 && processes.iter().all(|&process| runs(process)),
+        processes.len() >= 4 && processes.iter().all(|&process| runs(process)),
         "{processes:?}"
     );
 
-    owner.kill().await?; // SIGKILL: no destructor runs
+    owner.process.kill().await?; // SIGKILL: no destructor runs
     let gone = async {
         while processes.iter().any(|&process| runs(process)) {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
     tokio::time::timeout(Duration::from_secs(10), gone).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_existing_cluster_is_used_by_its_context() -> Result {
+    let control_plane = ControlPlane::shared().await?;
+    let cache = tempfile::tempdir()?;
+    let kubeconfig = control_plane.kubeconfig_path().display().to_string();
+    let context = control_plane
+        .kubectl(&["config", "current-context"], None)
+        .await?
+        .checked()?;
+    let cache = cache.path().display().to_string();
+    let environment = [
+        ("KUBECONFIG", kubeconfig.as_str()),
+        ("FAIRLEAD_TEST_CONTEXT", context.trim()),
+        ("FAIRLEAD_CACHE", &cache),
+    ];
+    let (_owner, held) = hold(&environment).await?;
+    assert_eq!((held.error.as_str(), held.processes.len()), ("", 0));
+    assert_eq!(held.server, control_plane.config().cluster_url.to_string());
+    Ok(())
+}
+
+#[tokio::test]
+async fn given_binaries_run_in_place_of_built_ones() -> Result {
+    let control_plane = ControlPlane::shared().await?;
+    let assets = tempfile::tempdir()?;
+    for name in ["etcd", "kube-apiserver"] {
+        std::os::unix::fs::symlink(control_plane.binary(name).await?, assets.path().join(name))?;
+    }
+    let assets = assets.path().display().to_string();
+    let (_owner, held) = hold(&[("KUBEBUILDER_ASSETS", &assets)]).await?;
+    assert_eq!(
+        (held.error.as_str(), held.processes.len(), held.schedules),
+        ("", 3, false)
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_port_that_was_taken_meanwhile_is_no_failure() -> Result {
+    let control_plane = ControlPlane::shared().await?;
+    let assets = tempfile::tempdir()?;
+    let real = |name| control_plane.binary(name);
+    std::os::unix::fs::symlink(real("kube-apiserver").await?, assets.path().join("kube-apiserver"))?;
+    let once = assets.path().join("etcd");
+    let script = format!(
+        "#!/bin/sh\nif mkdir \"$0.failed\"; then echo 'listen tcp: bind: address already in use'; exit 1; fi\nexec '{}' \"$@\"\n",
+        real("etcd").await?.display()
+    );
+    std::fs::write(&once, script)?;
+    std::fs::set_permissions(&once, std::fs::Permissions::from_mode(0o700))?;
+    let (_owner, held) = hold(&[("KUBEBUILDER_ASSETS", &assets.path().display().to_string())]).await?;
+    assert_eq!((held.error.as_str(), held.processes.len()), ("", 3));
+    assert!(assets.path().join("etcd.failed").exists());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_component_that_cannot_run_is_named_with_its_log() -> Result {
+    let assets = tempfile::tempdir()?;
+    for name in ["etcd", "kube-apiserver"] {
+        let path = assets.path().join(name);
+        std::fs::write(&path, format!("#!/bin/sh\necho 'no {name} today'; exit 3\n"))?;
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o700))?;
+    }
+    let (_owner, held) = hold(&[("KUBEBUILDER_ASSETS", &assets.path().display().to_string())]).await?;
+    assert!(
+        held.error.contains("exit status 3") && held.error.contains(" today"),
+        "{}",
+        held.error
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_directory_with_anything_else_is_not_emptied() -> Result {
+    let control_plane = ControlPlane::shared().await?;
+    let folder = tempfile::tempdir()?;
+    std::fs::write(folder.path().join("thesis"), "the only copy")?;
+    let supervise = tokio::process::Command::new(control_plane.binary("supervise").await?)
+        .arg(folder.path())
+        .output();
+    let output = supervise.await?;
+    assert!(!output.status.success());
+    assert!(
+        String::from_utf8_lossy(&output.stderr).contains("is not empty"),
+        "{output:?}"
+    );
+    assert!(folder.path().join("thesis").exists());
+    Ok(())
+}
+
+#[tokio::test]
+async fn without_go_the_error_says_what_to_do() -> Result {
+    let cache = tempfile::tempdir()?;
+    let cache = cache.path().display().to_string();
+    let (_owner, held) = hold(&[("FAIRLEAD_CACHE", &cache), ("PATH", ""), ("KUBEBUILDER_ASSETS", "")]).await?;
+    assert!(
+        held.error.contains("Install Go") && held.error.contains("FAIRLEAD_TEST_CONTEXT"),
+        "{}",
+        held.error
+    );
     Ok(())
 }

@@ -5,7 +5,7 @@ use fairlead::ownership::policy::OnConflict;
 use fairlead::ownership::summary::ConflictSummary;
 use serde_json::{Value, json};
 
-use super::stage::{Stage, config_map, moment, version};
+use super::stage::{Stage, config_map, deployment, moment, told, version};
 
 fn release(value: &str) -> Vec<Value> {
     (0..6)
@@ -123,4 +123,40 @@ async fn a_skipped_object_still_tells_what_is_contested() {
     let third = stage.apply(&chart).await.unwrap();
     assert_eq!(third.operation, Operation::Configured);
     assert_eq!(stage.live(&chart).await["data"]["a"], json!("1"));
+}
+
+#[tokio::test]
+async fn what_others_do_to_their_own_fields_needs_no_write() {
+    let mut stage = Stage::open("untouched").await;
+    let chart = deployment(2, "app:1");
+    stage.apply(&chart).await.unwrap();
+    // The real controller writes the status, an autoscaler what was yielded to it.
+    stage.scale_as("kube-controller-manager", &chart, 7).await;
+    assert_eq!(stage.apply(&chart).await.unwrap().operation, Operation::Configured);
+    stage.scale_as("kube-controller-manager", &chart, 9).await;
+    let before = stage.live(&chart).await;
+    let applied = stage.apply(&chart).await.unwrap();
+    assert_eq!(applied.operation, Operation::Skipped);
+    assert_eq!(
+        told(&applied.contested),
+        [".spec.replicas kube-controller-manager Real Yielded wellKnownOwners/hpa-replicas"]
+    );
+    assert_eq!(
+        applied.contested.first().unwrap().theirs.as_ref().unwrap().as_json(),
+        &json!(9)
+    );
+    assert_eq!(
+        before["metadata"]["managedFields"],
+        stage.live(&chart).await["metadata"]["managedFields"]
+    );
+
+    // Each way of taking one of our fields is seen.
+    stage
+        .patch_as(
+            "kubectl-edit",
+            &chart,
+            &json!({"metadata": {"labels": {"app.kubernetes.io/managed-by": "me"}}}),
+        )
+        .await;
+    assert!(stage.apply(&chart).await.is_err());
 }

@@ -1,0 +1,20 @@
+//! The functions that Helm adds to Sprig's, or puts in their place.
+
+mod durations;
+// mod json;
+mod templates;
+mod toml;
+mod values;
+mod yaml;
+
+use crate::template::function::Function;
+
+/// The functions, in families.
+pub const FAMILIES: &[&[Function]] = &[
+    durations::FUNCTIONS,
+    templates::FUNCTIONS,
+    toml::FUNCTIONS,
+    yaml::FUNCTIONS,
+];
+
+pub use values::METHODS as VALUES_METHODS;

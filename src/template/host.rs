@@ -1,0 +1,34 @@
+//! What templates may ask of the outside world. The caller provides it; this module does no IO.
+
+use serde_json::Value as Json;
+
+/// The outside world of one rendering.
+pub trait Host {
+    /// Helm's `lookup`: one object, or a list when `name` is empty, or `{}` when there is none. The error text goes
+    /// into the template's error.
+    fn lookup(&mut self, api_version: &str, kind: &str, namespace: &str, name: &str) -> Result<Json, String>;
+
+    /// `getHostByName`: an address, or "" when DNS is off or the name is unknown.
+    fn host_by_name(&mut self, name: &str) -> String;
+
+    /// The current time.
+    fn now(&mut self) -> jiff::Timestamp;
+
+    /// The time zone that Go calls Local.
+    fn time_zone(&self) -> jiff::tz::TimeZone;
+
+    /// Fills the buffer from a cryptographic random source.
+    fn random(&mut self, buffer: &mut [u8]);
+
+    /// A message that Helm logs (`required` and `fail` in lint mode).
+    fn warn(&mut self, message: &str);
+}
+
+/// How strict a rendering is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Mode {
+    /// `missingkey=error` instead of `missingkey=zero`.
+    pub strict: bool,
+    /// `helm lint`: `required` and `fail` log and go on.
+    pub lint: bool,
+}
