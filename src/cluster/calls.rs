@@ -24,7 +24,7 @@ use crate::ownership::conflict::ServerStatus;
 use crate::ownership::conflict::StatusCause;
 
 /// How long one call may take, retries of the client included.
-pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Why a call has no result.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

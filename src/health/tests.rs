@@ -271,7 +271,7 @@ fn other_kinds() {
             object,
             state,
             message,
-        )
+        );
     };
     check(json!({}), State::InProgress, "being installed");
     check(

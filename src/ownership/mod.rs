@@ -8,6 +8,7 @@ pub mod contention;
 pub mod contested;
 mod fields_v1;
 pub mod fieldset;
+pub mod fights;
 pub mod intent;
 pub mod ledger;
 pub mod managed;
