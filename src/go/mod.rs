@@ -4,4 +4,5 @@
 //! library) prints, and tested against tables made with the real Go. Only the value type is the templates' one.
 
 pub mod fmt;
+pub mod json;
 pub mod strconv;
