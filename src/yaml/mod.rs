@@ -1,3 +1,104 @@
 //! YAML as Helm reads and writes it: the parser rules of go-yaml v2 (YAML 1.1) behind sigs.k8s.io/yaml, and its emitter.
 //!
-//! Pure. Knows nothing of charts or Kubernetes objects.
+//! Pure. Knows nothing of charts or Kubernetes objects. The scanner and the grammar are libyaml's (`libyaml-safer`);
+//! what scalars mean, how keys and numbers pass through JSON, the words of the errors and the whole emitter are here.
+//! Input and nesting are bounded: see [`MAX_INPUT`] and [`MAX_DEPTH`].
+
+mod decode;
+mod documents;
+mod emit;
+mod error;
+mod go_syntax;
+mod json_text;
+mod limits;
+mod number;
+mod order;
+mod resolve;
+mod scalar;
+mod timestamp;
+mod tree;
+
+use serde_json::{Map, Value};
+
+use self::decode::{Duplicates, Numbers};
+pub use self::documents::split_documents;
+use self::emit::Dialect;
+pub use self::error::Error;
+pub use self::limits::{MAX_DEPTH, MAX_INPUT};
+
+/// Reads the first document as sigs.k8s.io/yaml's `Unmarshal` into Go's `any`: every number a float, keys made strings,
+/// the last of two equal keys wins. An empty text is null.
+pub fn from_slice(yaml: &[u8]) -> Result<Value, Error> {
+    read(yaml, Numbers::Floats, Duplicates::LastWins).map_err(Error::converting)
+}
+
+/// As [`from_slice`], into `map[string]any`: values files, `fromYaml`. Null is an empty map.
+pub fn from_slice_map(yaml: &[u8]) -> Result<Map<String, Value>, Error> {
+    match from_slice(yaml)? {
+        Value::Object(map) => Ok(map),
+        Value::Null => Ok(Map::new()),
+        other => Err(wrong_kind(&other, "map[string]interface {}")),
+    }
+}
+
+/// As [`from_slice`], into `[]any`: `fromYamlArray`. Null is an empty list.
+pub fn from_slice_array(yaml: &[u8]) -> Result<Vec<Value>, Error> {
+    match from_slice(yaml)? {
+        Value::Array(items) => Ok(items),
+        Value::Null => Ok(Vec::new()),
+        other => Err(wrong_kind(&other, "[]interface {}")),
+    }
+}
+
+/// Reads the first document as sigs.k8s.io/yaml's `UnmarshalStrict`: as [`from_slice`], but a key that comes twice is an
+/// error. Helm reads repository indexes this way, and `Chart.yaml` when it lints.
+pub fn from_slice_strict(yaml: &[u8]) -> Result<Value, Error> {
+    read(yaml, Numbers::Floats, Duplicates::Refused).map_err(Error::converting)
+}
+
+/// Reads the first document as sigs.k8s.io/yaml's `YAMLToJSON`: whole numbers stay integers. For Kubernetes manifests.
+pub fn to_json(yaml: &[u8]) -> Result<Value, Error> {
+    read(yaml, Numbers::Exact, Duplicates::LastWins)
+}
+
+/// As [`to_json`], but a key that comes twice is an error (`YAMLToJSONStrict`).
+pub fn to_json_strict(yaml: &[u8]) -> Result<Value, Error> {
+    read(yaml, Numbers::Exact, Duplicates::Refused)
+}
+
+/// Writes a value as sigs.k8s.io/yaml's `Marshal` does, trailing newline included.
+///
+/// Empty where go-yaml refuses the value (see [`try_to_string`]), as Helm's `toYaml` is.
+pub fn to_string(value: &Value) -> String {
+    try_to_string(value).unwrap_or_default()
+}
+
+/// As [`to_string`]; fails on strings and keys that do not survive the way through JSON: control characters from DEL on,
+/// keys of more than 1024 characters.
+pub fn try_to_string(value: &Value) -> Result<String, Error> {
+    emit::emit(value, Dialect::V2)
+}
+
+/// Writes a value as go-yaml v3 with an indentation of 2, trailing newline included: `toYamlPretty`.
+///
+/// Integers and floats are told apart here: the float 1e6 is `1e+06`, the integer `1000000`.
+/// Empty when the value is nested deeper than [`MAX_DEPTH`].
+pub fn to_string_pretty(value: &Value) -> String {
+    emit::emit(value, Dialect::V3).unwrap_or_default()
+}
+
+fn read(yaml: &[u8], numbers: Numbers, duplicates: Duplicates) -> Result<Value, Error> {
+    decode::decode(tree::read(yaml)?, numbers, duplicates)
+}
+
+fn wrong_kind(value: &Value, wanted: &'static str) -> Error {
+    let found = match value {
+        Value::Null => "null",
+        Value::Bool(_) => "bool",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    };
+    Error::Unmarshaling(Box::new(Error::WrongKind { found, wanted }))
+}

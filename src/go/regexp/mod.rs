@@ -1,0 +1,186 @@
+//! Go's `regexp` (RE2 syntax) over the `regex` crate.
+//!
+//! Knows: Go's syntax with its rejections and error texts (`parser`, `class`), its match iteration, `Split`, and its
+//! replacement templates. Does not know: matching itself, which is the `regex` crate's (same leftmost-first semantics).
+//!
+//! Difference that is left: in text that is not valid UTF-8, Go reads each bad byte as U+FFFD, which `.` matches; here
+//! nothing but a literal byte matches it.
+
+mod class;
+mod error;
+mod parser;
+mod template;
+
+#[cfg(test)]
+mod tests;
+
+use std::ops::Range;
+
+use regex::bytes::{Captures, Regex, RegexBuilder};
+
+pub use error::{Code, Error};
+
+/// Most bytes that one compiled expression may take: Go allows 128 MB, an operator that runs untrusted charts does not.
+const COMPILED_SIZE_LIMIT: usize = 32 << 20;
+
+/// A compiled Go regular expression. It matches bytes, as Go's does.
+#[derive(Debug)]
+pub struct Regexp {
+    regex: Regex,
+    /// The name of each capture group from 1 on; Go lets several groups share a name.
+    names: Vec<Option<String>>,
+    empty_expression: bool,
+}
+
+impl Regexp {
+    /// Compiles a pattern in Go's syntax with Go's default flags (`syntax.Perl`).
+    ///
+    /// Fails with Go's own error for what Go rejects, and with `expression too large` beyond 32 MB compiled.
+    pub fn compile(pattern: &str) -> Result<Self, Error> {
+        let translated = parser::translate(pattern)?;
+        let regex = RegexBuilder::new(&translated.pattern)
+            .size_limit(COMPILED_SIZE_LIMIT)
+            .dfa_size_limit(4 << 20)
+            .nest_limit(4 * parser::NESTING_LIMIT)
+            .build()
+            .map_err(|_| Error::new(Code::Large, pattern))?;
+        Ok(Self {
+            regex,
+            names: translated.names,
+            empty_expression: pattern.is_empty(),
+        })
+    }
+
+    /// `MatchString`.
+    pub fn is_match(&self, text: &[u8]) -> bool {
+        self.regex.is_match(text)
+    }
+
+    /// `FindStringIndex`: where the first match is.
+    pub fn find(&self, text: &[u8]) -> Option<Range<usize>> {
+        self.matches(text, 1).next()
+    }
+
+    /// `FindAllStringIndex`: at most `limit` matches, all when it is negative.
+    pub fn find_all(&self, text: &[u8], limit: i64) -> Vec<Range<usize>> {
+        self.matches(text, limit).collect()
+    }
+
+    fn matches<'a>(&'a self, text: &'a [u8], limit: i64) -> impl Iterator<Item = Range<usize>> + 'a {
+        let most = usize::try_from(limit).unwrap_or(usize::MAX);
+        let found = self.regex.find_iter(text).map(|found| found.range());
+        found.filter(|range| !splits_character(text, range)).take(most)
+    }
+
+    /// `ReplaceAllString`: `$1`, `$name`, `${name}` and `$$` are expanded as Go does.
+    pub fn replace_all(&self, text: &[u8], replacement: &[u8]) -> Vec<u8> {
+        let pieces = template::parse(replacement);
+        self.replace_with(text, |captures, output| {
+            for piece in &pieces {
+                match piece {
+                    template::Piece::Literal(bytes) => output.extend_from_slice(bytes),
+                    template::Piece::Number(number) => append_group(captures, *number, output),
+                    template::Piece::Name(name) => self.append_named(captures, name, output),
+                }
+            }
+        })
+    }
+
+    /// `ReplaceAllLiteralString`.
+    pub fn replace_all_literal(&self, text: &[u8], replacement: &[u8]) -> Vec<u8> {
+        self.replace_with(text, |_, output| output.extend_from_slice(replacement))
+    }
+
+    fn replace_with(&self, text: &[u8], mut append: impl FnMut(&Captures<'_>, &mut Vec<u8>)) -> Vec<u8> {
+        let mut output = Vec::with_capacity(text.len());
+        let mut copied = 0;
+        for captures in self.regex.captures_iter(text) {
+            let Some(whole) = captures.get(0).filter(|whole| !splits_character(text, &whole.range())) else {
+                continue;
+            };
+            output.extend_from_slice(&text[copied..whole.start()]);
+            append(&captures, &mut output);
+            copied = whole.end();
+        }
+        output.extend_from_slice(&text[copied..]);
+        output
+    }
+
+    /// A name means the first group of that name that took part in the match.
+    fn append_named(&self, captures: &Captures<'_>, name: &[u8], output: &mut Vec<u8>) {
+        let found = self.names.iter().enumerate().find_map(|(index, candidate)| {
+            let same = candidate.as_deref().is_some_and(|text| text.as_bytes() == name);
+            if same { captures.get(index + 1) } else { None }
+        });
+        if let Some(group) = found {
+            output.extend_from_slice(group.as_bytes());
+        }
+    }
+
+    /// `Split`: the text between the matches, in at most `limit` pieces (all when it is negative, none when 0).
+    pub fn split<'t>(&self, text: &'t [u8], limit: i64) -> Vec<&'t [u8]> {
+        if limit == 0 {
+            return Vec::new();
+        }
+        if text.is_empty() && !self.empty_expression {
+            return vec![text];
+        }
+        let most = usize::try_from(limit).unwrap_or(usize::MAX);
+        let mut pieces = Vec::new();
+        let (mut begin, mut end) = (0, 0);
+        for found in self.matches(text, limit) {
+            if pieces.len() == most - 1 {
+                break;
+            }
+            end = found.start;
+            if found.end != 0 {
+                pieces.push(&text[begin..end]);
+            }
+            begin = found.end;
+        }
+        if end != text.len() {
+            pieces.push(&text[begin..]);
+        }
+        pieces
+    }
+}
+
+/// Whether an empty match stands inside a character: Go goes from character to character, `regex::bytes` from byte
+/// to byte.
+fn splits_character(text: &[u8], range: &Range<usize>) -> bool {
+    let at = range.start;
+    let continues = text.get(at).is_some_and(|byte| byte & 0xC0 == 0x80);
+    range.is_empty()
+        && continues
+        && (1..=at.min(3)).any(|back| {
+            let start = at - back;
+            let width = match text[start] {
+                0xC2..=0xDF => 2,
+                0xE0..=0xEF => 3,
+                0xF0..=0xF4 => 4,
+                _ => return false,
+            };
+            width > back
+                && text
+                    .get(start..start + width)
+                    .is_some_and(|bytes| std::str::from_utf8(bytes).is_ok())
+        })
+}
+
+fn append_group(captures: &Captures<'_>, number: usize, output: &mut Vec<u8>) {
+    if let Some(group) = captures.get(number) {
+        output.extend_from_slice(group.as_bytes());
+    }
+}
+
+/// `QuoteMeta`: the text with every character that means something to Go's syntax escaped.
+pub fn quote_meta(text: &[u8]) -> Vec<u8> {
+    let mut output = Vec::with_capacity(text.len());
+    for &byte in text {
+        if br"\.+*?()|[]{}^$".contains(&byte) {
+            output.push(b'\\');
+        }
+        output.push(byte);
+    }
+    output
+}

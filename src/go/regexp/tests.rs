@@ -1,0 +1,96 @@
+//! Against a table made with Go's own `regexp` (tests/golden/go).
+
+use serde::Deserialize;
+
+use super::Regexp;
+
+#[derive(Deserialize)]
+#[serde(default)]
+#[derive(Default)]
+struct Row {
+    pattern: String,
+    text: String,
+    error: String,
+    all: Vec<String>,
+    replace: String,
+    split: Vec<String>,
+    split2: Vec<String>,
+}
+
+fn texts(pieces: Vec<&[u8]>) -> Vec<String> {
+    pieces
+        .into_iter()
+        .map(|piece| String::from_utf8(piece.to_vec()).unwrap())
+        .collect()
+}
+
+fn check(row: &Row) -> Result<(), String> {
+    let compiled = match Regexp::compile(&row.pattern) {
+        Ok(compiled) => compiled,
+        Err(error) if error.to_string() == row.error => return Ok(()),
+        Err(error) => return Err(format!("{error}, want {:?}", row.error)),
+    };
+    if !row.error.is_empty() {
+        return Err(format!("compiles, want {:?}", row.error));
+    }
+    let text = row.text.as_bytes();
+    let all = compiled
+        .find_all(text, -1)
+        .into_iter()
+        .map(|range| &text[range])
+        .collect();
+    let replaced = compiled.replace_all(text, b"<$0|${1}|$1x|$n|${n|$$|$|${}>");
+    let got = (
+        texts(all),
+        String::from_utf8(replaced).unwrap(),
+        texts(compiled.split(text, -1)),
+        texts(compiled.split(text, 2)),
+    );
+    let want = (
+        row.all.clone(),
+        row.replace.clone(),
+        row.split.clone(),
+        row.split2.clone(),
+    );
+    if got == want {
+        Ok(())
+    } else {
+        Err(format!("{got:?}, want {want:?}"))
+    }
+}
+
+#[test]
+fn as_go_matches() {
+    let table = include_str!("../../../tests/golden/go/regexp.jsonl");
+    let mut wrong = Vec::new();
+    for line in table.lines() {
+        let row: Row = serde_json::from_str(line).unwrap();
+        if let Err(difference) = check(&row) {
+            wrong.push(format!("{:?} on {:?}: {difference}", row.pattern, row.text));
+        }
+    }
+    assert!(table.lines().count() > 1000);
+    assert!(wrong.is_empty(), "{} differ:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn deep_nesting_is_refused() {
+    let pattern = format!("{}a{}", "(".repeat(5000), ")".repeat(5000));
+    let error = Regexp::compile(&pattern).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .starts_with("error parsing regexp: expression nests too deeply: `(((")
+    );
+}
+
+#[test]
+fn a_huge_expression_is_refused() {
+    let error = Regexp::compile(r"(?i)\pL{900}\pL{900}\pL{900}").unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .starts_with("error parsing regexp: expression too large"),
+        "{error}"
+    );
+}

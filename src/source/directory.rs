@@ -1,0 +1,139 @@
+//! Unpacked charts: reads a directory's files within bounds.
+
+use std::fs;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest as _, Sha256};
+
+use super::digest::Digest;
+use super::error::SourceError;
+use super::limits::Limits;
+
+/// How deep directories may nest; also ends cycles of symbolic links.
+const DEPTH: usize = 32;
+
+/// A file of a chart directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChartFile {
+    /// Its path in the chart, with `/` on every system.
+    pub path: String,
+    /// Its content.
+    pub data: Vec<u8>,
+}
+
+/// Reads all files below `root`, sorted by path. Symbolic links are followed, as Helm does.
+pub(super) async fn read(root: &Path, limits: Limits) -> Result<Vec<ChartFile>, SourceError> {
+    let owned = root.to_owned();
+    let read = tokio::task::spawn_blocking(move || {
+        let mut walk = Walk {
+            root: owned.clone(),
+            limits,
+            files: Vec::new(),
+            total: 0,
+        };
+        walk.directory(&owned, "", 0)?;
+        Ok(walk.files)
+    });
+    read.await.map_err(|error| SourceError::Local {
+        path: root.display().to_string(),
+        reason: error.to_string(),
+    })?
+}
+
+/// Stands for the paths and contents of a chart's files.
+pub(super) fn digest(files: &[ChartFile]) -> Digest {
+    let mut hasher = Sha256::new();
+    for ChartFile { path, data } in files {
+        for part in [path.as_bytes(), data] {
+            hasher.update((part.len() as u64).to_be_bytes());
+            hasher.update(part);
+        }
+    }
+    Digest::finish(hasher)
+}
+
+struct Walk {
+    root: PathBuf,
+    limits: Limits,
+    files: Vec<ChartFile>,
+    total: u64,
+}
+
+impl Walk {
+    fn directory(&mut self, directory: &Path, prefix: &str, depth: usize) -> Result<(), SourceError> {
+        if depth > DEPTH {
+            return Err(self.too_many("levels of directories", DEPTH));
+        }
+        let failure = |error| failure(directory, &error);
+        let entries = fs::read_dir(directory).map_err(failure)?;
+        let mut entries = entries
+            .map(|entry| Ok(entry?.file_name()))
+            .collect::<io::Result<Vec<_>>>()
+            .map_err(failure)?;
+        entries.sort();
+        for name in entries {
+            let path = directory.join(&name);
+            let name = name.to_str().ok_or_else(|| SourceError::Local {
+                path: path.display().to_string(),
+                reason: "its name is not UTF-8".to_owned(),
+            })?;
+            let relative = format!("{prefix}{name}");
+            let metadata = fs::metadata(&path).map_err(|error| self::failure(&path, &error))?;
+            if metadata.is_dir() {
+                self.directory(&path, &format!("{relative}/"), depth + 1)?;
+            } else if metadata.is_file() {
+                self.file(&path, relative)?;
+            } else {
+                let reason = "it is neither a file nor a directory".to_owned();
+                return Err(SourceError::Local {
+                    path: path.display().to_string(),
+                    reason,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn file(&mut self, path: &Path, relative: String) -> Result<(), SourceError> {
+        if self.files.len() >= self.limits.files {
+            return Err(self.too_many("files", self.limits.files));
+        }
+        let failure = |error| failure(path, &error);
+        let mut data = Vec::new();
+        let file = fs::File::open(path).map_err(failure)?;
+        file.take(self.limits.file.saturating_add(1))
+            .read_to_end(&mut data)
+            .map_err(failure)?;
+        if data.len() as u64 > self.limits.file {
+            return Err(SourceError::TooLarge {
+                what: path.display().to_string(),
+                limit: self.limits.file,
+            });
+        }
+        self.total += data.len() as u64;
+        if self.total > self.limits.directory {
+            return Err(SourceError::TooLarge {
+                what: self.root.display().to_string(),
+                limit: self.limits.directory,
+            });
+        }
+        self.files.push(ChartFile { path: relative, data });
+        Ok(())
+    }
+
+    fn too_many(&self, things: &'static str, limit: usize) -> SourceError {
+        SourceError::TooMany {
+            what: self.root.display().to_string(),
+            things,
+            limit,
+        }
+    }
+}
+
+fn failure(path: &Path, error: &io::Error) -> SourceError {
+    SourceError::Local {
+        path: path.display().to_string(),
+        reason: error.to_string(),
+    }
+}

@@ -1,0 +1,3 @@
+module fairlead.dev/golden/go
+
+go 1.26
