@@ -8,6 +8,7 @@ pub mod base64;
 pub mod cast;
 pub mod decimal;
 pub mod fmt;
+pub mod json;
 pub mod path;
 pub mod regexp;
 pub mod semver;
