@@ -78,9 +78,21 @@ pub struct Writes {
 
 /// Decides what a reconcile does.
 pub fn decide(input: &Input<'_>, now: Timestamp) -> Plan {
-    let Input { revision, changes, leftovers, failure, asked, interval } = *input;
+    let Input {
+        revision,
+        changes,
+        leftovers,
+        failure,
+        asked,
+        interval,
+    } = *input;
     let writes = Writes {
-        apply: changes.iter().enumerate().filter(|(_, change)| change.is_some()).map(|(index, _)| index).collect(),
+        apply: changes
+            .iter()
+            .enumerate()
+            .filter(|(_, change)| change.is_some())
+            .map(|(index, _)| index)
+            .collect(),
         remove: leftovers.to_vec(),
     };
     let Some(phase) = revision.phase else {

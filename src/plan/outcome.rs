@@ -118,14 +118,33 @@ pub fn verb(action: ReleaseAction) -> &'static str {
 
 /// Records that a revision begins: a new newest snapshot, and what the attempt is made of.
 pub fn begin(status: &mut HelmReleaseStatus, desired: &Identity, revision: &Revision) {
-    let Revision { action, number, began, phase: _ } = *revision;
+    let Revision {
+        action,
+        number,
+        began,
+        phase: _,
+    } = *revision;
     let began = Time(began);
-    let first_deployed = status.history.last().map_or_else(|| began.clone(), |oldest| oldest.first_deployed.clone());
-    if let Some(previous) = status.history.first_mut().filter(|previous| previous.status.starts_with("pending-")) {
+    let first_deployed = status
+        .history
+        .last()
+        .map_or_else(|| began.clone(), |oldest| oldest.first_deployed.clone());
+    if let Some(previous) = status
+        .history
+        .first_mut()
+        .filter(|previous| previous.status.starts_with("pending-"))
+    {
         "failed".clone_into(&mut previous.status); // it was overtaken by a newer desired state
     }
-    let Identity { release_name, namespace, chart_name, chart_version, app_version, chart_digest, config_digest } =
-        desired.clone();
+    let Identity {
+        release_name,
+        namespace,
+        chart_name,
+        chart_version,
+        app_version,
+        chart_digest,
+        config_digest,
+    } = desired.clone();
     status.last_attempted_revision = Some(chart_version.clone());
     status.last_attempted_revision_digest = Some(chart_digest);
     status.last_attempted_config_digest = Some(config_digest.clone());
@@ -176,7 +195,11 @@ pub fn record(status: &mut HelmReleaseStatus, outcome: &Outcome, generation: i64
     use ConditionType::{Ready, Reconciling, Released, Stalled};
     let (mut reconciling, mut stalled) = (false, false);
     match outcome {
-        Outcome::Blocked { reason, message, retryable } => {
+        Outcome::Blocked {
+            reason,
+            message,
+            retryable,
+        } => {
             set(Ready, False, *reason, message);
             if *retryable {
                 set(Reconciling, True, Reason::ProgressingWithRetry, message);
@@ -196,7 +219,11 @@ pub fn record(status: &mut HelmReleaseStatus, outcome: &Outcome, generation: i64
             set(Ready, True, succeeded(*action), &message);
             set(Released, True, succeeded(*action), &message);
         }
-        Outcome::Conflicted { action, reason, message } => {
+        Outcome::Conflicted {
+            action,
+            reason,
+            message,
+        } => {
             set(Ready, False, *reason, message);
             set(Released, False, failed(*action), message);
             if *reason == Reason::ConflictHandedOff {
@@ -207,7 +234,11 @@ pub fn record(status: &mut HelmReleaseStatus, outcome: &Outcome, generation: i64
                 reconciling = true;
             }
         }
-        Outcome::Failed { action, message, retryable } => {
+        Outcome::Failed {
+            action,
+            message,
+            retryable,
+        } => {
             set(Ready, False, failed(*action), message);
             set(Released, False, failed(*action), message);
             if *retryable {

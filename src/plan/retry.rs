@@ -13,7 +13,10 @@ const LONGEST: Duration = Duration::from_secs(300);
 /// than `interval`, so that a failing release is tried at least as often as a good one.
 pub fn backoff(failures: u32, interval: Duration) -> Duration {
     let doublings = failures.saturating_sub(1).min(16);
-    FIRST.saturating_mul(1 << doublings).min(LONGEST).min(interval.max(FIRST))
+    FIRST
+        .saturating_mul(1 << doublings)
+        .min(LONGEST)
+        .min(interval.max(FIRST))
 }
 
 /// `interval` spread by up to 5 % either way, so that releases made together do not stay in step. `random` is in `0..1`.
@@ -40,6 +43,9 @@ mod tests {
         let interval = Duration::from_secs(100);
         assert_eq!(jittered(interval, 0.0).as_secs(), 95);
         assert_eq!(jittered(interval, 1.0).as_secs_f64().round(), 105.0);
-        assert_eq!(jittered(interval, f64::NAN), interval.mul_f64(0.95).min(jittered(interval, f64::NAN)));
+        assert_eq!(
+            jittered(interval, f64::NAN),
+            interval.mul_f64(0.95).min(jittered(interval, f64::NAN))
+        );
     }
 }

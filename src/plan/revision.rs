@@ -72,7 +72,12 @@ pub fn revision(
     desired: &Identity,
     now: Timestamp,
 ) -> Revision {
-    let begins = |action, number| Revision { action, number, began: now, phase: None };
+    let begins = |action, number| Revision {
+        action,
+        number,
+        began: now,
+        phase: None,
+    };
     let Some(newest) = newest else {
         return begins(ReleaseAction::Install, 1);
     };
@@ -80,7 +85,11 @@ pub fn revision(
     match Phase::of(newest) {
         Phase::Gone => begins(ReleaseAction::Install, following),
         _ if !describes(newest, newest_chart_digest, desired) => {
-            let action = if was_whole(newest) { ReleaseAction::Upgrade } else { ReleaseAction::Install };
+            let action = if was_whole(newest) {
+                ReleaseAction::Upgrade
+            } else {
+                ReleaseAction::Install
+            };
             begins(action, following)
         }
         phase => Revision {

@@ -34,21 +34,27 @@ pub enum Settled {
 
 /// Looks at the health of all objects that are awaited. `started` is when the revision's attempt began.
 pub fn settle(objects: &[(ObjectReference, Health)], started: Timestamp, timeout: Duration, now: Timestamp) -> Settled {
-    let pending: Vec<&(ObjectReference, Health)> =
-        objects.iter().filter(|(_, health)| health.status != Status::Current).collect();
+    let pending: Vec<&(ObjectReference, Health)> = objects
+        .iter()
+        .filter(|(_, health)| health.status != Status::Current)
+        .collect();
     if pending.is_empty() {
         return Settled::Ready;
     }
     let progress = progress(objects.len(), &pending);
     if let Some((reference, health)) = pending.iter().find(|(_, health)| health.status == Status::Failed) {
-        return Settled::Failed { message: format!("{reference} failed: {}", health.message) };
+        return Settled::Failed {
+            message: format!("{reference} failed: {}", health.message),
+        };
     }
     let deadline = SignedDuration::try_from(timeout)
         .ok()
         .and_then(|timeout| started.checked_add(timeout).ok())
         .unwrap_or(Timestamp::MAX);
     if now >= deadline {
-        return Settled::Failed { message: format!("not ready after {}s: {progress}", timeout.as_secs()) };
+        return Settled::Failed {
+            message: format!("not ready after {}s: {progress}", timeout.as_secs()),
+        };
     }
     Settled::Waiting { progress, deadline }
 }
@@ -58,7 +64,13 @@ fn progress(total: usize, pending: &[&(ObjectReference, Health)]) -> String {
     for (position, (reference, health)) in pending.iter().take(NAMED).enumerate() {
         let separator = if position == 0 { "" } else { "; " };
         // Writing to a string does not fail.
-        let _ = write!(text, "{separator}{} {}: {}", reference.kind, reference.qualified_name(), health.message);
+        let _ = write!(
+            text,
+            "{separator}{} {}: {}",
+            reference.kind,
+            reference.qualified_name(),
+            health.message
+        );
     }
     if pending.len() > NAMED {
         let _ = write!(text, "; and {} more", pending.len() - NAMED);

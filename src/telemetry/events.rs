@@ -40,7 +40,10 @@ impl Events {
     /// Starts the publishing task, which ends with `shutdown` after what is queued is sent.
     pub fn start(client: Client, shutdown: CancellationToken) -> Self {
         let (sender, mut queue) = mpsc::channel::<Notice>(QUEUE);
-        let reporter = Reporter { controller: "fairlead".to_owned(), instance: std::env::var("POD_NAME").ok() };
+        let reporter = Reporter {
+            controller: "fairlead".to_owned(),
+            instance: std::env::var("POD_NAME").ok(),
+        };
         let recorder = Recorder::new(client, reporter);
         tokio::spawn(async move {
             loop {
