@@ -9,6 +9,7 @@ pub mod cast;
 pub mod decimal;
 pub mod fmt;
 pub mod glob;
+pub mod json;
 pub mod path;
 pub mod path_match;
 pub mod regexp;

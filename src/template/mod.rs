@@ -21,3 +21,6 @@ pub use host::{Host, Mode};
 pub use limits::Limits;
 pub use set::TemplateSet;
 pub use value::Value;
+
+#[cfg(test)]
+mod tests;

@@ -41,7 +41,6 @@ impl Template {
     pub(super) fn is_empty(&self) -> bool {
         self.root.nodes.iter().all(|node| match node {
             Node::Text { range, .. } => self.source.text[range.clone()].trim_ascii().is_empty(),
-            Node::Comment => true,
             Node::Action { .. }
             | Node::If(_)
             | Node::With(_)
@@ -59,13 +58,12 @@ pub(super) struct List {
     pub(super) nodes: Vec<Node>,
 }
 
-/// One node of a template.
+/// One node of a template. Comments leave none.
 #[derive(Debug)]
 pub(super) enum Node {
     Text {
         range: Range<usize>,
     },
-    Comment,
     Action {
         pipe: Pipe,
     },
@@ -219,11 +217,10 @@ impl Expression {
 }
 
 impl Node {
-    /// Where it stands in the source; that of a comment is never asked for.
+    /// Where it stands in the source.
     pub(super) fn position(&self) -> usize {
         match self {
             Self::Text { range } => range.start,
-            Self::Comment => 0,
             Self::Action { pipe } => pipe.position,
             Self::If(branch) | Self::With(branch) | Self::Range(branch) => branch.pipe.position,
             Self::Template { position, .. } | Self::Break { position } | Self::Continue { position } => *position,

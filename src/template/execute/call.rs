@@ -38,10 +38,12 @@ impl Context<'_> {
                 None | Some(Value::Nil) => "call of nil".to_owned(),
                 Some(value) => {
                     let source = &frame.template.source.text;
-                    let name = arguments.first().map_or_else(
-                        || format!("<{} Value>", value.type_name()),
-                        |callee| callee.display(source).to_string(),
-                    );
+                    // A callee from the pipeline is named by Go's reflect.Value.String.
+                    let name = match (arguments.first(), value) {
+                        (Some(callee), _) => callee.display(source).to_string(),
+                        (None, Value::String(text)) => text.to_string(),
+                        (None, value) => format!("<{} Value>", value.type_name()),
+                    };
                     format!("non-function {name} of type {}", value.type_name())
                 }
             };

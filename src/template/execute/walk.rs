@@ -74,7 +74,6 @@ impl Context<'_> {
                 output.extend_from_slice(&frame.template.source.text[range.clone()]);
                 self.check_output(frame, output)?;
             }
-            Node::Comment => {}
             Node::Action { pipe } => {
                 let operand = self.pipeline(frame, dot, pipe)?;
                 if !pipe.declares() {

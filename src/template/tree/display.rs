@@ -55,7 +55,6 @@ impl Display for Shown<'_, Node> {
     fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
         match self.part {
             Node::Text { range } => write_bytes(formatter, &self.source[range.clone()]),
-            Node::Comment => Ok(()),
             Node::Action { pipe } => write!(formatter, "{{{{{}}}}}", self.with(pipe)),
             Node::If(branch) => self.branch(formatter, "if", branch),
             Node::With(branch) => self.branch(formatter, "with", branch),

@@ -151,7 +151,7 @@ mod tests {
     #[test]
     fn a_deep_list_is_dropped_without_recursion() {
         let mut value = Value::Nil;
-        for _ in 0..1_000_000 {
+        for _ in 0..200_000 {
             value = Value::list(vec![value]);
         }
         drop(value);

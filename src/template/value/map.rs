@@ -230,7 +230,7 @@ mod tests {
     #[test]
     fn a_deep_map_is_dropped_without_recursion() {
         let mut value = Value::Nil;
-        for _ in 0..300_000 {
+        for _ in 0..100_000 {
             value = Value::Map(Map::from_iter([("a", value)]));
         }
         drop(value);

@@ -1,7 +1,7 @@
 //! The functions that Helm adds to Sprig's, or puts in their place.
 
 mod durations;
-// mod json;
+mod json;
 mod templates;
 mod toml;
 mod values;
@@ -10,11 +10,7 @@ mod yaml;
 use crate::template::function::Function;
 
 /// The functions, in families.
-pub const FAMILIES: &[&[Function]] = &[
-    durations::FUNCTIONS,
-    templates::FUNCTIONS,
-    toml::FUNCTIONS,
-    yaml::FUNCTIONS,
-];
+pub const FAMILIES: &[&[Function]] =
+    &[durations::FUNCTIONS, json::FUNCTIONS, templates::FUNCTIONS, toml::FUNCTIONS, yaml::FUNCTIONS];
 
 pub use values::METHODS as VALUES_METHODS;

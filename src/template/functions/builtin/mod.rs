@@ -1,0 +1,68 @@
+//! The functions that Go's text/template itself has. The executor evaluates `and`, `or` and `call` by itself;
+//! `slice` is missing because Sprig's replaces it.
+
+mod comparison;
+mod elements;
+mod escape;
+
+use crate::go::fmt;
+use crate::template::function::{Argument, Function, Int, Type, Variadic, function};
+use crate::template::value::Text;
+use crate::template::{FunctionError, Value};
+use comparison::{eq, ge, gt, le, lt, ne};
+use elements::{index, length};
+
+/// A parameter of Go type `reflect.Value`: any value, nil included.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reflect<'a>(&'a Value);
+
+impl<'a> Argument<'a> for Reflect<'a> {
+    const TYPE: Type = Type::Reflect;
+
+    fn take(value: &'a Value) -> Result<Self, FunctionError> {
+        Ok(Self(value))
+    }
+}
+
+/// This family's functions.
+pub const FUNCTIONS: &[Function] = &[
+    function!("and", first, (Reflect<'_>; Reflect<'_>) -> Value as Type::Reflect),
+    function!("call", first, (Reflect<'_>; Reflect<'_>) -> Value as Type::Reflect),
+    function!("eq", eq, (Reflect<'_>; Reflect<'_>) -> Result<bool, FunctionError>),
+    function!("ge", ge, (Reflect<'_>, Reflect<'_>) -> Result<bool, FunctionError>),
+    function!("gt", gt, (Reflect<'_>, Reflect<'_>) -> Result<bool, FunctionError>),
+    function!("html", escape::html, (; &Value) -> Vec<u8>),
+    function!("index", index, (Reflect<'_>; Reflect<'_>) -> Result<Value, FunctionError> as Type::Reflect),
+    function!("js", escape::js, (; &Value) -> Vec<u8>),
+    function!("le", le, (Reflect<'_>, Reflect<'_>) -> Result<bool, FunctionError>),
+    function!("len", length, (Reflect<'_>) -> Result<Int, FunctionError>),
+    function!("lt", lt, (Reflect<'_>, Reflect<'_>) -> Result<bool, FunctionError>),
+    function!("ne", ne, (Reflect<'_>, Reflect<'_>) -> Result<bool, FunctionError>),
+    function!("not", not, (Reflect<'_>) -> bool),
+    function!("or", first, (Reflect<'_>; Reflect<'_>) -> Value as Type::Reflect),
+    function!("print", print, (; &Value) -> Vec<u8>),
+    function!("printf", printf, (&Text; &Value) -> Vec<u8>),
+    function!("println", println, (; &Value) -> Vec<u8>),
+    function!("urlquery", escape::urlquery, (; &Value) -> Vec<u8>),
+];
+
+/// What stands in the table for functions that the executor evaluates.
+fn first(first: Reflect<'_>, _rest: Variadic<'_, Reflect<'_>>) -> Value {
+    first.0.clone()
+}
+
+fn not(value: Reflect<'_>) -> bool {
+    !value.0.is_true()
+}
+
+fn print(arguments: Variadic<'_, &Value>) -> Vec<u8> {
+    fmt::sprint(arguments.as_slice())
+}
+
+fn println(arguments: Variadic<'_, &Value>) -> Vec<u8> {
+    fmt::sprintln(arguments.as_slice())
+}
+
+fn printf(format: &Text, arguments: Variadic<'_, &Value>) -> Vec<u8> {
+    fmt::sprintf(format, arguments.as_slice())
+}
