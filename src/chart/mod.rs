@@ -1,3 +1,91 @@
 //! Charts: archive, metadata, ignore rules, values, dependencies, schema, capabilities.
 //!
-//! Pure: bytes come in, nothing is read from disk or network (that is `source`).
+//! Pure: bytes come in, nothing is read from disk or network (that is `source`). A [`Chart`] never changes after it
+//! was loaded, so one copy can be shared by all releases of it; what depends on values is in a [`View`].
+
+pub mod archive;
+pub mod capabilities;
+pub mod decode;
+pub mod dependencies;
+pub mod ignore;
+pub mod load;
+pub mod metadata;
+pub mod values;
+
+use std::sync::Arc;
+
+pub use archive::ArchiveLimits;
+pub use capabilities::{Capabilities, KubeVersion};
+pub use dependencies::View;
+pub use load::LoadError;
+pub use metadata::{Dependency, Metadata};
+
+use crate::template::value::Text;
+
+/// A set of values as the release record keeps it: JSON with sorted keys. A number that came from YAML is a float,
+/// one that came from `--set` an integer, as in Helm.
+pub type JsonMap = serde_json::Map<String, serde_json::Value>;
+
+/// One file of a chart. The name is relative to the chart's root and has `/` between its parts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct File {
+    /// The path in the chart.
+    pub name: String,
+    /// The content, without a byte order mark.
+    pub data: Text,
+}
+
+impl File {
+    /// A file; a UTF-8 byte order mark is dropped, as Helm does.
+    pub fn new(name: impl Into<String>, mut data: Vec<u8>) -> Self {
+        if data.starts_with(b"\xEF\xBB\xBF") {
+            data.drain(..3);
+        }
+        Self {
+            name: name.into(),
+            data: data.into(),
+        }
+    }
+}
+
+/// A loaded chart with the charts that are packed into it. Immutable; `Send` and `Sync`.
+#[derive(Debug)]
+pub struct Chart {
+    /// Chart.yaml, with the dependencies of requirements.yaml for `apiVersion: v1`.
+    pub metadata: Metadata,
+    /// Chart.lock or requirements.lock, as JSON.
+    pub lock: Option<serde_json::Value>,
+    /// values.yaml.
+    pub values: JsonMap,
+    /// values.schema.json.
+    pub schema: Option<Text>,
+    /// Everything under `templates/`.
+    pub templates: Vec<File>,
+    /// Everything that is none of the above: `.Files` in templates, and `crds/`.
+    pub files: Vec<File>,
+    /// The charts under `charts/`, sorted by their path there.
+    pub subcharts: Vec<Arc<Chart>>,
+}
+
+impl Chart {
+    /// Whether this is a library chart, whose only templates are partials.
+    pub fn is_library(&self) -> bool {
+        self.metadata.chart_type.eq_ignore_ascii_case("library")
+    }
+
+    /// The files under `crds/` that are manifests by their extension, in archive order.
+    pub fn crds(&self) -> impl Iterator<Item = &File> {
+        self.files
+            .iter()
+            .filter(|file| file.name.starts_with("crds/") && has_manifest_extension(&file.name))
+    }
+}
+
+fn has_manifest_extension(name: &str) -> bool {
+    let base = name.rsplit('/').next().unwrap_or(name);
+    base.rsplit_once('.').is_some_and(|(_, extension)| {
+        ["yaml", "yml", "json"]
+            .iter()
+            .any(|known| extension.eq_ignore_ascii_case(known))
+    })
+}

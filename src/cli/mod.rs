@@ -1,3 +1,67 @@
 //! The command line: one file a command.
 //!
-//! Edge.
+//! Edge. This module knows the commands, the exit codes and where output goes: data on stdout, everything else on
+//! stderr. What a command does stands in its own file.
+
+#[cfg(feature = "cluster")]
+mod crd;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// What a command can fail with: one line for a person, printed as `Error: ...` like Helm and kubectl do.
+pub type CommandError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Helm releases applied with server-side apply, every contested field decided by policy and recorded.
+#[derive(Debug, Parser)]
+#[command(name = "fairlead", version, arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    #[cfg(feature = "cluster")]
+    Crd(crd::CrdArguments),
+}
+
+/// Parses the process's arguments, runs the command and says how the process ends: 0 done, 1 the command failed, 2 the
+/// arguments were wrong.
+pub fn run() -> ExitCode {
+    let Arguments { command } = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help and version are answers, not failures; clap knows which stream each belongs to.
+            let code = if error.use_stderr() { 2 } else { 0 };
+            return if error.print().is_ok() {
+                ExitCode::from(code)
+            } else {
+                ExitCode::FAILURE
+            };
+        }
+    };
+    match command.run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => report(&*error),
+    }
+}
+
+impl Command {
+    fn run(self) -> Result<(), CommandError> {
+        match self {
+            #[cfg(feature = "cluster")]
+            Self::Crd(arguments) => crd::run(&arguments),
+        }
+    }
+}
+
+#[expect(
+    clippy::print_stderr,
+    reason = "the one place where the command line says why it failed"
+)]
+fn report(error: &(dyn std::error::Error + 'static)) -> ExitCode {
+    eprintln!("Error: {error}");
+    ExitCode::FAILURE
+}

@@ -1,3 +1,8 @@
 //! The Kubernetes API as Fairlead uses it: discovery, server-side apply, pruning, observing.
 //!
 //! Edge: does the IO; what to do is decided in `ownership` and `plan`.
+
+pub mod apply;
+pub mod calls;
+pub mod delete;
+pub mod discovery;

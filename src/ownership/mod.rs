@@ -1,3 +1,25 @@
 //! Who owns which field: field sets, conflicts and their classes, policy, ledger.
 //!
 //! Pure: decisions are functions over values that the caller observed.
+
+pub mod class;
+pub mod conflict;
+pub mod contention;
+pub mod contested;
+mod fields_v1;
+pub mod fieldset;
+pub mod intent;
+pub mod ledger;
+pub mod managed;
+pub mod path;
+mod path_parser;
+pub mod pattern;
+pub mod policy;
+mod quantity;
+pub mod redact;
+pub mod reference;
+pub mod summary;
+pub mod value;
+pub mod wellknown;
+
+pub use fields_v1::FieldsError;

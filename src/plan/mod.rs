@@ -1,3 +1,11 @@
 //! Observed x desired x now -> plan, and outcome -> status.
 //!
 //! Pure and total: no clock, no client; every state has an answer.
+
+pub mod decide;
+pub mod outcome;
+pub mod ownership_status;
+pub mod policy;
+pub mod retry;
+pub mod revision;
+pub mod settle;

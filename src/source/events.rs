@@ -14,6 +14,7 @@ pub(super) struct Broken {
 
 /// The events of the first document of a file.
 pub(super) struct Events<'a> {
+    bytes: &'a [u8],
     parser: Parser<&'a [u8]>,
     line: u64,
 }
@@ -22,7 +23,7 @@ impl<'a> Events<'a> {
     pub(super) fn new(bytes: &'a [u8]) -> Self {
         let mut parser = Parser::new();
         parser.set_input(bytes);
-        Self { parser, line: 1 }
+        Self { bytes, parser, line: 1 }
     }
 
     /// The line of the last event.
@@ -40,7 +41,9 @@ impl<'a> Events<'a> {
 
     pub(super) fn next(&mut self) -> Result<EventData, Broken> {
         let event = self.parser.parse().map_err(|error| Broken {
-            line: error.problem_mark().map_or(self.line, |mark| mark.line + 1),
+            line: error
+                .problem_mark()
+                .map_or_else(|| unreadable_line(self.bytes), |mark| mark.line + 1),
             reason: error.problem().to_owned(),
         })?;
         self.line = event.start_mark.line + 1;
@@ -124,6 +127,18 @@ impl<'a> Events<'a> {
         }
         Ok(())
     }
+}
+
+/// The line of the first byte that no YAML file may have; the parser does not tell it.
+fn unreadable_line(bytes: &[u8]) -> u64 {
+    let valid = match std::str::from_utf8(bytes) {
+        Ok(text) => text.len(),
+        Err(error) => error.valid_up_to(),
+    };
+    let read = bytes.get(..valid).unwrap_or(bytes);
+    let control = |byte: &u8| byte.is_ascii_control() && !matches!(byte, b'\t' | b'\n' | b'\r');
+    let end = read.iter().position(control).unwrap_or(valid);
+    1 + read.iter().take(end).filter(|byte| **byte == b'\n').count() as u64
 }
 
 fn opens(event: &EventData) -> bool {

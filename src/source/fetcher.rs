@@ -59,7 +59,7 @@ impl Default for FetcherOptions {
 pub enum ChartContent {
     /// A packed chart.
     Archive(Bytes),
-    /// The files of a chart directory, without what its `.helmignore` leaves out of reading.
+    /// All files of a chart directory; `.helmignore` is applied by who loads the chart.
     Directory(Vec<ChartFile>),
 }
 

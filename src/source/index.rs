@@ -292,11 +292,11 @@ generated: 2024-01-01T00:00:00Z
         assert_eq!(index.names().collect::<Vec<_>>(), ["empty", "none", "shop"]);
         assert_eq!(index.skipped, 5);
         insta::assert_snapshot!(index.reasons.join("\n"), @r#"
-        shop (line 18): version "not-a-version": invalid semantic version
+        shop (line 17): version "not-a-version": invalid semantic version
         shop (line 19): empty entry
-        shop (line 20): an entry has no name
-        shop (line 21): "../x" is not a chart name
-        shop (line 22): version 1.0.0: unknown chart type "odd"
+        shop (line 19): an entry has no name
+        shop (line 20): "../x" is not a chart name
+        shop (line 21): version 1.0.0: unknown chart type "odd"
         "#);
     }
 
@@ -330,7 +330,17 @@ generated: 2024-01-01T00:00:00Z
         ]
         .map(|text| broken(text))
         .map(|broken| format!("{}: {}", broken.line, broken.reason));
-        insta::assert_snapshot!(all.join("\n"), @"");
+        insta::assert_snapshot!(all.join("\n"), @r#"
+        1: it is empty
+        1: it is empty
+        1: it is not a YAML mapping
+        2: no apiVersion is given, so it is not the index of a chart repository
+        3: the versions of chart "shop" are not a list
+        5: did not find expected key
+        3: did not find expected node content
+        1: invalid type: sequence, expected a map at line 1 column 32
+        2: control characters are not allowed
+        "#);
         let deep = format!("apiVersion: v1\nother: {}", "[".repeat(100_000));
         assert!(broken(&deep).reason.contains("nests deeper"));
     }

@@ -1,3 +1,7 @@
 //! Logs, metrics and events.
 //!
-//! Edge.
+//! Edge. Says what happened; decides nothing.
+
+pub mod events;
+pub mod logs;
+pub mod metrics;

@@ -1,2 +1,5 @@
 //! Integration tests on real parts: one binary, one control plane.
-fn main() {}
+
+mod fixtures;
+mod source;
+mod support;

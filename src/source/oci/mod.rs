@@ -115,7 +115,8 @@ impl Registry {
             let compiled = RegexBuilder::new(filter).size_limit(FILTER_SIZE).build();
             compiled.map_err(|error| SourceError::InvalidFilter {
                 filter: filter.to_owned(),
-                reason: error.to_string(),
+                // The parser draws a picture of several lines; the last one says what is wrong.
+                reason: error.to_string().lines().last().unwrap_or_default().to_owned(),
             })
         };
         let filter = filter.map(compile).transpose()?;

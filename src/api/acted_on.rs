@@ -1,0 +1,210 @@
+//! Which fields of a HelmRelease's spec this version acts on, and which a given release sets in vain.
+//!
+//! A release that sets a field in vain must say so (condition `FieldsIgnored`): silence would look like consent. The tables
+//! here are the one place to edit when a field is acted on.
+
+use serde_json::{Map, Value};
+
+use super::HelmReleaseSpec;
+
+/// A field that is acted on, with everything below it.
+struct ActedOn {
+    /// JSON path below `spec`; `[]` stands for every item of a list.
+    path: &'static str,
+    /// The values that are acted on; none means all.
+    only: &'static [&'static str],
+}
+
+const fn all(path: &'static str) -> ActedOn {
+    ActedOn { path, only: &[] }
+}
+
+const fn only(path: &'static str, only: &'static [&'static str]) -> ActedOn {
+    ActedOn { path, only }
+}
+
+/// The fields that are acted on.
+const ACTED_ON: &[ActedOn] = &[
+    all("chart.spec.chart"),
+    all("chart.spec.version"),
+    all("chart.spec.interval"),
+    only("chart.spec.sourceRef.kind", &["HelmRepository"]),
+    all("chart.spec.sourceRef.apiVersion"),
+    all("chart.spec.sourceRef.name"),
+    all("chart.spec.sourceRef.namespace"),
+    only("chartRef.kind", &["OCIRepository"]),
+    all("chartRef.apiVersion"),
+    all("chartRef.name"),
+    all("chartRef.namespace"),
+    all("interval"),
+    all("timeout"),
+    all("values"),
+    all("valuesFrom"),
+    all("releaseName"),
+    all("targetNamespace"),
+    all("suspend"),
+    all("install.crds"),
+    all("install.createNamespace"),
+    all("upgrade.crds"),
+    all("ownership.fieldManager"),
+    only("ownership.onConflict", &["Fail", "Yield", "Force"]),
+    all("ownership.rules[].name"),
+    all("ownership.rules[].target"),
+    all("ownership.rules[].paths"),
+    all("ownership.rules[].managers"),
+    only("ownership.rules[].onConflict", &["Fail", "Yield", "Force"]),
+    all("ownership.rules[].until"),
+];
+
+/// Values that say what is done anyway, so setting them is not in vain. Empty texts, lists and objects and `false` are
+/// of this kind for every field.
+const AS_DONE_ANYWAY: &[(&str, &str)] = &[
+    ("chart.spec.reconcileStrategy", "ChartVersion"),
+    ("driftDetection.mode", "disabled"),
+    ("install.serverSideApply", "true"),
+    ("mode", "Apply"),
+    ("ownership.wellKnownOwners", "Enabled"),
+    ("persistentClient", "true"),
+    ("rollback.serverSideApply", "enabled"),
+    ("upgrade.serverSideApply", "enabled"),
+    ("waitStrategy.name", "poller"),
+];
+
+/// The JSON paths of the fields that the spec sets and that are not acted on, sorted, for example
+/// `spec.install.disableHooks`. A field of which only some values are not acted on stands with its value, for example
+/// `spec.ownership.onConflict=Retry`.
+///
+/// # Errors
+/// When the spec cannot be written as JSON, which a spec that was read from JSON always can.
+pub fn fields_not_acted_on(spec: &HelmReleaseSpec) -> Result<Vec<String>, serde_json::Error> {
+    let mut found = Vec::new();
+    if let Value::Object(fields) = serde_json::to_value(spec)? {
+        walk_object(&fields, "", &mut found);
+    }
+    found.sort();
+    found.dedup();
+    Ok(found)
+}
+
+/// Adds what an object at `path` sets in vain.
+fn walk_object(fields: &Map<String, Value>, path: &str, found: &mut Vec<String>) {
+    for (name, value) in fields {
+        let path = if path.is_empty() {
+            name.clone()
+        } else {
+            format!("{path}.{name}")
+        };
+        walk(value, &path, found);
+    }
+}
+
+/// Adds what the value at `path` sets in vain. The depth is that of the spec's types, because free-form fields (`values`,
+/// labels, plugin configurations) are not descended into.
+fn walk(value: &Value, path: &str, found: &mut Vec<String>) {
+    if is_empty(value) || is_as_done_anyway(value, path) {
+        return;
+    }
+    if let Some(field) = ACTED_ON.iter().find(|field| field.path == path) {
+        let text = value.as_str().unwrap_or_default();
+        if !field.only.is_empty() && !field.only.contains(&text) {
+            found.push(format!("spec.{path}={text}"));
+        }
+        return;
+    }
+    match value {
+        Value::Object(fields) if !is_map(path) => walk_object(fields, path, found),
+        Value::Array(items) if ACTED_ON.iter().any(|field| is_below(field.path, path)) => {
+            for item in items {
+                walk(item, &format!("{path}[]"), found);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) | Value::Object(_) => {
+            found.push(format!("spec.{path}"));
+        }
+    }
+}
+
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) => true,
+        Value::Bool(true) | Value::Number(_) => false,
+        Value::String(text) => text.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::Object(fields) => fields.is_empty(),
+    }
+}
+
+fn is_as_done_anyway(value: &Value, path: &str) -> bool {
+    AS_DONE_ANYWAY.iter().any(|(known, text)| {
+        *known == path
+            && match value {
+                Value::Bool(flag) => *text == if *flag { "true" } else { "false" },
+                Value::String(string) => string == text,
+                Value::Null | Value::Number(_) | Value::Array(_) | Value::Object(_) => false,
+            }
+    })
+}
+
+/// Whether the object at `path` has keys that its user chose.
+fn is_map(path: &str) -> bool {
+    matches!(path.rsplit('.').next(), Some("labels" | "annotations"))
+}
+
+/// Whether `path` is an item of the list at `list`.
+fn is_below(path: &str, list: &str) -> bool {
+    path.strip_prefix(list).is_some_and(|rest| rest.starts_with("[]"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn ignored(spec: Value) -> Vec<String> {
+        let spec: HelmReleaseSpec = serde_json::from_value(spec).unwrap();
+        fields_not_acted_on(&spec).unwrap()
+    }
+
+    #[test]
+    fn a_plain_release_sets_nothing_in_vain() {
+        let spec = json!({
+            "interval": "10m",
+            "chart": {"spec": {"chart": "shop", "version": "4.x", "reconcileStrategy": "ChartVersion",
+                "sourceRef": {"kind": "HelmRepository", "name": "acme"}}},
+            "values": {"replicas": 3, "a": {"b": null}},
+            "install": {"crds": "CreateReplace", "disableHooks": false},
+            "mode": "Apply",
+            "ownership": {"onConflict": "Yield", "rules": [{"paths": [".spec.replicas"], "onConflict": "Force"}]},
+        });
+        assert_eq!(ignored(spec), Vec::<String>::new());
+    }
+
+    #[test]
+    fn fields_in_vain_are_named_at_their_leaf() {
+        let spec = json!({
+            "interval": "10m",
+            "chartRef": {"kind": "HelmChart", "name": "shop"},
+            "install": {"crds": "Skip", "disableHooks": true, "remediation": {"retries": -1}},
+            "driftDetection": {"mode": "enabled", "ignore": [{"paths": ["/spec/replicas"]}]},
+            "commonMetadata": {"labels": {"example.com/team": "a"}},
+            "maxHistory": 0,
+            "ownership": {
+                "onConflict": "Retry",
+                "rules": [{"onConflict": "HandOff"}, {"onConflict": "HandOff"}, {"onConflict": "Yield"}],
+            },
+        });
+        let expected = [
+            "spec.chartRef.kind=HelmChart",
+            "spec.commonMetadata.labels",
+            "spec.driftDetection.ignore",
+            "spec.driftDetection.mode",
+            "spec.install.disableHooks",
+            "spec.install.remediation.retries",
+            "spec.maxHistory",
+            "spec.ownership.onConflict=Retry",
+            "spec.ownership.rules[].onConflict=HandOff",
+        ];
+        assert_eq!(ignored(spec), expected);
+    }
+}

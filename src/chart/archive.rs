@@ -1,0 +1,337 @@
+//! Chart archives: tar.gz bytes to files, within limits.
+//!
+//! Knows paths and sizes, not what the files mean. Nothing is ever unpacked to disk.
+
+use std::io::{self, Read};
+
+use flate2::read::MultiGzDecoder;
+
+use super::File;
+
+/// How much of an untrusted archive is read before it is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ArchiveLimits {
+    /// Bytes of the archive as it comes from the network. Default: 64 MiB.
+    pub compressed: usize,
+    /// Bytes of all files of one archive. Default: 100 MiB, Helm's `MaxDecompressedChartSize`.
+    pub decompressed: u64,
+    /// Bytes of all files of the archive and of all archives packed into it, together. Default: 256 MiB.
+    pub nested: u64,
+    /// Files in one archive. Default: 20 000.
+    pub files: usize,
+    /// Bytes of one path. Default: 1024.
+    pub path: usize,
+    /// Charts inside each other. Default: 16.
+    pub depth: usize,
+}
+
+impl Default for ArchiveLimits {
+    fn default() -> Self {
+        Self {
+            compressed: 64 << 20,
+            decompressed: 100 << 20,
+            nested: 256 << 20,
+            files: 20_000,
+            path: 1024,
+            depth: 16,
+        }
+    }
+}
+
+/// Why an archive was refused. All of these are terminal: the same bytes fail again.
+#[derive(Debug, thiserror::Error)]
+pub enum ArchiveError {
+    /// Larger than [`ArchiveLimits::compressed`].
+    #[error("chart archive is larger than the maximum size {0}")]
+    Compressed(usize),
+    /// Larger than [`ArchiveLimits::decompressed`] or [`ArchiveLimits::nested`].
+    #[error("decompressed chart is larger than the maximum size {0}")]
+    Decompressed(u64),
+    /// More than [`ArchiveLimits::files`].
+    #[error("chart archive has more than {0} files")]
+    Files(usize),
+    /// Longer than [`ArchiveLimits::path`].
+    #[error("chart archive has a path of {length} bytes, longer than the maximum {limit}")]
+    PathLength {
+        /// The length found.
+        length: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// Not a gzip stream, or one that is cut off.
+    #[error("chart archive cannot be read as a gzipped tar file: {0}")]
+    Malformed(#[source] io::Error),
+    /// A path that is not UTF-8.
+    #[error("chart archive has a path that is not UTF-8: {0:?}")]
+    PathEncoding(String),
+    /// A path from the root of a file system.
+    #[error("chart illegally contains absolute paths: {0:?}")]
+    Absolute(String),
+    /// A path that leaves the chart.
+    #[error("chart illegally references parent directory: {0:?}")]
+    Parent(String),
+    /// A file beside the chart's directory.
+    #[error("chart illegally contains content outside the base directory: {0:?}")]
+    OutsideBase(String),
+    /// A path with a Windows drive.
+    #[error("chart contains illegally named files: {0:?}")]
+    Drive(String),
+    /// Chart.yaml at the top.
+    #[error("chart yaml not in base directory")]
+    NoBaseDirectory,
+    /// A link, a device or anything else that is no plain file.
+    #[error("chart archive contains {0:?}, which is neither a file nor a directory: links and devices are not allowed")]
+    Irregular(String),
+    /// Nothing in it.
+    #[error("no files in chart archive")]
+    Empty,
+}
+
+/// How many bytes may still be decompressed, over all archives of one chart.
+#[derive(Debug)]
+pub(super) struct Budget(pub(super) u64);
+
+/// Reads the files of an archive, in its order, with the limits that are left of the chart around it.
+pub(super) fn read(bytes: &[u8], limits: &ArchiveLimits, budget: &mut Budget) -> Result<Vec<File>, ArchiveError> {
+    if bytes.len() > limits.compressed {
+        return Err(ArchiveError::Compressed(limits.compressed));
+    }
+    let allowed = limits.decompressed.min(budget.0);
+    // Headers and padding take at most 4 blocks a file beside long names; a stream beyond that is a bomb.
+    let overhead = u64::try_from(limits.files)
+        .unwrap_or(u64::MAX)
+        .saturating_mul(2048 + 1024);
+    let stream = MultiGzDecoder::new(bytes).take(allowed.saturating_add(overhead));
+    let mut archive = tar::Archive::new(stream);
+    let mut remaining = allowed;
+    let mut files = Vec::new();
+    for entry in archive.entries().map_err(ArchiveError::Malformed)? {
+        let mut entry = entry.map_err(ArchiveError::Malformed)?;
+        let Some(name) = entry_name(&entry, limits)? else {
+            continue;
+        };
+        if files.len() >= limits.files {
+            return Err(ArchiveError::Files(limits.files));
+        }
+        let size = entry.size();
+        if size > remaining {
+            return Err(ArchiveError::Decompressed(allowed));
+        }
+        let mut data = Vec::with_capacity(usize::try_from(size.min(1 << 20)).unwrap_or(0));
+        let read = (&mut entry)
+            .take(remaining)
+            .read_to_end(&mut data)
+            .map_err(ArchiveError::Malformed)?;
+        let read = u64::try_from(read).unwrap_or(u64::MAX);
+        if read < size {
+            return Err(ArchiveError::Malformed(io::ErrorKind::UnexpectedEof.into()));
+        }
+        remaining = remaining.saturating_sub(read);
+        files.push(File::new(name, data));
+    }
+    budget.0 = budget.0.saturating_sub(allowed - remaining);
+    if files.is_empty() {
+        Err(ArchiveError::Empty)
+    } else {
+        Ok(files)
+    }
+}
+
+/// The path in the chart, or nothing for a directory or a header without content.
+fn entry_name<R: Read>(entry: &tar::Entry<'_, R>, limits: &ArchiveLimits) -> Result<Option<String>, ArchiveError> {
+    use tar::EntryType;
+    let path = entry.path_bytes();
+    match entry.header().entry_type() {
+        EntryType::Directory | EntryType::XGlobalHeader | EntryType::XHeader => return Ok(None),
+        EntryType::Regular | EntryType::Continuous if path.ends_with(b"/") => return Ok(None),
+        EntryType::Regular | EntryType::Continuous => {}
+        _ => return Err(ArchiveError::Irregular(String::from_utf8_lossy(&path).into_owned())),
+    }
+    if path.len() > limits.path {
+        return Err(ArchiveError::PathLength {
+            length: path.len(),
+            limit: limits.path,
+        });
+    }
+    let path = std::str::from_utf8(&path)
+        .map_err(|_| ArchiveError::PathEncoding(String::from_utf8_lossy(&path).into_owned()))?;
+    inner_path(path).map(Some)
+}
+
+/// The path below the chart's directory, cleaned. A path with backslashes is one that was packed on Windows.
+fn inner_path(path: &str) -> Result<String, ArchiveError> {
+    let delimiter = if path.contains('\\') { '\\' } else { '/' };
+    let (base, inner) = path.split_once(delimiter).unwrap_or((path, ""));
+    let inner = inner.replace(delimiter, "/");
+    if inner.starts_with('/') {
+        return Err(ArchiveError::Absolute(path.to_owned()));
+    }
+    let mut parts: Vec<&str> = Vec::new();
+    for part in inner.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop().ok_or_else(|| ArchiveError::Parent(path.to_owned()))?;
+            }
+            part => parts.push(part),
+        }
+    }
+    let inner = parts.join("/");
+    if inner.is_empty() {
+        return Err(ArchiveError::OutsideBase(path.to_owned()));
+    }
+    if inner.starts_with("..") {
+        // Helm refuses every name that begins with two dots.
+        return Err(ArchiveError::Parent(path.to_owned()));
+    }
+    let bytes = inner.as_bytes();
+    if bytes.len() > 2 && bytes[0].is_ascii_alphabetic() && bytes[1] == b':' && bytes[2] == b'/' {
+        return Err(ArchiveError::Drive(path.to_owned()));
+    }
+    if base == "Chart.yaml" {
+        return Err(ArchiveError::NoBaseDirectory);
+    }
+    Ok(inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    fn gzip(tar: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(tar).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    /// An archive with names exactly as given: `tar::Builder` would refuse the bad ones.
+    fn archive(entries: &[(&str, tar::EntryType, &[u8])]) -> Vec<u8> {
+        let mut builder = tar::Builder::new(Vec::new());
+        for (name, entry_type, data) in entries {
+            let mut header = tar::Header::new_gnu();
+            header.as_gnu_mut().unwrap().name[..name.len()].copy_from_slice(name.as_bytes());
+            header.set_size(data.len() as u64);
+            header.set_entry_type(*entry_type);
+            header.set_cksum();
+            builder.append(&header, *data).unwrap();
+        }
+        gzip(&builder.into_inner().unwrap())
+    }
+
+    fn read_default(bytes: &[u8]) -> Result<Vec<File>, ArchiveError> {
+        read(bytes, &ArchiveLimits::default(), &mut Budget(u64::MAX))
+    }
+
+    fn file(name: &str) -> Vec<u8> {
+        archive(&[(name, tar::EntryType::Regular, b"x")])
+    }
+
+    #[test]
+    fn strips_the_base_directory_and_cleans_paths() {
+        let names = |bytes: &[u8]| {
+            read_default(bytes)
+                .unwrap()
+                .into_iter()
+                .map(|file| file.name)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(names(&file("web/templates/a.yaml")), ["templates/a.yaml"]);
+        assert_eq!(names(&file("web/./templates//../a.yaml")), ["a.yaml"]);
+        assert_eq!(names(&file("web\\templates\\a.yaml")), ["templates/a.yaml"]);
+    }
+
+    #[test]
+    fn drops_the_byte_order_mark() {
+        let files = read_default(&archive(&[("c/a", tar::EntryType::Regular, b"\xEF\xBB\xBFhi")])).unwrap();
+        assert_eq!(&*files[0].data, b"hi");
+    }
+
+    #[test]
+    fn refuses_paths_that_leave_the_chart() {
+        assert!(matches!(
+            read_default(&file("web/../../etc/passwd")),
+            Err(ArchiveError::Parent(_))
+        ));
+        assert!(matches!(
+            read_default(&file("web//etc/passwd")),
+            Err(ArchiveError::Absolute(_))
+        ));
+        assert!(matches!(
+            read_default(&file("web/c:/windows")),
+            Err(ArchiveError::Drive(_))
+        ));
+        assert!(matches!(
+            read_default(&file("README.md")),
+            Err(ArchiveError::OutsideBase(_))
+        ));
+        assert!(matches!(
+            read_default(&file("Chart.yaml/x")),
+            Err(ArchiveError::NoBaseDirectory)
+        ));
+    }
+
+    #[test]
+    fn refuses_links_and_devices() {
+        for entry_type in [
+            tar::EntryType::Symlink,
+            tar::EntryType::Link,
+            tar::EntryType::Char,
+            tar::EntryType::Fifo,
+        ] {
+            let bytes = archive(&[("web/a", entry_type, b"")]);
+            assert!(
+                matches!(read_default(&bytes), Err(ArchiveError::Irregular(_))),
+                "{entry_type:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn refuses_what_is_no_archive() {
+        assert!(matches!(read_default(b"values: yaml"), Err(ArchiveError::Malformed(_))));
+        assert!(matches!(read_default(&gzip(&[0; 1024])), Err(ArchiveError::Empty)));
+        let cut = file("web/a");
+        assert!(read_default(&cut[..cut.len() / 2]).is_err());
+    }
+
+    #[test]
+    fn a_bomb_stops_at_the_limit() {
+        let limits = ArchiveLimits {
+            decompressed: 1000,
+            files: 4,
+            ..ArchiveLimits::default()
+        };
+        let read_limited = |bytes: &[u8]| read(bytes, &limits, &mut Budget(u64::MAX));
+        let large = archive(&[("c/a", tar::EntryType::Regular, &[b'x'; 1001])]);
+        assert!(matches!(read_limited(&large), Err(ArchiveError::Decompressed(1000))));
+        let two = archive(&[
+            ("c/a", tar::EntryType::Regular, &[b'x'; 600]),
+            ("c/b", tar::EntryType::Regular, &[b'x'; 600]),
+        ]);
+        assert!(matches!(read_limited(&two), Err(ArchiveError::Decompressed(1000))));
+        let names = ["c/a", "c/b", "c/c", "c/d", "c/e"];
+        let many = archive(&names.map(|name| (name, tar::EntryType::Regular, b"" as &[u8])));
+        assert!(matches!(read_limited(&many), Err(ArchiveError::Files(4))));
+        let names = ArchiveLimits {
+            path: 3,
+            ..ArchiveLimits::default()
+        };
+        assert!(matches!(
+            read(&file("c/aa"), &names, &mut Budget(9)),
+            Err(ArchiveError::PathLength { length: 4, .. })
+        ));
+    }
+
+    #[test]
+    fn nested_archives_share_one_budget() {
+        let mut budget = Budget(10);
+        let bytes = archive(&[("c/a", tar::EntryType::Regular, b"sixsix")]);
+        assert!(read(&bytes, &ArchiveLimits::default(), &mut budget).is_ok());
+        assert!(matches!(
+            read(&bytes, &ArchiveLimits::default(), &mut budget),
+            Err(ArchiveError::Decompressed(4))
+        ));
+    }
+}

@@ -1,0 +1,294 @@
+//! Why an object is not applied: which object, which field, and the way out.
+
+use crate::cluster::calls::CallError;
+use crate::cluster::discovery::DiscoveryError;
+use crate::ownership::conflict::Rejection;
+use crate::ownership::conflict::ServerStatus;
+use crate::ownership::conflict::StatusCause;
+use crate::ownership::contested::ContestedField;
+use crate::ownership::managed::ManagedFieldsError;
+use crate::ownership::policy::Action;
+use crate::ownership::reference::ObjectReference;
+
+/// Why an object is not applied.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ApplyError {
+    /// Its kind could not be looked up.
+    #[error("{object}: {source}")]
+    Discovery {
+        /// The object.
+        object: ObjectReference,
+        /// Why.
+        source: DiscoveryError,
+    },
+    /// The server refused.
+    #[error("{object}: {}", explain(rejection, message))]
+    Rejected {
+        /// The object.
+        object: ObjectReference,
+        /// What the refusal means.
+        rejection: Rejection,
+        /// The server's text; withheld for Secrets.
+        message: String,
+    },
+    /// Contested fields say stop; nothing was written.
+    #[error("{object}: {}", list(contested))]
+    Stopped {
+        /// The object.
+        object: ObjectReference,
+        /// All contested fields of the object.
+        contested: Vec<ContestedField>,
+    },
+    /// The object exists and is not part of this release.
+    #[error(
+        "{object} exists and belongs to {owner}; delete it, give it the labels and annotations of this release, or allow \
+         the release to take ownership"
+    )]
+    NotOurs {
+        /// The object.
+        object: ObjectReference,
+        /// `release prod/other` or `nobody (no Helm annotations)`.
+        owner: String,
+    },
+    /// The object is being deleted.
+    #[error("{object} is being deleted; waiting until it is gone")]
+    Terminating {
+        /// The object.
+        object: ObjectReference,
+    },
+    /// The object changed each time between the decision and the write.
+    #[error("{object} changed {rounds} times while it was being applied; something writes it all the time")]
+    Unstable {
+        /// The object.
+        object: ObjectReference,
+        /// How often it was tried.
+        rounds: usize,
+    },
+    /// A call had no result.
+    #[error("{object}: {source}")]
+    Call {
+        /// The object.
+        object: ObjectReference,
+        /// Why.
+        source: CallError,
+    },
+    /// The live object's managedFields cannot be read.
+    #[error("{object}: {source}")]
+    ManagedFields {
+        /// The object.
+        object: ObjectReference,
+        /// Why.
+        source: ManagedFieldsError,
+    },
+}
+
+impl ApplyError {
+    /// The object.
+    pub const fn object(&self) -> &ObjectReference {
+        match self {
+            Self::Discovery { object, .. }
+            | Self::Rejected { object, .. }
+            | Self::Stopped { object, .. }
+            | Self::NotOurs { object, .. }
+            | Self::Terminating { object }
+            | Self::Unstable { object, .. }
+            | Self::Call { object, .. }
+            | Self::ManagedFields { object, .. } => object,
+        }
+    }
+
+    /// Whether trying again can help without anybody changing the chart, the policy or the permissions.
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Discovery { source, .. } => source.is_retryable(),
+            Self::Rejected { rejection, .. } => rejection.is_retryable(),
+            Self::Stopped { contested, .. } => {
+                let mut stopping = contested.iter().filter(|field| field.action.stops());
+                stopping.all(|field| field.action == Action::Retrying)
+            }
+            Self::Terminating { .. } | Self::Unstable { .. } | Self::Call { .. } => true,
+            Self::NotOurs { .. } | Self::ManagedFields { .. } => false,
+        }
+    }
+
+    /// The error of a failed call; a Secret's message is withheld, since it can quote values.
+    pub(super) fn of_call(object: &ObjectReference, error: CallError) -> Self {
+        let object = object.clone();
+        match error {
+            CallError::Refused(status) => Self::rejected(object, *status),
+            CallError::Timeout(_) | CallError::Transport(_) => Self::Call { object, source: error },
+        }
+    }
+
+    fn rejected(object: ObjectReference, mut status: ServerStatus) -> Self {
+        if object.is_secret() {
+            let fields: Vec<&str> = status
+                .causes
+                .iter()
+                .map(|cause| cause.field.as_str())
+                .filter(|f| !f.is_empty())
+                .collect();
+            let about = if fields.is_empty() {
+                String::new()
+            } else {
+                format!(" about {}", fields.join(", "))
+            };
+            let withheld = format!(
+                "{} ({}): the server's message{about} is withheld, it may quote the Secret",
+                status.code, status.reason
+            );
+            // Only messages that can quote a value; the meaning is read from the true text.
+            if matches!(
+                Rejection::of(&status),
+                Rejection::Invalid(_)
+                    | Rejection::Union(_)
+                    | Rejection::Schema { .. }
+                    | Rejection::BadRequest
+                    | Rejection::Denied
+            ) {
+                let rejection = without_texts(Rejection::of(&status));
+                return Self::Rejected {
+                    object,
+                    rejection,
+                    message: withheld,
+                };
+            }
+        }
+        let rejection = Rejection::of(&status);
+        Self::Rejected {
+            object,
+            rejection,
+            message: std::mem::take(&mut status.message),
+        }
+    }
+}
+
+fn without_texts(rejection: Rejection) -> Rejection {
+    let strip = |causes: Vec<StatusCause>| {
+        causes
+            .into_iter()
+            .map(
+                |StatusCause {
+                     field,
+                     reason,
+                     message: _,
+                 }| StatusCause {
+                    field,
+                    reason,
+                    message: String::new(),
+                },
+            )
+            .collect()
+    };
+    match rejection {
+        Rejection::Invalid(causes) => Rejection::Invalid(strip(causes)),
+        Rejection::Union(causes) => Rejection::Union(strip(causes)),
+        Rejection::Schema { path, problem: _ } => Rejection::Schema {
+            path,
+            problem: "does not fit the schema".to_owned(),
+        },
+        other => other,
+    }
+}
+
+fn explain(rejection: &Rejection, message: &str) -> String {
+    let hint = match rejection {
+        Rejection::Schema {
+            path: Some(path),
+            problem,
+        } => {
+            return format!(
+                "{path}: {problem}; the manifest does not fit the kind's schema: correct the chart or its values"
+            );
+        }
+        Rejection::Schema { path: None, .. } => {
+            "the manifest does not fit the kind's schema: correct the chart or its values"
+        }
+        Rejection::Union(_) => {
+            "two fields exclude each other and another manager owns one of them; remove that field from the object"
+        }
+        Rejection::Invalid(_) => "correct the chart or its values; an immutable field needs the object to be recreated",
+        Rejection::Forbidden => "grant the verbs get, create and patch on this resource",
+        Rejection::NamespaceMissing => "create the namespace, or let the release create it",
+        Rejection::NamespaceTerminating => "the namespace is being deleted",
+        Rejection::KindMissing => "install the CustomResourceDefinition",
+        Rejection::Denied => "change the manifest or the admission policy",
+        Rejection::WebhookUnavailable => "the webhook's service must be running; tried again later",
+        Rejection::ApplyUnsupported => "the server is too old for server-side apply",
+        Rejection::RemovedVersion { .. } => {
+            "managedFields names a version that is served no more: migrate the entry's apiVersion"
+        }
+        Rejection::TooLarge => "make the object smaller",
+        Rejection::FieldConflict(_)
+        | Rejection::StaleVersion
+        | Rejection::Deleted
+        | Rejection::Replaced
+        | Rejection::QuotaRace
+        | Rejection::AlreadyExists
+        | Rejection::NotFound
+        | Rejection::Unavailable
+        | Rejection::Other => "tried again later",
+        Rejection::Unauthorized => "the credentials are not accepted",
+        Rejection::BadRequest => "the manifest is not a valid object",
+    };
+    format!("{message} ({hint})")
+}
+
+fn list(contested: &[ContestedField]) -> String {
+    let stopping: Vec<&ContestedField> = contested.iter().filter(|field| field.action.stops()).collect();
+    let named: Vec<String> = stopping
+        .iter()
+        .take(5)
+        .map(|field| {
+            format!(
+                "{} is owned by {} ({}, {} by {})",
+                field.field, field.manager.name, field.class, field.action, field.rule
+            )
+        })
+        .collect();
+    let more = stopping.len().saturating_sub(named.len());
+    let rest = if more > 0 {
+        format!(", and {more} more")
+    } else {
+        String::new()
+    };
+    format!(
+        "{}{rest}; nothing was written: add an ownership rule that yields or forces, or have the owner let go",
+        named.join(", ")
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn object(kind: &str) -> ObjectReference {
+        ObjectReference {
+            api_version: "v1".into(),
+            kind: kind.into(),
+            namespace: Some("a".into()),
+            name: "b".into(),
+        }
+    }
+
+    #[test]
+    fn a_secrets_value_is_never_quoted() {
+        let status = ServerStatus {
+            code: 422,
+            reason: "Invalid".into(),
+            message: "Secret \"b\" is invalid: data[x]: Invalid value: \"hunter2\"".into(),
+            kind: "secrets".into(),
+            causes: vec![StatusCause {
+                field: "data[x]".into(),
+                reason: "FieldValueInvalid".into(),
+                message: "Invalid value: \"hunter2\"".into(),
+            }],
+        };
+        let secret = ApplyError::of_call(&object("Secret"), CallError::Refused(Box::new(status.clone())));
+        assert!(!format!("{secret} {secret:?}").contains("hunter2"), "{secret:?}");
+        assert!(secret.to_string().contains("data[x]"));
+        let map = ApplyError::of_call(&object("ConfigMap"), CallError::Refused(Box::new(status)));
+        assert!(map.to_string().contains("hunter2"));
+        assert!(!map.is_retryable());
+    }
+}

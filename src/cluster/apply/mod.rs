@@ -1,0 +1,84 @@
+//! Server-side apply of a release's objects, in two phases: **decide** reads and dry-runs, **write** writes.
+//!
+//! The promises that are kept here:
+//! * Nothing is written while a contested field of any object says stop: [`Applier::decide`] writes nothing.
+//! * `force` is sent only with the resourceVersion and uid that the decision was made on. If the object changed since,
+//!   it is decided anew, a bounded number of times.
+//! * A yielded field is left out for as long as somebody else holds it, and comes back when nobody does.
+//! * What did not change is not written, and not even read when the caller has seen its resourceVersion.
+
+mod decide;
+mod error;
+mod resolve;
+mod types;
+mod write;
+
+use std::sync::Arc;
+
+use futures::StreamExt as _;
+
+pub use error::ApplyError;
+pub use types::Adoption;
+pub use types::Applied;
+pub use types::ApplyRequest;
+pub use types::ApplySettings;
+pub use types::Decided;
+pub use types::ObjectPlan;
+pub use types::Observed;
+pub use types::Operation;
+
+use super::calls::Calls;
+use super::discovery::KindCache;
+use crate::ownership::policy::Moment;
+
+/// How often one object is decided anew because it changed in between.
+pub const MAX_ROUNDS: usize = 8;
+
+/// Applies the objects of one release.
+#[derive(Debug, Clone)]
+pub struct Applier {
+    calls: Calls,
+    kinds: Arc<KindCache>,
+    settings: Arc<ApplySettings>,
+}
+
+impl Applier {
+    /// An applier for one release.
+    pub const fn new(calls: Calls, kinds: Arc<KindCache>, settings: Arc<ApplySettings>) -> Self {
+        Self { calls, kinds, settings }
+    }
+
+    /// Decides about every object without writing anything: objects that somebody else also writes are dry-run.
+    ///
+    /// The results are in the order of the requests.
+    pub async fn decide(&self, requests: Vec<ApplyRequest>, moment: Moment) -> Decided {
+        let autoscalers = Arc::new(types::autoscalers(&requests));
+        let decisions = requests.into_iter().map(|request| {
+            let autoscalers = autoscalers.clone();
+            async move { self.decide_one(request, &autoscalers, moment).await }
+        });
+        let results: Vec<_> = futures::stream::iter(decisions)
+            .buffered(self.settings.parallelism.get())
+            .collect()
+            .await;
+        Decided::of(results)
+    }
+
+    /// Writes what was decided, in any order, at most `parallelism` at once; the results are in the order of the plans.
+    ///
+    /// Call it wave by wave, and only if [`Decided::stops`] is false for the whole release.
+    pub async fn write(&self, plans: Vec<ObjectPlan>, moment: Moment) -> Vec<Result<Applied, ApplyError>> {
+        let writes = plans.into_iter().map(|plan| self.write_one(plan, moment));
+        futures::stream::iter(writes)
+            .buffered(self.settings.parallelism.get())
+            .collect()
+            .await
+    }
+
+    /// Decides and writes one object.
+    pub async fn apply(&self, request: ApplyRequest, moment: Moment) -> Result<Applied, ApplyError> {
+        let autoscalers = types::autoscalers(std::slice::from_ref(&request));
+        let plan = self.decide_one(request, &autoscalers, moment).await?;
+        self.write_one(plan, moment).await
+    }
+}

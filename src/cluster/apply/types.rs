@@ -1,0 +1,275 @@
+//! What goes into applying objects and what comes out.
+
+use std::num::NonZeroUsize;
+
+use serde_json::Value;
+
+use super::error::ApplyError;
+use crate::cluster::discovery::Resource;
+use crate::ownership::class::Roster;
+use crate::ownership::contested::AdmissionOverride;
+use crate::ownership::contested::ContestedField;
+use crate::ownership::fieldset::FieldSet;
+use crate::ownership::intent::Intent;
+use crate::ownership::intent::ReleaseIdentity;
+use crate::ownership::ledger::ObjectRecord;
+use crate::ownership::ledger::Observation;
+use crate::ownership::path::FieldPath;
+use crate::ownership::policy::Action;
+use crate::ownership::policy::Policy;
+use crate::ownership::redact::Redactor;
+use crate::ownership::reference::ObjectReference;
+use crate::ownership::summary::ObjectContest;
+
+/// Whether objects that exist and belong to nobody, or to somebody else, become part of the release.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Adoption {
+    /// Only objects that carry this release's marks, that we applied before or that the ledger knows; as `helm install`.
+    OnlyOurs,
+    /// Any; as `helm install --take-ownership`.
+    TakeOwnership,
+}
+
+/// What is the same for all objects of a release.
+#[derive(Debug, Clone)]
+pub struct ApplySettings {
+    /// Our field manager, and who else is who.
+    pub roster: Roster,
+    /// What to do about contested fields.
+    pub policy: Policy,
+    /// The release that the objects belong to.
+    pub release: ReleaseIdentity,
+    /// Makes values fit to be shown.
+    pub redactor: Redactor,
+    /// Whether foreign objects are taken.
+    pub adoption: Adoption,
+    /// How many objects are worked on at once.
+    pub parallelism: NonZeroUsize,
+}
+
+/// What the caller has seen of an object, such as in a watch's cache; a stale view costs requests, never correctness.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Observed {
+    /// Nothing: the object is read.
+    Unknown,
+    /// It does not exist.
+    Absent,
+    /// It exists.
+    Present {
+        /// Its uid.
+        uid: String,
+        /// Its resourceVersion.
+        resource_version: String,
+    },
+}
+
+/// One object to apply.
+#[derive(Debug, Clone)]
+pub struct ApplyRequest {
+    /// What we want of it.
+    pub intent: Intent,
+    /// What the caller has seen of it.
+    pub observed: Observed,
+    /// What the ledger remembers of it.
+    pub record: Option<ObjectRecord>,
+}
+
+/// What was done to an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Operation {
+    /// It was created.
+    Created,
+    /// It was changed.
+    Configured,
+    /// It was applied and the server changed nothing.
+    Unchanged,
+    /// Nothing was sent: neither the intent nor the object has changed since the last time.
+    Skipped,
+}
+
+/// The outcome for one object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Applied {
+    /// The object.
+    pub reference: ObjectReference,
+    /// Its uid.
+    pub uid: String,
+    /// Its resourceVersion.
+    pub resource_version: String,
+    /// The hash of what was applied, for the ledger.
+    pub intent_hash: String,
+    /// What was done.
+    pub operation: Operation,
+    /// What our manager owns now.
+    pub owned: FieldSet,
+    /// What was contested and what was done about it, sorted.
+    pub contested: Vec<ContestedField>,
+    /// What was given to the hand-over manager until its next owner comes.
+    pub handed_over: Vec<FieldPath>,
+    /// What admission changed, sorted by path.
+    pub overridden_by_admission: Vec<AdmissionOverride>,
+}
+
+/// The identity that a decision was made on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Basis {
+    pub(super) uid: String,
+    pub(super) resource_version: String,
+}
+
+impl Basis {
+    /// Of a live object.
+    pub(super) fn of(object: &Value) -> Self {
+        let text = |pointer| {
+            object
+                .pointer(pointer)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned()
+        };
+        Self {
+            uid: text("/metadata/uid"),
+            resource_version: text("/metadata/resourceVersion"),
+        }
+    }
+}
+
+/// What is to be written for one object.
+#[derive(Debug, Clone)]
+pub(super) enum Step {
+    /// Nothing: the ledger's record holds.
+    Skip(Box<ObjectRecord>),
+    /// The object does not exist.
+    Create,
+    /// The object exists.
+    Configure(Box<Configure>),
+    /// A contested field says stop.
+    Stop,
+}
+
+/// How an existing object is written.
+#[derive(Debug, Clone)]
+pub(super) struct Configure {
+    /// What is sent: the intent without yielded fields.
+    pub(super) body: Value,
+    /// What it was decided on.
+    pub(super) basis: Basis,
+    /// Whether the write is good only for exactly that object.
+    pub(super) exact: bool,
+    /// Whether the reviewed fields of others are taken; implies `exact`.
+    pub(super) force: bool,
+    /// What is handed over before, as a body of its own, and its paths.
+    pub(super) hand_over: Option<(Value, Vec<FieldPath>)>,
+}
+
+/// What was decided about one object.
+#[derive(Debug, Clone)]
+pub struct ObjectPlan {
+    pub(super) intent: Intent,
+    pub(super) record: Option<ObjectRecord>,
+    /// `None` while the kind is not served: its definition may be part of the release.
+    pub(super) resource: Option<Resource>,
+    pub(super) step: Step,
+    pub(super) contested: Vec<ContestedField>,
+}
+
+impl ObjectPlan {
+    /// The object.
+    pub const fn reference(&self) -> &ObjectReference {
+        self.intent.reference()
+    }
+
+    /// What is contested, and what is done about it, sorted.
+    pub fn contested(&self) -> &[ContestedField] {
+        &self.contested
+    }
+
+    /// Whether a contested field says that nothing may be written.
+    pub const fn stops(&self) -> bool {
+        matches!(self.step, Step::Stop)
+    }
+
+    /// Whether writing this plan sends nothing.
+    pub const fn is_skip(&self) -> bool {
+        matches!(self.step, Step::Skip(_))
+    }
+
+    /// Whether the object is to be created.
+    pub const fn creates(&self) -> bool {
+        matches!(self.step, Step::Create)
+    }
+
+    /// Whether fields of others are taken.
+    pub fn forces(&self) -> bool {
+        self.contested.iter().any(|field| field.action == Action::Forced)
+    }
+}
+
+/// What was decided about all objects.
+#[derive(Debug, Default)]
+pub struct Decided {
+    /// The objects about which something could be decided, in the order of the requests.
+    pub plans: Vec<ObjectPlan>,
+    /// The others.
+    pub failures: Vec<ApplyError>,
+}
+
+impl Decided {
+    pub(super) fn of(results: Vec<Result<ObjectPlan, ApplyError>>) -> Self {
+        let mut decided = Self::default();
+        for result in results {
+            match result {
+                Ok(plan) => decided.plans.push(plan),
+                Err(error) => decided.failures.push(error),
+            }
+        }
+        decided
+    }
+
+    /// Whether nothing may be written: a contested field says so, or an object cannot be applied at all.
+    pub fn stops(&self) -> bool {
+        !self.failures.is_empty() || self.plans.iter().any(ObjectPlan::stops)
+    }
+
+    /// Every contested field with its object, for a summary.
+    pub fn contests(&self) -> impl Iterator<Item = ObjectContest> {
+        self.plans.iter().flat_map(|plan| {
+            plan.contested.iter().map(|contested| ObjectContest {
+                object: plan.reference().clone(),
+                contested: contested.clone(),
+            })
+        })
+    }
+}
+
+/// The autoscalers among the objects of a release.
+pub(super) fn autoscalers(requests: &[ApplyRequest]) -> Vec<Value> {
+    let is_autoscaler = |intent: &&Intent| {
+        matches!(
+            intent.reference().kind.as_str(),
+            "HorizontalPodAutoscaler" | "ScaledObject"
+        )
+    };
+    requests
+        .iter()
+        .map(|request| &request.intent)
+        .filter(is_autoscaler)
+        .map(|intent| intent.body().clone())
+        .collect()
+}
+
+impl Applied {
+    /// What the ledger is to remember of this outcome; `policy` is [`Policy::fingerprint`].
+    pub fn observation<'a>(&'a self, policy: &'a str) -> Observation<'a> {
+        Observation {
+            reference: &self.reference,
+            uid: &self.uid,
+            resource_version: &self.resource_version,
+            intent_hash: &self.intent_hash,
+            policy,
+            owned: &self.owned,
+            contested: &self.contested,
+            overridden: &self.overridden_by_admission,
+        }
+    }
+}

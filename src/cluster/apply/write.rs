@@ -1,0 +1,257 @@
+//! The second phase for one object: exactly what was decided is written, or it is decided anew.
+
+use serde_json::Value;
+
+use super::Applier;
+use super::MAX_ROUNDS;
+use super::decide::on_basis;
+use super::error::ApplyError;
+use super::types::Applied;
+use super::types::ApplyRequest;
+use super::types::Basis;
+use super::types::Configure;
+use super::types::ObjectPlan;
+use super::types::Observed;
+use super::types::Operation;
+use super::types::Step;
+use crate::cluster::calls::ApplyOptions;
+use crate::cluster::calls::CallError;
+use crate::cluster::discovery::Resource;
+use crate::ownership::conflict::Rejection;
+use crate::ownership::contested::AdmissionOverride;
+use crate::ownership::fieldset::FieldSet;
+use crate::ownership::intent::Intent;
+use crate::ownership::intent::is_identity;
+use crate::ownership::ledger::ObjectRecord;
+use crate::ownership::managed::ManagedFields;
+use crate::ownership::path::FieldPath;
+use crate::ownership::policy::Moment;
+use crate::ownership::value::is_empty;
+use crate::ownership::value::lookup;
+use crate::ownership::value::satisfies;
+
+/// A resourceVersion that no object has: with it an apply creates, or is refused as stale, but never changes.
+const CREATE_ONLY: &str = "1";
+
+impl Applier {
+    /// Writes one object as decided; decides anew where it has changed since.
+    pub(super) async fn write_one(&self, plan: ObjectPlan, moment: Moment) -> Result<Applied, ApplyError> {
+        let mut plan = self.with_resource(plan).await?;
+        for _ in 0..MAX_ROUNDS {
+            let written = match &plan.step {
+                Step::Skip(record) => return Ok(skipped(&plan, record)),
+                Step::Stop => {
+                    let ObjectPlan { intent, contested, .. } = plan;
+                    return Err(ApplyError::Stopped {
+                        object: intent.reference().clone(),
+                        contested,
+                    });
+                }
+                Step::Create => self.create(&plan).await,
+                Step::Configure(configure) => self.configure(&plan, configure).await,
+            };
+            match written {
+                Ok(applied) => return Ok(applied),
+                Err(error) if is_outdated(&error) => plan = self.decide_anew(plan, moment).await?,
+                Err(error) => return Err(error),
+            }
+        }
+        Err(ApplyError::Unstable {
+            object: plan.intent.reference().clone(),
+            rounds: MAX_ROUNDS,
+        })
+    }
+
+    /// A kind that was not served when we decided must be by now.
+    async fn with_resource(&self, mut plan: ObjectPlan) -> Result<ObjectPlan, ApplyError> {
+        if plan.resource.is_none() {
+            let reference = plan.intent.reference();
+            let resolved = self.kinds.resolve(&reference.api_version, &reference.kind).await;
+            let resource = resolved.map_err(|source| ApplyError::Discovery {
+                object: reference.clone(),
+                source,
+            })?;
+            plan.intent = self.settle(plan.intent, &resource);
+            plan.resource = Some(resource);
+        }
+        Ok(plan)
+    }
+
+    async fn decide_anew(&self, plan: ObjectPlan, moment: Moment) -> Result<ObjectPlan, ApplyError> {
+        let ObjectPlan {
+            intent,
+            record,
+            resource: _,
+            step: _,
+            contested: _,
+        } = plan;
+        let request = ApplyRequest {
+            intent,
+            observed: Observed::Unknown,
+            record,
+        };
+        let autoscalers = super::types::autoscalers(std::slice::from_ref(&request));
+        self.decide_one(request, &autoscalers, moment).await
+    }
+
+    async fn create(&self, plan: &ObjectPlan) -> Result<Applied, ApplyError> {
+        let mut body = plan.intent.body().clone();
+        if let Some(Value::Object(metadata)) = body.get_mut("metadata") {
+            metadata.insert("resourceVersion".to_owned(), Value::String(CREATE_ONLY.to_owned()));
+        }
+        let answer = self
+            .send(plan, &body, self.settings.roster.field_manager(), false)
+            .await?;
+        self.applied(plan, plan.intent.body(), &answer, Operation::Created, Vec::new())
+    }
+
+    async fn configure(&self, plan: &ObjectPlan, configure: &Configure) -> Result<Applied, ApplyError> {
+        let Configure {
+            body,
+            basis,
+            exact,
+            force,
+            hand_over,
+        } = configure;
+        let manager = self.settings.roster.field_manager();
+        let mut basis = basis.clone();
+        let before = basis.resource_version.clone();
+        let mut handed_over = Vec::new();
+        if let Some((held, paths)) = hand_over {
+            let holder = self.settings.roster.hand_over_manager();
+            basis = Basis::of(&self.send(plan, &on_basis(held, &basis), holder, false).await?);
+            handed_over.clone_from(paths);
+        }
+        let answer = if *exact {
+            self.send(plan, &on_basis(body, &basis), manager, *force).await?
+        } else {
+            self.send(plan, body, manager, false).await?
+        };
+        let unchanged = Basis::of(&answer).resource_version == before;
+        let operation = if unchanged {
+            Operation::Unchanged
+        } else {
+            Operation::Configured
+        };
+        self.applied(plan, body, &answer, operation, handed_over)
+    }
+
+    async fn send(&self, plan: &ObjectPlan, body: &Value, manager: &str, force: bool) -> Result<Value, ApplyError> {
+        let reference = plan.intent.reference();
+        let resource = resource_of(plan)?;
+        let options = ApplyOptions {
+            manager,
+            force,
+            dry_run: false,
+        };
+        let answer = self
+            .calls
+            .apply(resource, reference.namespace.as_deref(), &reference.name, body, options)
+            .await;
+        if let Err(CallError::Refused(status)) = &answer
+            && Rejection::of(status) == Rejection::KindMissing
+        {
+            // The definition was deleted, or replaced with another version.
+            self.kinds.invalidate().await;
+        }
+        answer.map_err(|error| ApplyError::of_call(reference, error))
+    }
+
+    fn applied(
+        &self,
+        plan: &ObjectPlan,
+        body: &Value,
+        answer: &Value,
+        operation: Operation,
+        handed_over: Vec<FieldPath>,
+    ) -> Result<Applied, ApplyError> {
+        let reference = plan.intent.reference();
+        let managed = ManagedFields::of(answer).map_err(|source| ApplyError::ManagedFields {
+            object: reference.clone(),
+            source,
+        })?;
+        // None at all: the server drops managedFields of objects that would be too large with them.
+        let owned = managed
+            .applied_by(self.settings.roster.field_manager())
+            .cloned()
+            .unwrap_or_default();
+        let Basis { uid, resource_version } = Basis::of(answer);
+        Ok(Applied {
+            reference: reference.clone(),
+            uid,
+            resource_version,
+            intent_hash: plan.intent.hash().to_owned(),
+            operation,
+            overridden_by_admission: self.overridden(&plan.intent, body, answer, &owned),
+            owned,
+            contested: plan.contested.clone(),
+            handed_over,
+        })
+    }
+
+    /// The fields that we own but that are not as we applied them: only admission does that.
+    fn overridden(&self, intent: &Intent, body: &Value, answer: &Value, owned: &FieldSet) -> Vec<AdmissionOverride> {
+        let reference = intent.reference();
+        let redactor = &self.settings.redactor;
+        let mut found = Vec::new();
+        for path in owned.leaves() {
+            let Some(wanted) = lookup(body, &path).filter(|_| !is_identity(&path)) else {
+                continue;
+            };
+            let live = lookup(answer, &path);
+            if live.map_or_else(|| is_empty(wanted), |live| satisfies(live, wanted)) {
+                continue;
+            }
+            let ours = redactor.show(reference, &path, wanted);
+            let live = live.map(|live| redactor.show(reference, &path, live));
+            found.push(AdmissionOverride { path, ours, live });
+        }
+        found
+    }
+}
+
+fn resource_of(plan: &ObjectPlan) -> Result<&Resource, ApplyError> {
+    let reference = plan.intent.reference();
+    plan.resource.as_ref().ok_or_else(|| ApplyError::Discovery {
+        object: reference.clone(),
+        source: crate::cluster::discovery::DiscoveryError::UnknownKind {
+            api_version: reference.api_version.clone(),
+            kind: reference.kind.clone(),
+        },
+    })
+}
+
+fn skipped(plan: &ObjectPlan, record: &ObjectRecord) -> Applied {
+    Applied {
+        reference: plan.intent.reference().clone(),
+        uid: record.uid.clone(),
+        resource_version: record.resource_version.clone(),
+        intent_hash: record.intent_hash.clone(),
+        operation: Operation::Skipped,
+        owned: record.owned.clone(),
+        contested: record.contested.clone(),
+        handed_over: Vec::new(),
+        overridden_by_admission: record.overridden.clone(),
+    }
+}
+
+/// Whether the object is no longer what was decided on.
+fn is_outdated(error: &ApplyError) -> bool {
+    match error {
+        ApplyError::Rejected { rejection, .. } => matches!(
+            rejection,
+            Rejection::FieldConflict(_)
+                | Rejection::StaleVersion
+                | Rejection::Deleted
+                | Rejection::Replaced
+                | Rejection::AlreadyExists
+        ),
+        ApplyError::Discovery { .. }
+        | ApplyError::Stopped { .. }
+        | ApplyError::NotOurs { .. }
+        | ApplyError::Terminating { .. }
+        | ApplyError::Unstable { .. }
+        | ApplyError::Call { .. }
+        | ApplyError::ManagedFields { .. } => false,
+    }
+}

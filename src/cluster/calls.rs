@@ -1,0 +1,225 @@
+//! Single calls to the API server: each with a timeout, each answered by JSON or by a typed refusal.
+//!
+//! Objects stay JSON: a round trip through typed structs loses what the types do not know.
+
+use std::fmt;
+use std::time::Duration;
+
+use kube::Client;
+use kube::api::DeleteParams;
+use kube::api::DynamicObject;
+use kube::api::GetParams;
+use kube::api::Patch;
+use kube::api::PatchParams;
+use kube::api::Preconditions;
+use kube::api::PropagationPolicy;
+use kube::api::Resource as _;
+use kube::core::Status;
+use kube::core::request::Request;
+use serde_json::Value;
+
+use super::discovery::Resource;
+use crate::ownership::conflict::ServerStatus;
+use crate::ownership::conflict::StatusCause;
+
+/// How long one call may take, retries of the client included.
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Why a call has no result.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CallError {
+    /// The server refused.
+    #[error("{}", .0.message)]
+    Refused(Box<ServerStatus>),
+    /// No answer in time; the call may or may not have had its effect.
+    #[error("no answer within {0:?}")]
+    Timeout(Duration),
+    /// The server could not be reached, or its answer not be read.
+    #[error("{0}")]
+    Transport(String),
+}
+
+impl CallError {
+    /// Whether the server said that the object does not exist.
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, Self::Refused(status) if status.code == 404)
+    }
+}
+
+/// What a server-side apply carries beside its body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ApplyOptions<'a> {
+    /// The field manager.
+    pub manager: &'a str,
+    /// Take the fields of others.
+    pub force: bool,
+    /// Only ask what would happen.
+    pub dry_run: bool,
+}
+
+/// The API server.
+#[derive(Clone)]
+pub struct Calls {
+    client: Client,
+    timeout: Duration,
+}
+
+impl fmt::Debug for Calls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Calls")
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Calls {
+    /// Calls through this client, each within the timeout.
+    pub const fn new(client: Client, timeout: Duration) -> Self {
+        Self { client, timeout }
+    }
+
+    /// The client behind it.
+    pub const fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// An object; `None` if it does not exist.
+    pub async fn get(
+        &self,
+        resource: &Resource,
+        namespace: Option<&str>,
+        name: &str,
+    ) -> Result<Option<Value>, CallError> {
+        let request = request_for(resource, namespace)
+            .get(name, &GetParams::default())
+            .map_err(transport)?;
+        match self.send(self.client.request::<Value>(request)).await {
+            Ok(object) => Ok(Some(object)),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// All objects of a kind in a namespace, as the list's `items`.
+    pub async fn list(&self, resource: &Resource, namespace: Option<&str>) -> Result<Vec<Value>, CallError> {
+        let request = request_for(resource, namespace)
+            .list(&kube::api::ListParams::default())
+            .map_err(transport)?;
+        let mut list: Value = self.send(self.client.request(request)).await?;
+        match list.get_mut("items").map(Value::take) {
+            Some(Value::Array(items)) => Ok(items),
+            _ => Err(CallError::Transport("the list has no items".to_owned())),
+        }
+    }
+
+    /// Server-side apply; gives the object as it is afterwards.
+    pub async fn apply(
+        &self,
+        resource: &Resource,
+        namespace: Option<&str>,
+        name: &str,
+        body: &Value,
+        options: ApplyOptions<'_>,
+    ) -> Result<Value, CallError> {
+        let ApplyOptions {
+            manager,
+            force,
+            dry_run,
+        } = options;
+        let parameters = PatchParams {
+            dry_run,
+            force,
+            field_manager: Some(manager.to_owned()),
+            field_validation: None,
+        };
+        let request = request_for(resource, namespace)
+            .patch(name, &parameters, &Patch::Apply(body))
+            .map_err(transport)?;
+        self.send(self.client.request(request)).await
+    }
+
+    /// Deletes the object with this uid in the background; nothing happens to another object of the same name.
+    pub async fn delete(
+        &self,
+        resource: &Resource,
+        namespace: Option<&str>,
+        name: &str,
+        uid: &str,
+    ) -> Result<(), CallError> {
+        let preconditions = Preconditions {
+            uid: Some(uid.to_owned()),
+            resource_version: None,
+        };
+        let parameters = DeleteParams {
+            propagation_policy: Some(PropagationPolicy::Background),
+            preconditions: Some(preconditions),
+            ..DeleteParams::default()
+        };
+        let request = request_for(resource, namespace)
+            .delete(name, &parameters)
+            .map_err(transport)?;
+        self.send(self.client.request::<Value>(request)).await.map(drop)
+    }
+
+    async fn send<T>(&self, call: impl Future<Output = kube::Result<T>>) -> Result<T, CallError> {
+        match tokio::time::timeout(self.timeout, call).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(kube::Error::Api(status))) => Err(CallError::Refused(Box::new(read_status(*status)))),
+            Ok(Err(error)) => Err(CallError::Transport(chain(&error))),
+            Err(_elapsed) => Err(CallError::Timeout(self.timeout)),
+        }
+    }
+}
+
+fn request_for(resource: &Resource, namespace: Option<&str>) -> Request {
+    let namespace = if resource.namespaced { namespace } else { None };
+    Request::new(DynamicObject::url_path(&resource.api, namespace))
+}
+
+fn transport(error: impl std::error::Error) -> CallError {
+    CallError::Transport(chain(&error))
+}
+
+/// An error with its causes, which the outer messages of HTTP errors leave out.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    text
+}
+
+fn read_status(status: Status) -> ServerStatus {
+    let Status {
+        status: _,
+        code,
+        message,
+        metadata: _,
+        reason,
+        details,
+    } = status;
+    let (kind, causes) = details
+        .map(|details| (details.kind, details.causes))
+        .unwrap_or_default();
+    let causes = causes
+        .into_iter()
+        .map(|cause| StatusCause {
+            field: cause.field,
+            reason: cause.reason,
+            message: cause.message,
+        })
+        .collect();
+    ServerStatus {
+        code,
+        reason,
+        message,
+        kind,
+        causes,
+    }
+}

@@ -1,0 +1,59 @@
+//! What Fairlead needs to know of a live object to tell whether anybody changed it.
+//!
+//! Edge by neighbourhood, but pure itself: it reads metadata that was observed elsewhere.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ManagedFieldsEntry, ObjectMeta};
+use sha2::{Digest, Sha256};
+
+/// The metadata of a live object, reduced to what tells change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LiveMetadata {
+    /// `metadata.uid`.
+    pub uid: String,
+    /// `metadata.resourceVersion`.
+    pub resource_version: String,
+    /// Changes when anybody writes anything but the status (see [`fingerprint`]).
+    pub fingerprint: String,
+    /// Whether the object is being deleted.
+    pub terminating: bool,
+}
+
+impl LiveMetadata {
+    /// Reads an object's metadata; `None` where the server has set no uid or resourceVersion, which it always does.
+    pub fn of(metadata: &ObjectMeta) -> Option<Self> {
+        Some(Self {
+            uid: metadata.uid.clone()?,
+            resource_version: metadata.resource_version.clone()?,
+            fingerprint: fingerprint(metadata),
+            terminating: metadata.deletion_timestamp.is_some(),
+        })
+    }
+}
+
+/// A digest of an object's generation and of its managed fields without those of its status.
+///
+/// The resourceVersion moves with every status update, so that it says little about a Deployment. Each other write moves
+/// the generation or leaves its trace in `managedFields`: who owns which field, and when that writer last changed one
+/// (Kubernetes sets the time of an entry when a write changed something).
+pub fn fingerprint(metadata: &ObjectMeta) -> String {
+    let mut hash = Sha256::new();
+    hash.update(metadata.generation.unwrap_or_default().to_be_bytes());
+    for entry in metadata.managed_fields.iter().flatten() {
+        let ManagedFieldsEntry { api_version, fields_type: _, fields_v1, manager, operation, subresource, time } = entry;
+        if subresource.as_deref() == Some("status") {
+            continue;
+        }
+        for text in [api_version, manager, operation, subresource] {
+            hash.update(text.as_deref().unwrap_or_default());
+            hash.update([0]);
+        }
+        if let Some(time) = time {
+            hash.update(time.0.as_second().to_be_bytes());
+        }
+        if let Some(fields) = fields_v1 {
+            hash.update(fields.0.to_string());
+        }
+        hash.update([0]);
+    }
+    format!("{:x}", hash.finalize())
+}

@@ -1,0 +1,193 @@
+//! The live objects of all releases, watched as metadata.
+//!
+//! Edge. One watch a kind, started when a release first has an object of it, selected by Fairlead's label. The index
+//! answers "does it exist, and is it as we left it" without a request, and a change that Fairlead did not make wakes the
+//! release. It knows nothing of what the objects hold.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use futures::StreamExt;
+use kube::api::{Api, ApiResource, DynamicObject, PartialObjectMeta};
+use kube::runtime::reflector::ObjectRef;
+use kube::runtime::{WatchStreamExt, watcher};
+use kube::{Client, ResourceExt};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, warn};
+
+use crate::api::{HelmRelease, names};
+use crate::cluster::observe::LiveMetadata;
+use crate::ownership::reference::ObjectReference;
+
+/// Page size of the initial lists: small, because the allocator does not give the memory of a large one back.
+const PAGE_SIZE: u32 = 100;
+
+/// Group and kind of a watch: versions of one kind are the same objects.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Watched {
+    group: String,
+    kind: String,
+}
+
+/// The identity of a live object, whatever version it is read in.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Identity {
+    watched: Watched,
+    namespace: Option<String>,
+    name: String,
+}
+
+impl Identity {
+    fn of(reference: &ObjectReference) -> Self {
+        Self {
+            watched: Watched { group: reference.group().to_owned(), kind: reference.kind.clone() },
+            namespace: reference.namespace.clone(),
+            name: reference.name.clone(),
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Kinds whose watch was started.
+    started: HashSet<Watched>,
+    /// Kinds whose watch has delivered its initial list.
+    synced: HashSet<Watched>,
+    objects: HashMap<Identity, LiveMetadata>,
+    /// What Fairlead itself wrote last, so that its own writes wake nobody.
+    written: HashMap<Identity, String>,
+}
+
+/// What is known about a live object without asking the API server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Known {
+    /// It exists.
+    Present(LiveMetadata),
+    /// It does not exist, or does not carry Fairlead's label.
+    Absent,
+    /// Its kind is not watched, or not synced yet.
+    Unknown,
+}
+
+/// The index of children, and the watches that feed it. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Children {
+    client: Client,
+    state: Arc<Mutex<State>>,
+    changed: mpsc::UnboundedSender<ObjectRef<HelmRelease>>,
+    shutdown: CancellationToken,
+}
+
+impl Children {
+    /// An empty index, and the stream of releases whose children changed.
+    pub fn new(client: Client, shutdown: CancellationToken) -> (Self, mpsc::UnboundedReceiver<ObjectRef<HelmRelease>>) {
+        let (changed, changes) = mpsc::unbounded_channel();
+        (Self { client, state: Arc::default(), changed, shutdown }, changes)
+    }
+
+    /// What is known about `reference`.
+    pub fn get(&self, reference: &ObjectReference) -> Known {
+        let identity = Identity::of(reference);
+        let state = self.lock();
+        if !state.synced.contains(&identity.watched) {
+            return Known::Unknown;
+        }
+        match state.objects.get(&identity) {
+            Some(live) => Known::Present(live.clone()),
+            None => Known::Absent,
+        }
+    }
+
+    /// Remembers that Fairlead wrote `reference` at `resource_version`, so that the watch's echo wakes nobody.
+    pub fn wrote(&self, reference: &ObjectReference, resource_version: &str) {
+        self.lock().written.insert(Identity::of(reference), resource_version.to_owned());
+    }
+
+    /// Starts a watch of `resource` if there is none yet.
+    pub fn watch(&self, resource: &ApiResource) {
+        let watched = Watched { group: resource.group.clone(), kind: resource.kind.clone() };
+        if !self.lock().started.insert(watched.clone()) {
+            return;
+        }
+        let children = self.clone();
+        let resource = resource.clone();
+        tokio::spawn(async move {
+            let shutdown = children.shutdown.clone();
+            tokio::select! {
+                () = shutdown.cancelled() => {}
+                () = children.follow(watched, resource) => {}
+            }
+        });
+    }
+
+    async fn follow(self, watched: Watched, resource: ApiResource) {
+        let api: Api<PartialObjectMeta<DynamicObject>> = Api::all_with(self.client.clone(), &resource);
+        let config = watcher::Config::default().labels(names::LABEL_NAME).page_size(PAGE_SIZE);
+        let mut events = watcher(api, config).default_backoff().boxed();
+        let mut listed = HashSet::new();
+        while let Some(event) = events.next().await {
+            match event {
+                Ok(watcher::Event::Init) => listed.clear(),
+                Ok(watcher::Event::InitApply(object)) => {
+                    let identity = identity_of(&watched, &object);
+                    listed.insert(identity.clone());
+                    self.changed_to(identity, &object);
+                }
+                Ok(watcher::Event::InitDone) => self.synced(&watched, &listed),
+                Ok(watcher::Event::Apply(object)) => self.changed_to(identity_of(&watched, &object), &object),
+                Ok(watcher::Event::Delete(object)) => self.gone(&identity_of(&watched, &object), &object),
+                // The watch is resumed with backoff; until then `get` answers from what was seen last.
+                Err(error) => warn!(group = watched.group, kind = watched.kind, %error, "watch of children failed"),
+            }
+        }
+    }
+
+    fn changed_to(&self, identity: Identity, object: &PartialObjectMeta<DynamicObject>) {
+        let Some(live) = LiveMetadata::of(&object.metadata) else { return };
+        let ours = {
+            let mut state = self.lock();
+            let ours = state.written.get(&identity).is_some_and(|written| *written == live.resource_version);
+            state.objects.insert(identity, live);
+            ours
+        };
+        if !ours {
+            self.wake(object);
+        }
+    }
+
+    fn gone(&self, identity: &Identity, object: &PartialObjectMeta<DynamicObject>) {
+        {
+            let mut state = self.lock();
+            state.objects.remove(identity);
+            state.written.remove(identity);
+        }
+        self.wake(object);
+    }
+
+    /// Marks a kind as synced and forgets what its list no longer has. Nobody is woken for those: the releases that
+    /// they belonged to notice at their next reconcile, which the resumed watch does not delay.
+    fn synced(&self, watched: &Watched, listed: &HashSet<Identity>) {
+        let mut state = self.lock();
+        state.objects.retain(|identity, _| identity.watched != *watched || listed.contains(identity));
+        state.synced.insert(watched.clone());
+        debug!(group = watched.group, kind = watched.kind, objects = listed.len(), "watching children");
+    }
+
+    fn wake(&self, object: &PartialObjectMeta<DynamicObject>) {
+        let labels = object.labels();
+        if let (Some(name), Some(namespace)) = (labels.get(names::LABEL_NAME), labels.get(names::LABEL_NAMESPACE)) {
+            // Nobody listens only while the operator shuts down.
+            let _ = self.changed.send(ObjectRef::new(name).within(namespace));
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // No code path panics while it holds the lock; were it so, the index is still whole.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn identity_of(watched: &Watched, object: &PartialObjectMeta<DynamicObject>) -> Identity {
+    Identity { watched: watched.clone(), namespace: object.namespace(), name: object.name_any() }
+}

@@ -1,0 +1,65 @@
+//! What the operator remembers of each release between reconciles.
+//!
+//! Edge by use, plain data by content. Everything here can be lost without harm: it is read again from the cluster, or
+//! computed again.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::health::Health;
+use crate::ownership::ledger::Ledger;
+use crate::ownership::reference::ObjectReference;
+use crate::plan::decide::Failure;
+use crate::telemetry::metrics::ConflictLabels;
+
+use super::reconcile::render::Rendering;
+
+/// The name of a release, as a key.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ReleaseKey {
+    /// Namespace of the HelmRelease.
+    pub namespace: String,
+    /// Name of the HelmRelease.
+    pub name: String,
+}
+
+/// What is remembered of one release.
+#[derive(Debug, Default)]
+pub struct ReleaseMemory {
+    /// The resourceVersion of the HelmRelease that the operator's own last write gave: an object from the cache with
+    /// another one may be older than that write.
+    pub written: Option<String>,
+    /// The last rendering, and the inputs that it was made from.
+    pub rendering: Option<Arc<Rendering>>,
+    /// The ledger, and the resourceVersion of the resource that keeps it; `None` until it is read.
+    pub ledger: Option<Ledger>,
+    /// Health by object, and the resourceVersion that it was seen at.
+    pub health: HashMap<ObjectReference, (String, Health)>,
+    /// The last failure of an attempt.
+    pub failure: Option<Failure>,
+    /// Reconciles in a row that could not make out the desired state.
+    pub blocked: u32,
+    /// Conflicts that were last exported as metrics, and how many of each.
+    pub conflicts: HashMap<ConflictLabels, i64>,
+}
+
+/// The memory of all releases. A release is reconciled by one worker at a time, which takes its memory out and puts it
+/// back: no lock is held while it works.
+#[derive(Debug, Default)]
+pub struct Memory(Mutex<HashMap<ReleaseKey, ReleaseMemory>>);
+
+impl Memory {
+    /// Takes a release's memory out; empty for a release that is new to this process.
+    pub fn take(&self, key: &ReleaseKey) -> ReleaseMemory {
+        self.lock().remove(key).unwrap_or_default()
+    }
+
+    /// Puts a release's memory back.
+    pub fn put(&self, key: ReleaseKey, memory: ReleaseMemory) {
+        self.lock().insert(key, memory);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<ReleaseKey, ReleaseMemory>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

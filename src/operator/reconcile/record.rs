@@ -1,0 +1,299 @@
+//! The last step: what a reconcile came to goes into the status, the ledger, metrics and events.
+//!
+//! Edge. Writes only what changed. Also reads the HelmRelease afresh where the cache may be older than our own writes.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use kube::api::{Api, Patch, PatchParams, PostParams};
+use kube::{Resource, ResourceExt};
+use serde_json::json;
+
+use super::{ReconcileError, now};
+use crate::api::conditions::{self, ConditionType, ConditionUpdate, Reason};
+use crate::api::helm_release::HelmReleaseStatus;
+use crate::api::{HelmRelease, acted_on, names};
+use crate::operator::context::Context;
+use crate::operator::ledger_store::{self, LedgerStoreError};
+use crate::operator::memory::ReleaseMemory;
+use crate::ownership::ledger::Ledger;
+use crate::plan::outcome::{self, Outcome};
+use crate::plan::ownership_status;
+use crate::plan::revision::Revision;
+use crate::telemetry::events::Severity;
+use crate::telemetry::metrics::{ConflictLabels, ReleaseLabels};
+
+/// A HelmRelease as it was last read or written, and the status that is being worked on.
+#[derive(Debug)]
+pub struct Recorded {
+    release: Arc<HelmRelease>,
+    status: HelmReleaseStatus,
+}
+
+impl Recorded {
+    /// Begins with the status that the release has.
+    pub fn new(release: Arc<HelmRelease>) -> Self {
+        let status = release.status.clone().unwrap_or_default();
+        Self { release, status }
+    }
+
+    /// The release as it was last read or written.
+    pub fn release(&self) -> &HelmRelease {
+        &self.release
+    }
+
+    /// The status that is being worked on.
+    pub fn status(&self) -> &HelmReleaseStatus {
+        &self.status
+    }
+
+    /// The status that is being worked on.
+    pub fn status_mut(&mut self) -> &mut HelmReleaseStatus {
+        &mut self.status
+    }
+
+    fn wrote(&mut self, release: HelmRelease, memory: &mut ReleaseMemory) {
+        memory.written = release.resource_version();
+        self.release = Arc::new(release);
+    }
+}
+
+fn api(context: &Context, release: &HelmRelease) -> Api<HelmRelease> {
+    Api::namespaced(context.client.clone(), release.own_namespace())
+}
+
+fn failed(release: &HelmRelease, memory: &mut ReleaseMemory, source: kube::Error) -> ReconcileError {
+    // Whatever the cache has, it is not what the server has: read anew next time.
+    memory.written = Some(String::new());
+    ReconcileError::Resource {
+        namespace: release.own_namespace().to_owned(),
+        name: release.own_name().to_owned(),
+        source: Box::new(source),
+    }
+}
+
+/// The release to work on: the cached one if it is our own last write or this process has made none, else a fresh read.
+/// `None` if it is gone.
+pub async fn fresh(
+    context: &Context,
+    cached: &Arc<HelmRelease>,
+    memory: &mut ReleaseMemory,
+) -> Result<Option<Arc<HelmRelease>>, ReconcileError> {
+    if memory.written.is_none() || memory.written == cached.metadata.resource_version {
+        return Ok(Some(cached.clone()));
+    }
+    let read = api(context, cached).get_opt(cached.own_name()).await;
+    let live = read.map_err(|source| failed(cached, memory, source))?;
+    memory.written = live.as_ref().and_then(ResourceExt::resource_version);
+    Ok(live.map(Arc::new))
+}
+
+/// Puts our finalizer on the release. `false` if somebody changed the release meanwhile.
+pub async fn ensure_finalizer(
+    context: &Context,
+    recorded: &mut Recorded,
+    memory: &mut ReleaseMemory,
+) -> Result<bool, ReconcileError> {
+    let mut finalizers = recorded.release.metadata.finalizers.clone().unwrap_or_default();
+    if finalizers.iter().any(|finalizer| finalizer == names::FINALIZER) {
+        return Ok(true);
+    }
+    finalizers.push(names::FINALIZER.to_owned());
+    set_finalizers(context, recorded, memory, &finalizers).await
+}
+
+/// Takes our finalizer off the release, which lets it go.
+pub async fn remove_finalizer(
+    context: &Context,
+    recorded: &mut Recorded,
+    memory: &mut ReleaseMemory,
+) -> Result<bool, ReconcileError> {
+    let mut finalizers = recorded.release.metadata.finalizers.clone().unwrap_or_default();
+    finalizers.retain(|finalizer| finalizer != names::FINALIZER);
+    set_finalizers(context, recorded, memory, &finalizers).await
+}
+
+async fn set_finalizers(
+    context: &Context,
+    recorded: &mut Recorded,
+    memory: &mut ReleaseMemory,
+    finalizers: &[String],
+) -> Result<bool, ReconcileError> {
+    // The resourceVersion keeps us from dropping a finalizer that somebody else adds at the same time.
+    let patch = json!({"metadata": {
+        "resourceVersion": recorded.release.metadata.resource_version,
+        "finalizers": finalizers,
+    }});
+    let parameters = PatchParams { field_manager: Some(names::CONTROLLER_FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+    match api(context, &recorded.release).patch(recorded.release.own_name(), &parameters, &Patch::Merge(patch)).await {
+        Ok(release) => {
+            recorded.wrote(release, memory);
+            Ok(true)
+        }
+        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(true),
+        Err(kube::Error::Api(status)) if status.is_conflict() => {
+            memory.written = Some(String::new());
+            Ok(false)
+        }
+        Err(source) => Err(failed(&recorded.release.clone(), memory, source)),
+    }
+}
+
+/// Whether a person or a changed spec asks for an attempt now.
+pub fn is_asked(release: &HelmRelease) -> bool {
+    let status = release.status.as_ref();
+    let requested = release.annotations().get(names::ANNOTATION_REQUESTED_AT);
+    let handled = status.and_then(|status| status.last_handled_reconcile_at.as_ref());
+    (requested.is_some() && requested != handled)
+        || status.and_then(|status| status.observed_generation) != release.metadata.generation
+}
+
+/// Records how a reconcile ended. Returns whether the status was written.
+pub async fn record(
+    context: &Context,
+    recorded: &mut Recorded,
+    memory: &mut ReleaseMemory,
+    outcome: &Outcome,
+) -> Result<bool, ReconcileError> {
+    let time = now();
+    let generation = recorded.release.metadata.generation.unwrap_or_default();
+    let ready_before = summary(recorded.release.status.as_ref());
+    outcome::record(&mut recorded.status, outcome, generation, &time);
+    ignored_fields(recorded, generation);
+    if let Some(requested) = recorded.release.annotations().get(names::ANNOTATION_REQUESTED_AT) {
+        recorded.status.last_handled_reconcile_at = Some(requested.clone());
+    }
+    if let Some(ledger) = &memory.ledger {
+        let manager = recorded.release.field_manager();
+        recorded.status.ownership = Some(ownership_status::ownership_status(manager, ledger));
+        ownership_status::conflicted(&mut recorded.status, generation, &time);
+    }
+    export(context, recorded, memory);
+    if recorded.release.status.as_ref() == Some(&recorded.status) {
+        return Ok(false);
+    }
+    let mut desired = HelmRelease::clone(&recorded.release);
+    desired.status = Some(recorded.status.clone());
+    let parameters =
+        PostParams { field_manager: Some(names::CONTROLLER_FIELD_MANAGER.to_owned()), ..PostParams::default() };
+    let written = api(context, &recorded.release).replace_status(desired.own_name(), &parameters, &desired).await;
+    match written {
+        Ok(release) => recorded.wrote(release, memory),
+        Err(source) => return Err(failed(&recorded.release.clone(), memory, source)),
+    }
+    announce(context, recorded, ready_before.as_ref(), outcome);
+    Ok(true)
+}
+
+/// Reports spec fields that are accepted but not acted on.
+fn ignored_fields(recorded: &mut Recorded, generation: i64) {
+    let fields = acted_on::fields_not_acted_on(&recorded.release.spec).unwrap_or_default();
+    if fields.is_empty() {
+        conditions::remove(&mut recorded.status.conditions, ConditionType::FieldsIgnored);
+        return;
+    }
+    let message = format!("accepted but not acted on by this version of Fairlead: {}", fields.join(", "));
+    let update = ConditionUpdate::new(ConditionType::FieldsIgnored, true, Reason::NotActedOn, message);
+    conditions::set(&mut recorded.status.conditions, update, Some(generation), &now());
+}
+
+/// Reason and message of `Ready`.
+fn summary(status: Option<&HelmReleaseStatus>) -> Option<(String, String)> {
+    let ready = conditions::get(&status?.conditions, ConditionType::Ready)?;
+    Some((ready.reason.clone(), ready.message.clone()))
+}
+
+/// An event for each change of `Ready`.
+fn announce(context: &Context, recorded: &Recorded, before: Option<&(String, String)>, outcome: &Outcome) {
+    let after = summary(Some(&recorded.status));
+    if after.as_ref() == before {
+        return;
+    }
+    let Some((reason, message)) = after else { return };
+    let Some(reason) = Reason::from_name(&reason) else { return };
+    let (severity, action) = match outcome {
+        Outcome::Deployed { action, .. } => (Severity::Normal, outcome::verb(*action)),
+        Outcome::Failed { action, .. } | Outcome::Conflicted { action, .. } => {
+            (Severity::Warning, outcome::verb(*action))
+        }
+        Outcome::Blocked { .. } => (Severity::Warning, "reconcile"),
+        Outcome::UninstallFailed { .. } => (Severity::Warning, "uninstall"),
+        // Progress is for the status: an event for each step would bury the others.
+        Outcome::Progressing { .. } | Outcome::Uninstalling { .. } | Outcome::Standing | Outcome::Suspended => return,
+    };
+    context.events.publish(recorded.release.object_ref(&()), severity, reason, action, &message);
+}
+
+/// Brings the release's gauges to its status.
+fn export(context: &Context, recorded: &Recorded, memory: &mut ReleaseMemory) {
+    let labels = ReleaseLabels {
+        namespace: recorded.release.own_namespace().to_owned(),
+        release: recorded.release.own_name().to_owned(),
+    };
+    let ready = conditions::is_true(&recorded.status.conditions, ConditionType::Ready);
+    context.metrics.release_ready.get_or_create(&labels).set(i64::from(ready));
+    let Some(ledger) = &memory.ledger else { return };
+    let mut current: HashMap<ConflictLabels, i64> = HashMap::new();
+    for contested in ownership_status::current(ledger) {
+        *current.entry(conflict_labels(&labels, &contested)).or_default() += 1;
+    }
+    for gone in memory.conflicts.keys().filter(|labels| !current.contains_key(labels)) {
+        context.metrics.conflicts_active.remove(gone);
+    }
+    for (labels, count) in &current {
+        context.metrics.conflicts_active.get_or_create(labels).set(*count);
+    }
+    memory.conflicts = current;
+}
+
+/// The labels under which a contested field is counted.
+pub fn conflict_labels(release: &ReleaseLabels, contested: &ownership_status::Current<'_>) -> ConflictLabels {
+    ConflictLabels {
+        namespace: release.namespace.clone(),
+        release: release.release.clone(),
+        kind: contested.object.kind.clone(),
+        class: contested.field.class.as_str(),
+        manager_class: contested.manager_class(),
+        action: contested.field.action.as_str(),
+    }
+}
+
+/// Removes the metrics of a release that is gone.
+pub fn forget(context: &Context, recorded: &Recorded, memory: &ReleaseMemory) {
+    let labels = ReleaseLabels {
+        namespace: recorded.release.own_namespace().to_owned(),
+        release: recorded.release.own_name().to_owned(),
+    };
+    context.metrics.release_ready.remove(&labels);
+    for labels in memory.conflicts.keys() {
+        context.metrics.conflicts_active.remove(labels);
+        context.metrics.conflicts.remove(labels);
+    }
+}
+
+/// The release's ledger: what is remembered, or read from the cluster.
+pub async fn ledger<'m>(
+    context: &Context,
+    release: &HelmRelease,
+    memory: &'m mut ReleaseMemory,
+) -> Result<&'m mut Ledger, LedgerStoreError> {
+    if memory.ledger.is_none() {
+        memory.ledger = Some(ledger_store::read(&context.client, release).await?);
+    }
+    Ok(memory.ledger.get_or_insert_default())
+}
+
+/// Writes the ledger to the cluster if it differs from what was written last. A failure is not the release's: the
+/// ledger in memory serves until the next try.
+pub async fn save_ledger(
+    context: &Context,
+    recorded: &Recorded,
+    memory: &mut ReleaseMemory,
+    revision: &Revision,
+) {
+    let Some(ledger) = &memory.ledger else { return };
+    match ledger_store::write(&context.client, &recorded.release, ledger, revision, memory.ledger_written.as_deref()).await {
+        Ok(written) => memory.ledger_written = Some(written),
+        Err(error) => tracing::warn!(%error, "the ledger was not written; it will be with the next change"),
+    }
+}

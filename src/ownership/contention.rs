@@ -1,0 +1,150 @@
+//! What may collide before anything is sent: other managers' fields that our intent touches with another value.
+
+use serde_json::Value;
+
+use super::class::Class;
+use super::fieldset::Relation;
+use super::managed::ManagedFields;
+use super::managed::Manager;
+use super::path::FieldPath;
+use super::reference::ObjectReference;
+use super::value::lookup;
+
+/// Whether somebody else owns a field that the body would change, or may do so: then a dry run must tell.
+///
+/// Paths of entries in another version cannot be looked up in our body, so such entries always count.
+pub fn may_conflict(managed: &ManagedFields, manager: &str, live: &Value, body: &Value, api_version: &str) -> bool {
+    managed.others(manager).any(|entry| {
+        entry.manager.api_version.as_deref() != Some(api_version)
+            || entry.fields.leaves().iter().any(|path| differs(live, body, path))
+    })
+}
+
+fn differs(live: &Value, body: &Value, path: &FieldPath) -> bool {
+    lookup(body, path).is_some_and(|ours| lookup(live, path) != Some(ours))
+}
+
+/// Who else holds this very field, an atomic parent of it, or something below it.
+pub fn other_holders<'a>(managed: &'a ManagedFields, manager: &'a str, path: &FieldPath) -> Vec<&'a Manager> {
+    managed
+        .others(manager)
+        .filter(|entry| entry.fields.relation(path).is_some())
+        .map(|entry| &entry.manager)
+        .collect()
+}
+
+/// The fields that we hold alone and that the body no longer has: without us they go back to their defaults.
+pub fn abandoned(managed: &ManagedFields, manager: &str, live: &Value, body: &Value) -> Vec<FieldPath> {
+    let Some(ours) = managed.applied_by(manager) else {
+        return Vec::new();
+    };
+    let held_by_others = |path: &FieldPath| {
+        managed
+            .others(manager)
+            .any(|entry| matches!(entry.fields.relation(path), Some(Relation::Exact | Relation::Ancestor)))
+    };
+    let leaves = ours.leaves().into_iter();
+    leaves
+        .filter(|path| lookup(body, path).is_none() && lookup(live, path).is_some() && !held_by_others(path))
+        .collect()
+}
+
+/// Whether an object is scaled by one of these autoscalers (`HorizontalPodAutoscaler`, KEDA's `ScaledObject`).
+pub fn is_scaled_by<'a>(target: &ObjectReference, autoscalers: impl IntoIterator<Item = &'a Value>) -> bool {
+    autoscalers.into_iter().any(|autoscaler| {
+        let Some(reference) = ObjectReference::of(autoscaler) else {
+            return false;
+        };
+        let is_autoscaler = matches!(
+            (reference.group(), reference.kind.as_str()),
+            ("autoscaling", "HorizontalPodAutoscaler") | ("keda.sh", "ScaledObject")
+        );
+        let text = |key: &str| {
+            autoscaler
+                .pointer("/spec/scaleTargetRef")
+                .and_then(|scaled| scaled.get(key))
+                .and_then(Value::as_str)
+        };
+        // KEDA's default is a Deployment.
+        let same_group = text("apiVersion").is_none_or(|version| group_of(version) == target.group());
+        is_autoscaler
+            && reference
+                .namespace
+                .is_none_or(|namespace| Some(namespace) == target.namespace)
+            && text("kind").unwrap_or("Deployment") == target.kind
+            && text("name") == Some(target.name.as_str())
+            && same_group
+    })
+}
+
+fn group_of(api_version: &str) -> &str {
+    api_version.split_once('/').map_or("", |(group, _)| group)
+}
+
+/// What the class of a field that was left out before is now, by the values alone.
+pub fn class_of_yielded(live: Option<&Value>, ours: Option<&Value>) -> Class {
+    if live == ours { Class::Phantom } else { Class::Real }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn live(replicas: i32, other_version: &str) -> (Value, ManagedFields) {
+        let object = json!({"spec": {"replicas": replicas, "paused": true}, "metadata": {"managedFields": [
+            {"manager": "us", "operation": "Apply", "apiVersion": "apps/v1",
+             "fieldsV1": {"f:spec": {"f:replicas": {}, "f:paused": {}}}},
+            {"manager": "hpa", "operation": "Update", "apiVersion": other_version, "subresource": "scale",
+             "fieldsV1": {"f:spec": {"f:replicas": {}}}}]}});
+        let managed = ManagedFields::of(&object).unwrap();
+        (object, managed)
+    }
+
+    #[test]
+    fn only_other_values_of_others_fields_may_conflict() {
+        let (object, managed) = live(7, "apps/v1");
+        let may = |body: Value| may_conflict(&managed, "us", &object, &body, "apps/v1");
+        assert!(may(json!({"spec": {"replicas": 3}})));
+        assert!(!may(json!({"spec": {"replicas": 7}})));
+        assert!(!may(json!({"spec": {"paused": false}})));
+        let (object, managed) = live(7, "apps/v1beta1");
+        assert!(may_conflict(&managed, "us", &object, &json!({}), "apps/v1"));
+    }
+
+    #[test]
+    fn what_nobody_else_holds_is_abandoned() {
+        let (object, managed) = live(7, "apps/v1");
+        assert_eq!(
+            abandoned(&managed, "us", &object, &json!({"spec": {}})),
+            [".spec.paused".parse().unwrap()]
+        );
+        assert!(abandoned(&managed, "us", &object, &json!({"spec": {"paused": true}})).is_empty());
+        assert_eq!(
+            other_holders(&managed, "us", &".spec.replicas".parse().unwrap()).len(),
+            1
+        );
+    }
+
+    #[test]
+    fn autoscalers_are_recognised() {
+        let target = ObjectReference {
+            api_version: "apps/v1".into(),
+            kind: "Deployment".into(),
+            namespace: Some("a".into()),
+            name: "web".into(),
+        };
+        let hpa = |kind: &str, name: &str| {
+            json!({"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": "h", "namespace": "a"},
+                "spec": {"scaleTargetRef": {"apiVersion": "apps/v1", "kind": kind, "name": name}}})
+        };
+        assert!(is_scaled_by(&target, &[hpa("Deployment", "web")]));
+        assert!(!is_scaled_by(
+            &target,
+            &[hpa("StatefulSet", "web"), hpa("Deployment", "other")]
+        ));
+        let keda = json!({"apiVersion": "keda.sh/v1alpha1", "kind": "ScaledObject", "metadata": {"name": "s"}, "spec": {"scaleTargetRef": {"name": "web"}}});
+        assert!(is_scaled_by(&target, &[keda]));
+    }
+}

@@ -1,0 +1,315 @@
+//! What Fairlead remembers of the objects that it applied, in memory: enough to skip what did not change, and to know
+//! who had which field when managedFields has forgotten.
+//!
+//! The resource that keeps it in the cluster is `api`'s ReleaseLedger; this is the model behind it.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use super::class::Class;
+use super::contested::AdmissionOverride;
+use super::contested::ContestedField;
+use super::fieldset::FieldSet;
+use super::managed::Operation;
+use super::path::FieldPath;
+use super::policy::Action;
+use super::redact::ShownValue;
+use super::reference::ObjectReference;
+
+/// How many contested fields are remembered for one object; the oldest are forgotten first.
+pub const MAX_HISTORY: usize = 32;
+
+/// How many contested fields of one object are kept as they are now; what is beyond is found again by a conflict.
+pub const MAX_CONTESTED: usize = 256;
+
+/// What is remembered of one contested field and one of its owners.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ContestRecord {
+    /// The readable path.
+    pub field: String,
+    /// The other owner's name.
+    pub manager: String,
+    /// How it wrote.
+    pub operation: Operation,
+    /// Through which subresource.
+    pub subresource: Option<String>,
+    /// What we wanted, as it may be shown.
+    pub ours: Option<ShownValue>,
+    /// What was there, as it may be shown.
+    pub theirs: Option<ShownValue>,
+    /// The class when it was last seen.
+    pub class: Class,
+    /// What was last done.
+    pub action: Action,
+    /// By which rule.
+    pub rule: String,
+    /// When it was seen first.
+    pub first_seen: Timestamp,
+    /// When it was seen last.
+    pub last_seen: Timestamp,
+    /// How often it was seen.
+    pub count: u64,
+}
+
+/// What is remembered of one object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectRecord {
+    /// The object.
+    pub reference: ObjectReference,
+    /// The object's uid: a recreated object is another one.
+    pub uid: String,
+    /// The resourceVersion that our last look or write gave.
+    pub resource_version: String,
+    /// The hash of what was to be applied.
+    pub intent_hash: String,
+    /// The fingerprint of the policy, if it decided anything: another policy may decide otherwise.
+    pub policy: Option<String>,
+    /// What our manager owned after the write.
+    pub owned: FieldSet,
+    /// What is contested now, at most [`MAX_CONTESTED`]; a skipped object still reports it.
+    pub contested: Vec<ContestedField>,
+    /// What admission set otherwise than we applied it.
+    pub overridden: Vec<AdmissionOverride>,
+    /// Contested fields now and before, at most [`MAX_HISTORY`].
+    pub history: Vec<ContestRecord>,
+}
+
+/// What a write of an object tells the ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Observation<'a> {
+    /// The object.
+    pub reference: &'a ObjectReference,
+    /// Its uid.
+    pub uid: &'a str,
+    /// Its resourceVersion.
+    pub resource_version: &'a str,
+    /// The hash of what was applied.
+    pub intent_hash: &'a str,
+    /// The policy's fingerprint.
+    pub policy: &'a str,
+    /// What we own now.
+    pub owned: &'a FieldSet,
+    /// What was contested.
+    pub contested: &'a [ContestedField],
+    /// What admission set otherwise than we applied it.
+    pub overridden: &'a [AdmissionOverride],
+}
+
+/// The objects of one release.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Ledger {
+    objects: BTreeMap<ObjectReference, ObjectRecord>,
+}
+
+impl Ledger {
+    /// What is remembered of an object.
+    pub fn get(&self, reference: &ObjectReference) -> Option<&ObjectRecord> {
+        self.objects.get(reference)
+    }
+
+    /// Everything that is remembered, in order.
+    pub fn objects(&self) -> impl Iterator<Item = &ObjectRecord> {
+        self.objects.values()
+    }
+
+    /// Puts a record back that was read from the cluster.
+    pub fn insert(&mut self, record: ObjectRecord) {
+        self.objects.insert(record.reference.clone(), record);
+    }
+
+    /// Forgets an object, such as one that was deleted.
+    pub fn forget(&mut self, reference: &ObjectReference) -> Option<ObjectRecord> {
+        self.objects.remove(reference)
+    }
+
+    /// Remembers a write, or a look that led to none.
+    pub fn record(&mut self, observation: &Observation<'_>, now: Timestamp) {
+        let Observation {
+            reference,
+            uid,
+            resource_version,
+            intent_hash,
+            policy,
+            owned,
+            contested,
+            overridden,
+        } = *observation;
+        let mut history = self
+            .objects
+            .remove(reference)
+            .map(|record| record.history)
+            .unwrap_or_default();
+        for field in contested {
+            remember(&mut history, field, now);
+        }
+        forget_oldest(&mut history);
+        self.insert(ObjectRecord {
+            reference: reference.clone(),
+            uid: uid.to_owned(),
+            resource_version: resource_version.to_owned(),
+            intent_hash: intent_hash.to_owned(),
+            policy: (!contested.is_empty()).then(|| policy.to_owned()),
+            owned: owned.clone(),
+            contested: contested.iter().take(MAX_CONTESTED).cloned().collect(),
+            overridden: overridden.iter().take(MAX_CONTESTED).cloned().collect(),
+            history,
+        });
+    }
+}
+
+impl ObjectRecord {
+    /// Whether nothing has changed since: the same intent, the same object, untouched, and a policy that decides alike.
+    pub fn holds(&self, intent_hash: &str, uid: &str, resource_version: &str, policy: &str) -> bool {
+        self.intent_hash == intent_hash
+            && self.uid == uid
+            && self.resource_version == resource_version
+            && self.policy.as_deref().is_none_or(|decided| decided == policy)
+    }
+
+    /// The fields that are left out because somebody else owns them, sorted.
+    pub fn yielded(&self) -> BTreeSet<&FieldPath> {
+        let yielded = self.contested.iter().filter(|field| field.action == Action::Yielded);
+        yielded.filter_map(|field| field.path.as_ref()).collect()
+    }
+}
+
+fn remember(history: &mut Vec<ContestRecord>, seen: &ContestedField, now: Timestamp) {
+    let ContestedField {
+        path: _,
+        field,
+        ours,
+        theirs,
+        manager,
+        class,
+        action,
+        rule,
+    } = seen;
+    let is_same = |record: &&mut ContestRecord| {
+        record.field == *field
+            && record.manager == manager.name
+            && record.operation == manager.operation
+            && record.subresource == manager.subresource
+    };
+    let mut record = ContestRecord {
+        field: field.clone(),
+        manager: manager.name.clone(),
+        operation: manager.operation,
+        subresource: manager.subresource.clone(),
+        ours: ours.clone(),
+        theirs: theirs.clone(),
+        class: *class,
+        action: *action,
+        rule: rule.clone(),
+        first_seen: now,
+        last_seen: now,
+        count: 1,
+    };
+    match history.iter_mut().find(is_same) {
+        Some(known) => {
+            record.first_seen = known.first_seen;
+            record.count = known.count.saturating_add(1);
+            *known = record;
+        }
+        None => history.push(record),
+    }
+}
+
+fn forget_oldest(history: &mut Vec<ContestRecord>) {
+    if history.len() > MAX_HISTORY {
+        history.sort_by_key(|record| std::cmp::Reverse(record.last_seen));
+        history.truncate(MAX_HISTORY);
+    }
+    history.sort_by(|a, b| (&a.field, &a.manager, &a.subresource).cmp(&(&b.field, &b.manager, &b.subresource)));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ownership::managed::Manager;
+
+    fn reference() -> ObjectReference {
+        ObjectReference {
+            api_version: "v1".into(),
+            kind: "ConfigMap".into(),
+            namespace: Some("a".into()),
+            name: "b".into(),
+        }
+    }
+
+    fn field(path: &str, action: Action) -> ContestedField {
+        let manager = Manager {
+            name: "kubectl".into(),
+            operation: Operation::Update,
+            subresource: None,
+            api_version: None,
+            time: None,
+        };
+        let path: FieldPath = path.parse().unwrap();
+        ContestedField {
+            field: path.to_string(),
+            path: Some(path),
+            ours: None,
+            theirs: None,
+            manager,
+            class: Class::Real,
+            action,
+            rule: "r".into(),
+        }
+    }
+
+    fn record(ledger: &mut Ledger, version: &str, contested: &[ContestedField], second: i64) {
+        let (reference, owned) = (reference(), FieldSet::new());
+        let observation = Observation {
+            reference: &reference,
+            uid: "u",
+            resource_version: version,
+            intent_hash: "h",
+            policy: "p",
+            owned: &owned,
+            contested,
+            overridden: &[],
+        };
+        ledger.record(&observation, Timestamp::from_second(second).unwrap());
+    }
+
+    #[test]
+    fn holds_only_for_the_same_object_intent_and_policy() {
+        let mut ledger = Ledger::default();
+        record(&mut ledger, "7", &[], 0);
+        let known = ledger.get(&reference()).unwrap();
+        assert!(known.holds("h", "u", "7", "another policy: it decided nothing"));
+        assert!(
+            !known.holds("h2", "u", "7", "p") && !known.holds("h", "u2", "7", "p") && !known.holds("h", "u", "8", "p")
+        );
+        record(&mut ledger, "8", &[field(".data.x", Action::Yielded)], 1);
+        let known = ledger.get(&reference()).unwrap();
+        assert!(known.holds("h", "u", "8", "p") && !known.holds("h", "u", "8", "other"));
+        assert_eq!(known.yielded(), BTreeSet::from([&".data.x".parse().unwrap()]));
+    }
+
+    #[test]
+    fn history_counts_and_is_bounded() {
+        let mut ledger = Ledger::default();
+        record(&mut ledger, "1", &[field(".data.x", Action::Yielded)], 10);
+        record(&mut ledger, "2", &[field(".data.x", Action::Forced)], 20);
+        record(&mut ledger, "3", &[], 30);
+        let [seen] = ledger.get(&reference()).unwrap().history.as_slice() else {
+            panic!()
+        };
+        assert_eq!(
+            (seen.count, seen.first_seen.as_second(), seen.last_seen.as_second()),
+            (2, 10, 20)
+        );
+        assert_eq!(seen.action, Action::Forced);
+        assert!(ledger.get(&reference()).unwrap().yielded().is_empty());
+        let many: Vec<_> = (0..100)
+            .map(|i| field(&format!(".data.k{i}"), Action::Yielded))
+            .collect();
+        record(&mut ledger, "4", &many, 40);
+        let history = &ledger.get(&reference()).unwrap().history;
+        assert_eq!(history.len(), MAX_HISTORY);
+        assert!(history.iter().all(|record| record.last_seen.as_second() == 40));
+    }
+}

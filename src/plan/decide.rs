@@ -1,0 +1,117 @@
+//! The decision: what a reconcile writes.
+//!
+//! Pure and total. It sees the revision, what is known of each object, and the time; it returns data and does nothing.
+
+use std::time::Duration;
+
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
+
+use super::retry::backoff;
+use super::revision::{Phase, Revision};
+use crate::ownership::reference::ObjectReference;
+
+/// Why an object is applied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Change {
+    /// The ledger does not know it: never applied by this release, or forgotten.
+    New,
+    /// It does not exist any more.
+    Missing,
+    /// It was deleted and made anew by somebody else.
+    Replaced,
+    /// What the release wants of it, or the policy about it, differs from what was applied last.
+    Intent,
+    /// Somebody wrote to it since it was applied.
+    Live,
+}
+
+/// The last failure, if the release's last attempt failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Failure {
+    /// When it happened.
+    pub at: Timestamp,
+    /// How many there were in a row.
+    pub count: u32,
+}
+
+/// Everything that deciding needs.
+#[derive(Debug, Clone, Copy)]
+pub struct Input<'a> {
+    /// The revision that the reconcile is about.
+    pub revision: &'a Revision,
+    /// For each desired object, in install order, why it must be applied; `None` when it need not.
+    pub changes: &'a [Option<Change>],
+    /// Objects of the inventory that are no longer desired.
+    pub leftovers: &'a [ObjectReference],
+    /// The last failure of an attempt at this revision.
+    pub failure: Option<Failure>,
+    /// Whether a person or a changed spec asks for an attempt now, whatever the backoff says.
+    pub asked: bool,
+    /// `spec.interval`.
+    pub interval: Duration,
+}
+
+/// What a reconcile is to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Plan {
+    /// Apply objects and remove leftovers.
+    Write(Writes),
+    /// Nothing is to be written; it is awaited that the revision's objects become ready.
+    Await,
+    /// Nothing is to be written or awaited.
+    Rest,
+    /// The last attempt failed and it is too early for the next.
+    Hold {
+        /// When the next attempt is due.
+        until: Timestamp,
+    },
+}
+
+/// Objects to be written.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Writes {
+    /// Objects to apply, as indices into the desired objects, in install order.
+    pub apply: Vec<usize>,
+    /// Objects to remove after that.
+    pub remove: Vec<ObjectReference>,
+}
+
+/// Decides what a reconcile does.
+pub fn decide(input: &Input<'_>, now: Timestamp) -> Plan {
+    let Input {
+        revision,
+        changes,
+        leftovers,
+        failure,
+        asked,
+        interval,
+    } = *input;
+    let writes = Writes {
+        apply: changes
+            .iter()
+            .enumerate()
+            .filter(|(_, change)| change.is_some())
+            .map(|(index, _)| index)
+            .collect(),
+        remove: leftovers.to_vec(),
+    };
+    let Some(phase) = revision.phase else {
+        return Plan::Write(writes);
+    };
+    if writes.apply.is_empty() && writes.remove.is_empty() {
+        return match phase {
+            Phase::Deployed => Plan::Rest,
+            Phase::Pending | Phase::Failed | Phase::Gone => Plan::Await,
+        };
+    }
+    match failure.filter(|_| !asked).and_then(|failure| due(failure, interval)) {
+        Some(until) if until > now => Plan::Hold { until },
+        Some(_) | None => Plan::Write(writes),
+    }
+}
+
+/// When the next attempt is due; `None` when that is beyond the end of time, which a clock that is wrong can cause.
+fn due(Failure { at, count }: Failure, interval: Duration) -> Option<Timestamp> {
+    let wait = SignedDuration::try_from(backoff(count, interval)).ok()?;
+    at.checked_add(wait).ok()
+}

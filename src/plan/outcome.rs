@@ -1,0 +1,317 @@
+//! Outcome -> status: how a reconcile ended becomes conditions, the newest snapshot, and counters.
+//!
+//! Pure. A status is made only here, and only from an outcome.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+use super::revision::{Identity, Revision};
+use crate::api::conditions::{self, ConditionStatus, ConditionType, ConditionUpdate, Reason};
+use crate::api::helm_release::HelmReleaseStatus;
+use crate::api::helm_release::history::{MAX_HISTORY, SNAPSHOT_API_VERSION, Snapshot, SnapshotAction};
+use crate::api::helm_release::status::ReleaseAction;
+
+/// How a reconcile ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The desired state could not be made out: no attempt was made.
+    Blocked {
+        /// Why.
+        reason: Reason,
+        /// What, where, and the way out.
+        message: String,
+        /// Whether trying again may help without anybody changing anything.
+        retryable: bool,
+    },
+    /// An attempt begins or goes on.
+    Progressing {
+        /// Install or upgrade.
+        action: ReleaseAction,
+        /// What is done or waited for.
+        progress: String,
+    },
+    /// All is applied and ready.
+    Deployed {
+        /// Install or upgrade.
+        action: ReleaseAction,
+        /// Name and version of the chart.
+        chart: String,
+    },
+    /// The policy stopped the attempt because of a conflict.
+    Conflicted {
+        /// Install or upgrade.
+        action: ReleaseAction,
+        /// `ConflictFailed`, `ConflictRetrying` or `ConflictHandedOff`.
+        reason: Reason,
+        /// The contested fields.
+        message: String,
+    },
+    /// The attempt failed.
+    Failed {
+        /// Install or upgrade.
+        action: ReleaseAction,
+        /// The object, the field and the way out.
+        message: String,
+        /// Whether trying again may help without anybody changing anything.
+        retryable: bool,
+    },
+    /// The release is being uninstalled.
+    Uninstalling {
+        /// What is waited for.
+        progress: String,
+    },
+    /// Uninstalling failed and will be tried again.
+    UninstallFailed {
+        /// The object and the way out.
+        message: String,
+    },
+    /// `spec.suspend` is set.
+    Suspended,
+}
+
+impl Outcome {
+    /// The outcome in a word, for the metric.
+    pub fn category(&self) -> &'static str {
+        match self {
+            Self::Blocked { reason, .. } | Self::Conflicted { reason, .. } => reason.as_str(),
+            Self::Progressing { .. } | Self::Uninstalling { .. } => Reason::Progressing.as_str(),
+            Self::Deployed { action, .. } => succeeded(*action).as_str(),
+            Self::Failed { action, .. } => failed(*action).as_str(),
+            Self::UninstallFailed { .. } => Reason::UninstallFailed.as_str(),
+            Self::Suspended => Reason::Suspended.as_str(),
+        }
+    }
+
+    /// Whether an attempt was made and did not reach its end.
+    pub fn is_failure(&self) -> bool {
+        match self {
+            Self::Conflicted { .. } | Self::Failed { .. } | Self::UninstallFailed { .. } => true,
+            Self::Blocked { .. }
+            | Self::Progressing { .. }
+            | Self::Deployed { .. }
+            | Self::Uninstalling { .. }
+            | Self::Suspended => false,
+        }
+    }
+}
+
+fn succeeded(action: ReleaseAction) -> Reason {
+    match action {
+        ReleaseAction::Install => Reason::InstallSucceeded,
+        ReleaseAction::Upgrade => Reason::UpgradeSucceeded,
+    }
+}
+
+fn failed(action: ReleaseAction) -> Reason {
+    match action {
+        ReleaseAction::Install => Reason::InstallFailed,
+        ReleaseAction::Upgrade => Reason::UpgradeFailed,
+    }
+}
+
+/// The verb in messages and in Helm's `pending-*` statuses.
+pub fn verb(action: ReleaseAction) -> &'static str {
+    match action {
+        ReleaseAction::Install => "install",
+        ReleaseAction::Upgrade => "upgrade",
+    }
+}
+
+/// Records that a revision begins: a new newest snapshot, and what the attempt is made of.
+pub fn begin(status: &mut HelmReleaseStatus, desired: &Identity, revision: &Revision) {
+    let Revision {
+        action,
+        number,
+        began,
+        phase: _,
+    } = *revision;
+    let began = Time(began);
+    let first_deployed = status
+        .history
+        .last()
+        .map_or_else(|| began.clone(), |oldest| oldest.first_deployed.clone());
+    if let Some(previous) = status
+        .history
+        .first_mut()
+        .filter(|previous| previous.status.starts_with("pending-"))
+    {
+        "failed".clone_into(&mut previous.status); // it was overtaken by a newer desired state
+    }
+    let Identity {
+        release_name,
+        namespace,
+        chart_name,
+        chart_version,
+        app_version,
+        chart_digest,
+        config_digest,
+    } = desired.clone();
+    status.last_attempted_revision = Some(chart_version.clone());
+    status.last_attempted_revision_digest = Some(chart_digest);
+    status.last_attempted_config_digest = Some(config_digest.clone());
+    status.last_attempted_release_action = Some(action);
+    status.failures = 0;
+    status.install_failures = 0;
+    status.upgrade_failures = 0;
+    let snapshot = Snapshot {
+        api_version: Some(SNAPSHOT_API_VERSION.to_owned()),
+        digest: String::new(), // of Helm's record, which there is none of yet
+        manifest_digest: None,
+        action: Some(match action {
+            ReleaseAction::Install => SnapshotAction::Install,
+            ReleaseAction::Upgrade => SnapshotAction::Upgrade,
+        }),
+        name: release_name,
+        namespace,
+        version: number,
+        status: format!("pending-{}", verb(action)),
+        chart_name,
+        chart_version,
+        app_version,
+        config_digest,
+        oci_digest: None,
+        first_deployed,
+        last_deployed: began,
+        deleted: None,
+        test_hooks: std::collections::BTreeMap::new(),
+        plugins: Vec::new(),
+    };
+    status.history.insert(0, snapshot);
+    status.history.truncate(MAX_HISTORY);
+}
+
+/// Records how a reconcile ended in conditions, the newest snapshot and the counters.
+pub fn record(status: &mut HelmReleaseStatus, outcome: &Outcome, generation: i64, now: &Time) {
+    move_newest(status, outcome);
+    count(status, outcome);
+    let mut set = |type_, holds: ConditionStatus, reason, message: &str| {
+        conditions::set(
+            &mut status.conditions,
+            ConditionUpdate::new(type_, holds, reason, message),
+            Some(generation),
+            now,
+        );
+    };
+    use ConditionStatus::{False, True, Unknown};
+    use ConditionType::{Ready, Reconciling, Released, Stalled};
+    let (mut reconciling, mut stalled) = (false, false);
+    match outcome {
+        Outcome::Blocked {
+            reason,
+            message,
+            retryable,
+        } => {
+            set(Ready, False, *reason, message);
+            if *retryable {
+                set(Reconciling, True, Reason::ProgressingWithRetry, message);
+                reconciling = true;
+            } else {
+                set(Stalled, True, *reason, message);
+                stalled = true;
+            }
+        }
+        Outcome::Progressing { action: _, progress } => {
+            set(Ready, Unknown, Reason::Progressing, progress);
+            set(Reconciling, True, Reason::Progressing, progress);
+            reconciling = true;
+        }
+        Outcome::Deployed { action, chart } => {
+            let message = format!("Helm {} succeeded: chart {chart}", verb(*action));
+            set(Ready, True, succeeded(*action), &message);
+            set(Released, True, succeeded(*action), &message);
+        }
+        Outcome::Conflicted {
+            action,
+            reason,
+            message,
+        } => {
+            set(Ready, False, *reason, message);
+            set(Released, False, failed(*action), message);
+            if *reason == Reason::ConflictHandedOff {
+                set(Stalled, True, *reason, message);
+                stalled = true;
+            } else {
+                set(Reconciling, True, Reason::ProgressingWithRetry, message);
+                reconciling = true;
+            }
+        }
+        Outcome::Failed {
+            action,
+            message,
+            retryable,
+        } => {
+            set(Ready, False, failed(*action), message);
+            set(Released, False, failed(*action), message);
+            if *retryable {
+                set(Reconciling, True, Reason::ProgressingWithRetry, message);
+                reconciling = true;
+            } else {
+                set(Stalled, True, failed(*action), message);
+                stalled = true;
+            }
+        }
+        Outcome::Uninstalling { progress } => {
+            set(Ready, False, Reason::Progressing, progress);
+            set(Reconciling, True, Reason::Progressing, progress);
+            reconciling = true;
+        }
+        Outcome::UninstallFailed { message } => {
+            set(Ready, False, Reason::UninstallFailed, message);
+            set(Reconciling, True, Reason::ProgressingWithRetry, message);
+            reconciling = true;
+        }
+        // The last verdict stands while nobody looks.
+        Outcome::Suspended => {}
+    }
+    if !reconciling {
+        conditions::remove(&mut status.conditions, Reconciling);
+    }
+    if !stalled {
+        conditions::remove(&mut status.conditions, Stalled);
+    }
+    status.observed_generation = Some(generation);
+}
+
+/// Moves the newest snapshot to Helm's word for where it stands now.
+fn move_newest(status: &mut HelmReleaseStatus, outcome: &Outcome) {
+    let word = match outcome {
+        Outcome::Deployed { .. } => "deployed",
+        // A revision that was once whole stays deployed when a later correction of it fails.
+        Outcome::Failed { .. } | Outcome::Conflicted { .. }
+            if status.history.first().is_some_and(|newest| newest.status != "deployed") =>
+        {
+            "failed"
+        }
+        Outcome::Uninstalling { .. } | Outcome::UninstallFailed { .. } => "uninstalling",
+        Outcome::Failed { .. }
+        | Outcome::Conflicted { .. }
+        | Outcome::Blocked { .. }
+        | Outcome::Progressing { .. }
+        | Outcome::Suspended => return,
+    };
+    for (position, snapshot) in status.history.iter_mut().enumerate() {
+        if position == 0 {
+            word.clone_into(&mut snapshot.status);
+        } else if word == "deployed" && snapshot.status == "deployed" {
+            "superseded".clone_into(&mut snapshot.status);
+        }
+    }
+}
+
+fn count(status: &mut HelmReleaseStatus, outcome: &Outcome) {
+    match outcome {
+        Outcome::Deployed { .. } => {
+            status.failures = 0;
+            status.install_failures = 0;
+            status.upgrade_failures = 0;
+        }
+        Outcome::Failed { action, .. } | Outcome::Conflicted { action, .. } => {
+            status.failures += 1;
+            match action {
+                ReleaseAction::Install => status.install_failures += 1,
+                ReleaseAction::Upgrade => status.upgrade_failures += 1,
+            }
+        }
+        Outcome::UninstallFailed { .. } => status.failures += 1,
+        Outcome::Blocked { .. } | Outcome::Progressing { .. } | Outcome::Uninstalling { .. } | Outcome::Suspended => {}
+    }
+}

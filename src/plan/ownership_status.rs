@@ -1,0 +1,214 @@
+//! The ledger -> `status.ownership` and the condition `Conflicted`.
+//!
+//! Pure. Sorted and capped, so that the same ledger gives the same bytes.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+use crate::api::conditions::{self, ConditionType, ConditionUpdate, Reason};
+use crate::api::helm_release::HelmReleaseStatus;
+use crate::api::helm_release::ownership_status::{
+    ConflictClass, ConflictCounts, ConflictOutcome, ContestedField, FieldCounts, MAX_CONTESTED, ManagerOperation,
+    OwnershipStatus,
+};
+use crate::ownership::class::Class;
+use crate::ownership::ledger::{ContestRecord, Ledger, ObjectRecord};
+use crate::ownership::managed::Operation;
+use crate::ownership::manager_class::ManagerClass;
+use crate::ownership::policy::Action;
+use crate::ownership::redact::ShownValue;
+use crate::ownership::reference::ObjectReference;
+
+/// How many contested fields the condition's message names.
+const NAMED: usize = 3;
+
+/// A field that was contested when its object was last looked at.
+#[derive(Debug, Clone, Copy)]
+pub struct Current<'a> {
+    /// The object.
+    pub object: &'a ObjectReference,
+    /// The field, its other owner, and what was done.
+    pub field: &'a ContestRecord,
+}
+
+impl Current<'_> {
+    /// What sort of writer the other owner is.
+    pub fn manager_class(&self) -> &'static str {
+        ManagerClass::of(&self.field.manager, self.field.subresource.as_deref()).as_str()
+    }
+}
+
+/// All fields that were contested when their object was last looked at, by object, then by field.
+pub fn current(ledger: &Ledger) -> impl Iterator<Item = Current<'_>> {
+    ledger.objects().flat_map(|record| {
+        contested_now(record).map(|field| Current {
+            object: &record.reference,
+            field,
+        })
+    })
+}
+
+fn contested_now(record: &ObjectRecord) -> impl Iterator<Item = &ContestRecord> {
+    // `policy` is there only when something was contested; what was seen then carries the newest time.
+    let last = record
+        .policy
+        .as_ref()
+        .and_then(|_| record.history.iter().map(|field| field.last_seen).max());
+    record.history.iter().filter(move |field| Some(field.last_seen) == last)
+}
+
+/// What the ledger says, as the status shows it.
+pub fn ownership_status(field_manager: String, ledger: &Ledger) -> OwnershipStatus {
+    let mut status = OwnershipStatus {
+        field_manager,
+        ..OwnershipStatus::default()
+    };
+    for record in ledger.objects().filter(|record| !record.uid.is_empty()) {
+        status.objects = status.objects.saturating_add(1);
+        status.fields.owned = status
+            .fields
+            .owned
+            .saturating_add(u32::try_from(record.owned.len()).unwrap_or(u32::MAX));
+    }
+    for Current { object, field } in current(ledger) {
+        count(&mut status.conflicts, &mut status.fields, field);
+        if status.contested.len() < MAX_CONTESTED {
+            status.contested.push(shown(object, field));
+        }
+    }
+    status
+}
+
+fn count(conflicts: &mut ConflictCounts, fields: &mut FieldCounts, field: &ContestRecord) {
+    conflicts.total = conflicts.total.saturating_add(1);
+    *conflicts.by_class.entry(class(field.class)).or_default() += 1;
+    *conflicts.by_action.entry(action(field.action)).or_default() += 1;
+    match field.action {
+        Action::Yielded => fields.yielded = fields.yielded.saturating_add(1),
+        Action::Forced => fields.forced = fields.forced.saturating_add(1),
+        Action::Resolved => fields.shared = fields.shared.saturating_add(1),
+        Action::Retrying | Action::HandedOff | Action::Failed => {}
+    }
+}
+
+fn shown(object: &ObjectReference, record: &ContestRecord) -> ContestedField {
+    let ContestRecord {
+        field,
+        manager,
+        operation,
+        subresource,
+        ours,
+        theirs,
+        class: conflict_class,
+        action: taken,
+        rule,
+        first_seen,
+        last_seen,
+        count,
+    } = record;
+    let json = |value: &Option<ShownValue>| value.as_ref().map(|value| value.as_json().clone());
+    ContestedField {
+        object: object.to_string(),
+        path: field.clone(),
+        ours: json(ours),
+        theirs: json(theirs),
+        manager: manager.clone(),
+        operation: self::operation(*operation),
+        subresource: subresource.clone(),
+        time: None,
+        class: class(*conflict_class),
+        action: action(*taken),
+        rule: Some(rule.clone()),
+        first_seen: Time(*first_seen),
+        last_seen: Time(*last_seen),
+        count: u32::try_from(*count).unwrap_or(u32::MAX),
+    }
+}
+
+/// Sets `Conflicted` from `status.ownership`.
+pub fn conflicted(status: &mut HelmReleaseStatus, generation: i64, now: &Time) {
+    let Some(ownership) = &status.ownership else { return };
+    let update = if ownership.conflicts.total == 0 {
+        ConditionUpdate::new(
+            ConditionType::Conflicted,
+            false,
+            Reason::NoConflicts,
+            "no other field manager contests a field",
+        )
+    } else {
+        ConditionUpdate::new(
+            ConditionType::Conflicted,
+            true,
+            reason(&ownership.conflicts),
+            message(ownership),
+        )
+    };
+    conditions::set(&mut status.conditions, update, Some(generation), now);
+}
+
+/// The most urgent thing that was done.
+fn reason(conflicts: &ConflictCounts) -> Reason {
+    let has = |outcome| conflicts.by_action.contains_key(&outcome);
+    if has(ConflictOutcome::Failed) {
+        Reason::ConflictFailed
+    } else if has(ConflictOutcome::HandedOff) {
+        Reason::ConflictHandedOff
+    } else if has(ConflictOutcome::Retrying) {
+        Reason::ConflictRetrying
+    } else {
+        Reason::ConflictsResolved
+    }
+}
+
+fn message(ownership: &OwnershipStatus) -> String {
+    let total = ownership.conflicts.total;
+    let named: Vec<String> = ownership
+        .contested
+        .iter()
+        .take(NAMED)
+        .map(|field| {
+            format!(
+                "{} {} of {} ({})",
+                field.object, field.path, field.manager, field.action
+            )
+        })
+        .collect();
+    let more = usize::try_from(total).unwrap_or(usize::MAX).saturating_sub(named.len());
+    let rest = if more == 0 {
+        String::new()
+    } else {
+        format!("; and {more} more")
+    };
+    format!("{total} contested: {}{rest}", named.join("; "))
+}
+
+/// The class as the API names it.
+pub const fn class(class: Class) -> ConflictClass {
+    match class {
+        Class::Real => ConflictClass::Real,
+        Class::Phantom => ConflictClass::Phantom,
+        Class::Legacy => ConflictClass::Legacy,
+        Class::Sibling => ConflictClass::Sibling,
+        Class::Union => ConflictClass::Union,
+        Class::Admission => ConflictClass::Admission,
+    }
+}
+
+/// The action as the API names it.
+pub const fn action(action: Action) -> ConflictOutcome {
+    match action {
+        Action::Yielded => ConflictOutcome::Yielded,
+        Action::Forced => ConflictOutcome::Forced,
+        Action::Resolved => ConflictOutcome::Resolved,
+        Action::Retrying => ConflictOutcome::Retrying,
+        Action::HandedOff => ConflictOutcome::HandedOff,
+        Action::Failed => ConflictOutcome::Failed,
+    }
+}
+
+/// The operation as the API names it.
+pub const fn operation(operation: Operation) -> ManagerOperation {
+    match operation {
+        Operation::Apply => ManagerOperation::Apply,
+        Operation::Update => ManagerOperation::Update,
+    }
+}

@@ -1,0 +1,51 @@
+//! How long a failed reconcile is left alone.
+//!
+//! Pure: the random part comes in.
+
+use std::time::Duration;
+
+/// The first wait after a failure.
+const FIRST: Duration = Duration::from_secs(5);
+/// The longest wait, however many failures there were: a cause that goes away is noticed within it.
+const LONGEST: Duration = Duration::from_secs(300);
+
+/// The wait after the `failures`-th failure in a row (1 is the first): doubles from 5 s to at most 5 min, never longer
+/// than `interval`, so that a failing release is tried at least as often as a good one.
+pub fn backoff(failures: u32, interval: Duration) -> Duration {
+    let doublings = failures.saturating_sub(1).min(16);
+    FIRST
+        .saturating_mul(1 << doublings)
+        .min(LONGEST)
+        .min(interval.max(FIRST))
+}
+
+/// `interval` spread by up to 5 % either way, so that releases made together do not stay in step. `random` is in `0..1`.
+pub fn jittered(interval: Duration, random: f64) -> Duration {
+    interval.mul_f64(0.95 + 0.1 * random.clamp(0.0, 1.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn backoff_doubles_up_to_its_bounds() {
+        let hour = Duration::from_secs(3600);
+        let waits: Vec<u64> = (0..9).map(|failures| backoff(failures, hour).as_secs()).collect();
+        assert_eq!(waits, [5, 5, 10, 20, 40, 80, 160, 300, 300]);
+        assert_eq!(backoff(u32::MAX, hour), LONGEST);
+        assert_eq!(backoff(9, Duration::from_secs(60)).as_secs(), 60);
+        assert_eq!(backoff(9, Duration::from_secs(1)), FIRST);
+    }
+
+    #[test]
+    fn jitter_stays_within_five_percent() {
+        let interval = Duration::from_secs(100);
+        assert_eq!(jittered(interval, 0.0).as_secs(), 95);
+        assert_eq!(jittered(interval, 1.0).as_secs_f64().round(), 105.0);
+        assert_eq!(
+            jittered(interval, f64::NAN),
+            interval.mul_f64(0.95).min(jittered(interval, f64::NAN))
+        );
+    }
+}

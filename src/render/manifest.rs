@@ -1,0 +1,241 @@
+//! Rendered files to manifests and hooks.
+
+use serde_json::Value;
+
+use super::head::Head;
+use super::{RenderError, Rendered, order};
+use crate::chart::View;
+use crate::render::scope::base_name;
+use crate::yaml;
+
+/// The annotation that makes a hook.
+const HOOK: &str = "helm.sh/hook";
+
+/// One document of a rendered template.
+#[derive(Clone, Debug)]
+pub struct Manifest {
+    /// The template's path: `web/templates/service.yaml`.
+    pub path: String,
+    /// The document as the template made it, without white space at its start.
+    pub text: String,
+    /// The document as JSON. Integers are kept. Null when the document has only comments.
+    pub object: Value,
+    /// `apiVersion`, or empty.
+    pub api_version: String,
+    /// `kind`, or empty.
+    pub kind: String,
+    /// `metadata.name`, or empty.
+    pub name: String,
+}
+
+impl Manifest {
+    /// The object, or the items of a list; nothing for a document of comments.
+    pub fn objects(&self) -> impl Iterator<Item = &Value> {
+        flatten(&self.object)
+    }
+}
+
+/// One document with the `helm.sh/hook` annotation.
+#[derive(Clone, Debug)]
+pub struct Hook {
+    /// The document.
+    pub manifest: Manifest,
+    /// When it runs.
+    pub events: Vec<HookEvent>,
+    /// Hooks run by ascending weight, then name.
+    pub weight: i64,
+    /// `helm.sh/hook-delete-policy`, lower case; unknown entries are kept.
+    pub delete_policies: Vec<String>,
+    /// `helm.sh/hook-output-log-policy`, lower case; unknown entries are kept.
+    pub output_log_policies: Vec<String>,
+}
+
+impl Hook {
+    /// Whether this is a test.
+    pub fn is_test(&self) -> bool {
+        self.events.contains(&HookEvent::Test)
+    }
+}
+
+/// When a hook runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum HookEvent {
+    /// Before anything of an installation.
+    PreInstall,
+    /// After it.
+    PostInstall,
+    /// Before anything of an uninstallation.
+    PreDelete,
+    /// After it.
+    PostDelete,
+    /// Before anything of an upgrade.
+    PreUpgrade,
+    /// After it.
+    PostUpgrade,
+    /// Before anything of a rollback.
+    PreRollback,
+    /// After it.
+    PostRollback,
+    /// On `helm test`.
+    Test,
+}
+
+impl HookEvent {
+    /// The name in annotations and release records.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::PreInstall => "pre-install",
+            Self::PostInstall => "post-install",
+            Self::PreDelete => "pre-delete",
+            Self::PostDelete => "post-delete",
+            Self::PreUpgrade => "pre-upgrade",
+            Self::PostUpgrade => "post-upgrade",
+            Self::PreRollback => "pre-rollback",
+            Self::PostRollback => "post-rollback",
+            Self::Test => "test",
+        }
+    }
+
+    /// The event of an annotation's entry, in any case and with spaces around it.
+    pub fn parse(name: &str) -> Option<Self> {
+        Some(match name.trim().to_lowercase().as_str() {
+            "pre-install" => Self::PreInstall,
+            "post-install" => Self::PostInstall,
+            "pre-delete" => Self::PreDelete,
+            "post-delete" => Self::PostDelete,
+            "pre-upgrade" => Self::PreUpgrade,
+            "post-upgrade" => Self::PostUpgrade,
+            "pre-rollback" => Self::PreRollback,
+            "post-rollback" => Self::PostRollback,
+            "test" | "test-success" => Self::Test,
+            _ => return None,
+        })
+    }
+}
+
+/// One file under `crds/`.
+#[derive(Clone, Debug)]
+pub struct Crd {
+    /// Its path in the tree of charts.
+    pub path: String,
+    /// The file as it is: it may have several documents, and it is not a template.
+    pub text: String,
+}
+
+impl Crd {
+    /// The objects in the file.
+    pub fn objects(&self) -> Result<Vec<Value>, RenderError> {
+        let mut objects = Vec::new();
+        for document in yaml::split_documents(&self.text) {
+            let object = parse(&self.path, document)?;
+            objects.extend(flatten(&object).cloned());
+        }
+        Ok(objects)
+    }
+}
+
+/// The CRDs of a chart and its enabled subcharts.
+pub(super) fn crds(view: &View) -> Vec<Crd> {
+    let mut found = Vec::new();
+    collect_crds(view, &view.metadata.name, &mut found);
+    found
+}
+
+fn collect_crds(view: &View, path: &str, found: &mut Vec<Crd>) {
+    found.extend(view.chart.crds().map(|file| Crd {
+        path: format!("{path}/{}", file.name),
+        text: file.data.to_str_lossy().into_owned(),
+    }));
+    for subchart in &view.subcharts {
+        collect_crds(subchart, &format!("{path}/charts/{}", subchart.metadata.name), found);
+    }
+}
+
+/// Splits the files and sorts their documents into manifests and hooks.
+pub(super) fn sort(mut files: Vec<(String, String)>, rendered: &mut Rendered) -> Result<(), RenderError> {
+    files.sort_by(|(a, _), (b, _)| a.cmp(b));
+    for (path, text) in &files {
+        if is_notes(path) || base_name(path).starts_with('_') {
+            continue;
+        }
+        for document in yaml::split_documents(text) {
+            sort_document(path, document, rendered)?;
+        }
+    }
+    rendered.manifests.sort_by(|a, b| order::compare(&a.kind, &b.kind));
+    rendered
+        .hooks
+        .sort_by(|a, b| order::compare(&a.manifest.kind, &b.manifest.kind));
+    Ok(())
+}
+
+/// Whether a template is a NOTES.txt, of whatever chart.
+pub(super) fn is_notes(path: &str) -> bool {
+    path.ends_with("NOTES.txt")
+}
+
+fn sort_document(path: &str, document: &str, rendered: &mut Rendered) -> Result<(), RenderError> {
+    let object = parse(path, document)?;
+    let head = Head::read(&object).map_err(|error| RenderError::Yaml {
+        path: path.to_owned(),
+        message: error.to_string(),
+    })?;
+    let Head {
+        api_version,
+        kind,
+        name,
+        annotations,
+    } = head;
+    let manifest = Manifest {
+        path: path.to_owned(),
+        text: document.to_owned(),
+        object,
+        api_version,
+        kind,
+        name,
+    };
+    let Some(events) = annotations.get(HOOK) else {
+        rendered.manifests.push(manifest);
+        return Ok(());
+    };
+    let Some(events) = events.split(',').map(HookEvent::parse).collect::<Option<Vec<_>>>() else {
+        rendered
+            .warnings
+            .push(format!("skipping unknown hooks {events:?} of {path}"));
+        return Ok(());
+    };
+    let policies = |annotation: &str| match annotations.get(annotation) {
+        Some(policies) => policies.split(',').map(|policy| policy.trim().to_lowercase()).collect(),
+        None => Vec::new(),
+    };
+    rendered.hooks.push(Hook {
+        manifest,
+        events,
+        weight: annotations
+            .get("helm.sh/hook-weight")
+            .and_then(|weight| weight.parse().ok())
+            .unwrap_or(0),
+        delete_policies: policies("helm.sh/hook-delete-policy"),
+        output_log_policies: policies("helm.sh/hook-output-log-policy"),
+    });
+    Ok(())
+}
+
+fn parse(path: &str, document: &str) -> Result<Value, RenderError> {
+    yaml::to_json(document.as_bytes()).map_err(|error| RenderError::Yaml {
+        path: path.to_owned(),
+        message: format!("error converting YAML to JSON: {error}"),
+    })
+}
+
+/// The items of a list kind, or the object itself. As for kubectl, whatever has `items` is a list.
+fn flatten(object: &Value) -> impl Iterator<Item = &Value> {
+    let (items, single) = match object {
+        Value::Null => (None, None),
+        object => match object.get("items").and_then(Value::as_array) {
+            Some(items) => (Some(items), None),
+            None => (None, Some(object)),
+        },
+    };
+    items.into_iter().flatten().chain(single)
+}

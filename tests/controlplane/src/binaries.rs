@@ -1,0 +1,57 @@
+//! Where the programs are: given by the environment, or built when they are first needed.
+
+use std::path::PathBuf;
+
+use tokio::sync::OnceCell;
+
+use crate::Error;
+use crate::build::{self, Program};
+
+/// The components of the built binary; `main.go` has the same.
+pub(crate) const COMPONENTS: [&str; 9] = [
+    "etcd",
+    "helm",
+    "kube-apiserver",
+    "kube-controller-manager",
+    "kube-scheduler",
+    "kubectl",
+    "kwok",
+    "registry",
+    "supervise",
+];
+
+/// The folder that `KUBEBUILDER_ASSETS` names.
+pub(crate) fn assets() -> Option<PathBuf> {
+    std::env::var_os("KUBEBUILDER_ASSETS")
+        .filter(|value| !value.is_empty())
+        .map(PathBuf::from)
+}
+
+/// The path of a component: the one in `KUBEBUILDER_ASSETS`, or else the built one.
+pub(crate) async fn find(name: &str) -> Result<PathBuf, Error> {
+    if !COMPONENTS.contains(&name) {
+        return Err(Error::UnknownComponent { name: name.to_owned() });
+    }
+    if let Some(given) = assets().map(|folder| folder.join(name)).filter(|path| path.is_file()) {
+        return Ok(given);
+    }
+    static BUILT: OnceCell<PathBuf> = OnceCell::const_new();
+    Ok(BUILT.get_or_try_init(|| built(Program::ControlPlane)).await?.join(name))
+}
+
+/// The supervisor, and the folder of the components that it shall run, if that is not its own.
+pub(crate) async fn supervisor() -> Result<(PathBuf, Option<PathBuf>), Error> {
+    match assets() {
+        Some(folder) => Ok((built(Program::Supervisor).await?.join("supervise"), Some(folder))),
+        None => Ok((find("supervise").await?, None)),
+    }
+}
+
+async fn built(program: Program) -> Result<PathBuf, Error> {
+    tokio::task::spawn_blocking(move || build::build(program))
+        .await
+        .map_err(|error| Error::Io {
+            what: "building the control plane".into(),
+            source: std::io::Error::other(error),
+        })?
+}

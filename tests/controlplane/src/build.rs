@@ -1,0 +1,308 @@
+//! Builds the Go module into the cache, once for its sources, and says how far it is.
+
+use std::collections::VecDeque;
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use sha2::{Digest as _, Sha256};
+
+use crate::Error;
+use crate::binaries::COMPONENTS;
+use crate::progress::{Ticker, say};
+
+/// What `go.mod` asks for.
+pub(crate) const GO_VERSION: &str = "1.26";
+
+/// Builds that nothing used for this long are removed: each takes 220 MB.
+const UNUSED: Duration = Duration::from_hours(14 * 24);
+
+/// The two programs that can be built.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Program {
+    /// All components.
+    ControlPlane,
+    /// Only the supervisor, which builds within seconds and needs no modules.
+    Supervisor,
+}
+
+impl Program {
+    fn name(self) -> &'static str {
+        match self {
+            Self::ControlPlane => "controlplane",
+            Self::Supervisor => "supervise",
+        }
+    }
+
+    fn package(self) -> &'static str {
+        match self {
+            Self::ControlPlane => ".",
+            Self::Supervisor => "./cmd/supervise",
+        }
+    }
+}
+
+/// Returns the folder with the program, which is built now unless one with the same sources is in the cache. Blocks.
+pub(crate) fn build(program: Program) -> Result<PathBuf, Error> {
+    let sources = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let cache = cache()?.join(program.name());
+    let folder = cache.join(digest(&sources)?);
+    if is_there(&folder, program) {
+        return Ok(folder);
+    }
+    fs::create_dir_all(&cache).map_err(Error::io(format!("the cache folder {}", cache.display())))?;
+    let _lock = lock(&cache)?;
+    if is_there(&folder, program) {
+        return Ok(folder); // another process built it meanwhile
+    }
+    remove_unused(&cache);
+    let partial = tempfile::Builder::new().prefix("partial-").tempdir_in(&cache);
+    let partial = partial.map_err(Error::io(format!("a folder in {}", cache.display())))?;
+    compile(program, &sources, partial.path())?;
+    if let Program::ControlPlane = program {
+        link(partial.path())?;
+    }
+    fs::rename(partial.path(), &folder).map_err(Error::io(format!("the build's folder {}", folder.display())))?;
+    Ok(folder)
+}
+
+/// Fairlead's folder for what can be made again.
+pub(crate) fn cache() -> Result<PathBuf, Error> {
+    let set = |name: &str| {
+        std::env::var_os(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
+    set("FAIRLEAD_CACHE")
+        .or_else(|| Some(set("XDG_CACHE_HOME")?.join("fairlead")))
+        .or_else(|| Some(set("HOME")?.join(".cache/fairlead")))
+        .ok_or(Error::NoCache)
+}
+
+fn is_there(folder: &Path, program: Program) -> bool {
+    let there = folder.join(program.name()).is_file();
+    if there {
+        // The time of last use, for remove_unused; a cache that is read-only is not cleaned anyway.
+        let _ = fs::write(folder.join("used"), []);
+    }
+    there
+}
+
+/// The name of a build: a digest of all that goes into it.
+fn digest(sources: &Path) -> Result<String, Error> {
+    let mut files = Vec::new();
+    let mut folders = vec![sources.to_owned()];
+    while let Some(folder) = folders.pop() {
+        let unreadable = || Error::io(format!("the control plane's sources in {}", folder.display()));
+        for entry in fs::read_dir(&folder).map_err(unreadable())? {
+            let path = entry.map_err(unreadable())?.path();
+            let extension = path.extension().and_then(|extension| extension.to_str());
+            if path.is_dir() && path != sources.join("src") && path != sources.join("target") {
+                folders.push(path);
+            } else if matches!(extension, Some("go" | "mod" | "sum" | "yaml")) {
+                files.push(path);
+            }
+        }
+    }
+    files.sort();
+    let mut digest = Sha256::new();
+    for file in files {
+        let content = fs::read(&file).map_err(Error::io(format!("the source {}", file.display())))?;
+        let name = file.strip_prefix(sources).unwrap_or(&file).to_string_lossy();
+        digest.update(format!("{name}\n{}\n", content.len()));
+        digest.update(content);
+    }
+    let mut name = format!("{:x}", digest.finalize());
+    name.truncate(16);
+    Ok(name)
+}
+
+/// One process builds at a time; the system lets go of the lock when the process ends in any way.
+fn lock(cache: &Path) -> Result<fs::File, Error> {
+    let path = cache.join("lock");
+    let failed = || Error::io(format!("the lock {}", path.display()));
+    let file = fs::File::create(&path).map_err(failed())?;
+    if file.try_lock().is_err() {
+        let _ticker = Ticker::start(|| "waiting for another process, which is building the control plane".into());
+        file.lock().map_err(failed())?;
+    }
+    Ok(file)
+}
+
+/// Whatever cannot be removed stays: the next build tries again.
+fn remove_unused(cache: &Path) {
+    let now = SystemTime::now();
+    let unused = |path: &Path| {
+        let used = fs::metadata(path.join("used"))
+            .or_else(|_| fs::metadata(path))
+            .and_then(|meta| meta.modified());
+        used.is_ok_and(|used| now.duration_since(used).is_ok_and(|age| age > UNUSED))
+    };
+    for entry in fs::read_dir(cache).into_iter().flatten().flatten() {
+        if entry.path().is_dir() && unused(&entry.path()) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+fn compile(program: Program, sources: &Path, folder: &Path) -> Result<(), Error> {
+    Command::new("go").arg("version").output().map_err(Error::GoMissing)?;
+    if let Program::ControlPlane = program {
+        say("building the test control plane with Go, once: one minute, or six if Go's cache is empty");
+    }
+    let started = Instant::now();
+    let mut command = Command::new("go");
+    command.args([
+        "build",
+        "-v",
+        "-trimpath",
+        "-buildvcs=false",
+        "-ldflags",
+        &linker_flags(sources)?,
+        "-o",
+    ]);
+    command.arg(folder.join(program.name())).arg(program.package());
+    command
+        .current_dir(sources)
+        .env("GOWORK", "off")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn().map_err(Error::GoMissing)?;
+
+    let output = Arc::new(Mutex::new(GoOutput::default()));
+    let ticker = Ticker::start({
+        let output = Arc::clone(&output);
+        move || output.lock().unwrap_or_else(PoisonError::into_inner).state()
+    });
+    if let Some(stderr) = child.stderr.take() {
+        for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+            output.lock().unwrap_or_else(PoisonError::into_inner).take(line);
+        }
+    }
+    let status = child.wait().map_err(Error::io("waiting for `go build`"))?;
+    drop(ticker);
+    if !status.success() {
+        let output = output.lock().unwrap_or_else(PoisonError::into_inner).end();
+        return Err(Error::Build {
+            sources: sources.to_owned(),
+            status: status.to_string(),
+            output,
+        });
+    }
+    if let Program::ControlPlane = program {
+        say(&format!("built in {} s", started.elapsed().as_secs()));
+    }
+    Ok(())
+}
+
+/// Charts look at the server's version, and clients parse it; a plain build has `v0.0.0-master+$Format:%H$`.
+fn linker_flags(sources: &Path) -> Result<String, Error> {
+    let path = sources.join("go.mod");
+    let content = fs::read_to_string(&path).map_err(Error::io(format!("the source {}", path.display())))?;
+    let version = content
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("k8s.io/kubernetes v"))
+        .unwrap_or("0.0.0");
+    let mut numbers = version.split('.');
+    let (major, minor) = (numbers.next().unwrap_or("0"), numbers.next().unwrap_or("0"));
+    let set = |name: &str, value: &str| format!(" -X k8s.io/component-base/version.{name}={value}");
+    Ok(String::from("-s -w")
+        + &set("gitVersion", &format!("v{version}"))
+        + &set("gitMajor", major)
+        + &set("gitMinor", minor)
+        + &set("gitTreeState", "clean"))
+}
+
+/// The binary decides by the name it is called by.
+fn link(folder: &Path) -> Result<(), Error> {
+    for name in COMPONENTS {
+        std::os::unix::fs::symlink(Program::ControlPlane.name(), folder.join(name))
+            .map_err(Error::io(format!("the link {name} in {}", folder.display())))?;
+    }
+    Ok(())
+}
+
+/// What `go build -v` said so far: modules that it downloads, packages that it compiled, errors.
+#[derive(Default)]
+struct GoOutput {
+    downloads: usize,
+    packages: usize,
+    last: VecDeque<String>,
+}
+
+impl GoOutput {
+    const LINES: usize = 30;
+
+    fn take(&mut self, line: String) {
+        if line.starts_with("go: downloading ") {
+            self.downloads += 1;
+        } else if !line.contains(' ') {
+            self.packages += 1;
+        }
+        if self.last.len() == Self::LINES {
+            self.last.pop_front();
+        }
+        self.last.push_back(line);
+    }
+
+    fn state(&self) -> String {
+        let Self {
+            downloads,
+            packages,
+            last,
+        } = self;
+        let now = last.back().map_or("starting", String::as_str);
+        format!("{downloads} modules downloaded, {packages} packages compiled; {now}")
+    }
+
+    fn end(&self) -> String {
+        self.last.iter().map(String::as_str).collect::<Vec<_>>().join("\n")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_servers_version_is_that_of_the_module() {
+        let flags = linker_flags(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap();
+        assert!(
+            flags.contains("gitVersion=v1.") && flags.contains("gitMajor=1 "),
+            "{flags}"
+        );
+    }
+
+    #[test]
+    fn the_digest_depends_on_the_sources_and_only_on_them() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("main.go"), "package main").unwrap();
+        let before = digest(folder.path()).unwrap();
+        fs::write(folder.path().join("README.md"), "words").unwrap();
+        assert_eq!(digest(folder.path()).unwrap(), before);
+        fs::create_dir(folder.path().join("supervise")).unwrap();
+        fs::write(folder.path().join("supervise/kwok.yaml"), "{}").unwrap();
+        assert_ne!(digest(folder.path()).unwrap(), before);
+    }
+
+    #[test]
+    fn progress_counts_what_go_says_and_keeps_the_end_for_an_error() {
+        let mut output = GoOutput::default();
+        for line in [
+            "go: downloading k8s.io/api v0.37.2",
+            "k8s.io/api/core/v1",
+            "./main.go:1:1: syntax error",
+        ] {
+            output.take(line.into());
+        }
+        assert_eq!(
+            output.state(),
+            "1 modules downloaded, 1 packages compiled; ./main.go:1:1: syntax error"
+        );
+        assert!(output.end().ends_with("syntax error"));
+    }
+}

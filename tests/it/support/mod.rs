@@ -1,0 +1,11 @@
+//! What the integration tests share. Namespaces, kubectl, Helm, registries and the proof of "no write" are
+//! `fairlead_controlplane`'s.
+
+pub(crate) mod chart_repository;
+pub(crate) mod http;
+pub(crate) mod metrics;
+pub(crate) mod operator;
+pub(crate) mod wait;
+
+/// What a test returns.
+pub(crate) type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;

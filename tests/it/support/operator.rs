@@ -1,0 +1,145 @@
+//! The `fairlead` binary as a process: the operator as people run it.
+
+use std::io::{BufRead as _, BufReader, Read};
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use super::metrics::Metrics;
+use super::{Result, http};
+
+const READY_TIMEOUT: Duration = Duration::from_secs(30);
+const END_TIMEOUT: Duration = Duration::from_secs(30);
+const POLL: Duration = Duration::from_millis(20);
+
+/// A running operator. Dropping it kills it.
+pub(crate) struct Operator {
+    child: Child,
+    log: Arc<Mutex<String>>,
+    readers: Vec<JoinHandle<()>>,
+    admin: SocketAddr,
+}
+
+impl Operator {
+    /// Starts `fairlead controller` with the kubeconfig and these further arguments. It does not wait.
+    pub(crate) fn start(kubeconfig: &Path, arguments: &[&str]) -> Result<Self> {
+        let admin = free_address()?;
+        let mut command = Command::new(env!("CARGO_BIN_EXE_fairlead"));
+        command
+            .arg("controller")
+            .arg(format!("--admin-address={admin}"))
+            .args(arguments);
+        command
+            .env("KUBECONFIG", kubeconfig)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = command.spawn()?;
+        let log = Arc::default();
+        let outputs: [Option<Box<dyn Read + Send>>; 2] = [
+            child.stdout.take().map(|output| Box::new(output) as _),
+            child.stderr.take().map(|output| Box::new(output) as _),
+        ];
+        let readers = outputs
+            .into_iter()
+            .flatten()
+            .map(|output| collect(output, &log))
+            .collect();
+        Ok(Self {
+            child,
+            log,
+            readers,
+            admin,
+        })
+    }
+
+    /// Waits until it says that it is ready.
+    pub(crate) async fn ready(&mut self) -> Result {
+        let url = format!("http://{}/readyz", self.admin);
+        let started = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait()? {
+                return Err(format!("the operator ended ({status}); it logged:\n{}", self.end()).into());
+            }
+            let answer = http::get(&url).await;
+            match answer {
+                Ok((200, _)) => return Ok(()),
+                _ if started.elapsed() < READY_TIMEOUT => tokio::time::sleep(POLL).await,
+                other => return Err(format!("not ready: {other:?}; it logged:\n{}", self.log()).into()),
+            }
+        }
+    }
+
+    /// Its metrics.
+    #[expect(dead_code, reason = "for the tests of the operator")]
+    pub(crate) async fn metrics(&self) -> Result<Metrics> {
+        Metrics::read(&format!("http://{}/metrics", self.admin)).await
+    }
+
+    /// What it wrote to its standard output and error so far.
+    pub(crate) fn log(&self) -> String {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Kills it as SIGKILL does, in the middle of whatever it is doing, and returns its log.
+    #[expect(dead_code, reason = "for the tests of the operator")]
+    pub(crate) fn kill(mut self) -> Result<String> {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(self.end())
+    }
+
+    /// Asks it to end as Kubernetes does, and returns whether its exit code is 0, and its log.
+    #[expect(dead_code, reason = "for the tests of the operator")]
+    pub(crate) async fn terminate(mut self) -> Result<(bool, String)> {
+        Command::new("kill")
+            .args(["-TERM", &self.child.id().to_string()])
+            .status()?;
+        let started = Instant::now();
+        while started.elapsed() < END_TIMEOUT {
+            if let Some(status) = self.child.try_wait()? {
+                return Ok((status.success(), self.end()));
+            }
+            tokio::time::sleep(POLL).await;
+        }
+        Err(format!(
+            "SIGTERM did not end it within {END_TIMEOUT:?}; it logged:\n{}",
+            self.log()
+        )
+        .into())
+    }
+
+    /// The whole log of a process that ended.
+    fn end(&mut self) -> String {
+        for reader in self.readers.drain(..) {
+            let _ = reader.join();
+        }
+        self.log()
+    }
+}
+
+impl Drop for Operator {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// An address on which nothing listens. Another process may take it before it is used; then the operator says so.
+pub(crate) fn free_address() -> Result<SocketAddr> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
+}
+
+fn collect(output: Box<dyn Read + Send>, log: &Arc<Mutex<String>>) -> JoinHandle<()> {
+    let log = Arc::clone(log);
+    std::thread::spawn(move || {
+        for line in BufReader::new(output).lines().map_while(std::result::Result::ok) {
+            let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
+            log.push_str(&line);
+            log.push('\n');
+        }
+    })
+}
