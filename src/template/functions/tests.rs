@@ -87,7 +87,11 @@ fn functions_do_what_helms_do() {
     let table = include_str!("../../../tests/golden/functions/expressions.jsonl");
     let mut wrong = Vec::new();
     for line in table.lines() {
-        let Row { expression, output, error } = serde_json::from_str(line).unwrap();
+        let Row {
+            expression,
+            output,
+            error,
+        } = serde_json::from_str(line).unwrap();
         let got = evaluate(&expression);
         let same = match &got {
             Ok(text) => error.is_empty() && *text == output,
@@ -99,4 +103,24 @@ fn functions_do_what_helms_do() {
     }
     assert!(table.lines().count() > 600);
     assert!(wrong.is_empty(), "{} differ:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// Go and OpenSSL read these; here they are at least used to sign each other.
+#[test]
+fn certificates_can_be_made_with_keys_of_every_type() {
+    for kind in ["ecdsa", "ed25519"] {
+        let chain = format!(
+            "$ca := genCAWithKey \"the ca\" 10 (genPrivateKey {kind:?}) }}}}{{{{ $leaf := genSignedCertWithKey \"leaf\" \
+             (list \"10.0.0.1\" \"::1\") (list \"a.example\" \"b\") 5 $ca (genPrivateKey {kind:?}) }}}}\
+             {{{{ $own := buildCustomCert (b64enc $leaf.Cert) (b64enc $leaf.Key) }}}}{{{{ eq $own.Cert $leaf.Cert"
+        );
+        assert_eq!(evaluate(&chain).as_deref(), Ok("true"), "{kind}");
+    }
+    let mixed = "genSignedCert \"leaf\" nil nil 5 (buildCustomCert (b64enc (genCAWithKey \"a\" 1 (genPrivateKey \"ecdsa\")).Cert) \
+                 (b64enc (genPrivateKey \"ecdsa\")))";
+    assert!(
+        evaluate(mixed)
+            .unwrap_err()
+            .contains("doesn't match parent's PublicKey")
+    );
 }
