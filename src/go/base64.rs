@@ -54,7 +54,8 @@ fn finish(
         2 => match positions.next() {
             None => return Err(CorruptInput(length)),
             Some((_, b'=')) => {}
-            Some((next, _)) => return Err(CorruptInput(next)),
+            // Go blames the byte before the one that should be padding.
+            Some((next, _)) => return Err(CorruptInput(next - 1)),
         },
         _ => {}
     }

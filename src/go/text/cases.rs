@@ -31,6 +31,10 @@ pub fn pascal(text: &[u8]) -> Vec<u8> {
     let mut rest = unicode::runes(text);
     let mut current = loop {
         let Some(character) = rest.next() else {
+            // The library writes the last of nothing but connectors twice.
+            if let (last, 1..) = unicode::decode_last(text) {
+                push(&mut output, last);
+            }
             return output;
         };
         if !is_connector(character) {
