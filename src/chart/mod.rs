@@ -10,6 +10,8 @@ pub mod dependencies;
 pub mod ignore;
 pub mod load;
 pub mod metadata;
+pub mod schema;
+pub mod strvals;
 pub mod values;
 
 use std::sync::Arc;

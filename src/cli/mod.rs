@@ -5,6 +5,7 @@
 
 #[cfg(feature = "cluster")]
 mod crd;
+mod template;
 
 use std::process::ExitCode;
 
@@ -25,6 +26,7 @@ struct Arguments {
 enum Command {
     #[cfg(feature = "cluster")]
     Crd(crd::CrdArguments),
+    Template(Box<template::TemplateArguments>),
 }
 
 /// Parses the process's arguments, runs the command and says how the process ends: 0 done, 1 the command failed, 2 the
@@ -53,6 +55,7 @@ impl Command {
         match self {
             #[cfg(feature = "cluster")]
             Self::Crd(arguments) => crd::run(&arguments),
+            Self::Template(arguments) => template::run(&arguments),
         }
     }
 }
@@ -64,4 +67,10 @@ impl Command {
 fn report(error: &(dyn std::error::Error + 'static)) -> ExitCode {
     eprintln!("Error: {error}");
     ExitCode::FAILURE
+}
+
+/// Something that the person should know although the command goes on.
+#[expect(clippy::print_stderr, reason = "warnings go where errors go")]
+fn warn(message: &str) {
+    eprintln!("level=WARN msg={message:?}");
 }
