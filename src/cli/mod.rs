@@ -7,6 +7,7 @@
 mod controller;
 #[cfg(feature = "cluster")]
 mod crd;
+mod template;
 
 use std::process::ExitCode;
 
@@ -30,6 +31,7 @@ enum Command {
     Controller(controller::ControllerArguments),
     #[cfg(feature = "cluster")]
     Crd(crd::CrdArguments),
+    Template(Box<template::TemplateArguments>),
 }
 
 /// Parses the process's arguments, runs the command and says how the process ends: 0 done, 1 the command failed, 2 the
@@ -60,6 +62,7 @@ impl Command {
             Self::Controller(arguments) => controller::run(arguments),
             #[cfg(feature = "cluster")]
             Self::Crd(arguments) => crd::run(&arguments),
+            Self::Template(arguments) => template::run(&arguments),
         }
     }
 }
@@ -71,4 +74,10 @@ impl Command {
 fn report(error: &(dyn std::error::Error + 'static)) -> ExitCode {
     eprintln!("Error: {error}");
     ExitCode::FAILURE
+}
+
+/// Something that the person should know although the command goes on.
+#[expect(clippy::print_stderr, reason = "warnings go where errors go")]
+fn warn(message: &str) {
+    eprintln!("level=WARN msg={message:?}");
 }

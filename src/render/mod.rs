@@ -20,7 +20,7 @@ pub use order::{install_position, uninstall_position};
 pub use output::{TemplateOutput, select};
 pub use program::Program;
 
-use crate::chart::{Capabilities, JsonMap, View, capabilities::is_compatible, values};
+use crate::chart::{Capabilities, JsonMap, View, capabilities::is_compatible, schema, values};
 use crate::template::value::{Map, MapType, Scope};
 use crate::template::{Host, Limits, Mode};
 
@@ -171,8 +171,30 @@ fn check_installable(program: &Program) -> Result<(), RenderError> {
     }
 }
 
-fn check_schemas(_view: &View, _values: &JsonMap) -> Result<(), RenderError> {
-    Ok(())
+/// Checks the values of the chart and its subcharts, each against its own values.schema.json.
+fn check_schemas(view: &View, values: &JsonMap) -> Result<(), RenderError> {
+    let mut report = String::new();
+    describe_mismatches(view, values, &mut report);
+    if report.is_empty() {
+        Ok(())
+    } else {
+        Err(RenderError::Schema(report))
+    }
+}
+
+fn describe_mismatches(view: &View, values: &JsonMap, report: &mut String) {
+    let name = &view.metadata.name;
+    if let Some(schema) = &view.chart.schema
+        && let Err(error) = schema::validate(schema, &serde_json::Value::Object(values.clone()))
+    {
+        report.push_str(&format!("{name}:\n{error}"));
+    }
+    for subchart in &view.subcharts {
+        // Coalescing has put a table there for every subchart.
+        if let Some(serde_json::Value::Object(below)) = values.get(&subchart.metadata.name) {
+            describe_mismatches(subchart, below, report);
+        }
+    }
 }
 
 fn check_kube_version(view: &View, capabilities: &Capabilities) -> Result<(), RenderError> {

@@ -1,0 +1,177 @@
+//! `fairlead template`: renders a chart without a cluster and writes what `helm template` writes.
+//!
+//! Edge: reads values and charts, and prints. The flags are Helm's, with Helm's meaning.
+
+mod chart;
+mod host;
+mod output;
+mod values;
+
+use std::sync::Arc;
+
+use clap::Args;
+
+use self::chart::ChartArguments;
+use self::host::Offline;
+use self::output::OutputArguments;
+use self::values::ValuesArguments;
+use super::CommandError;
+use crate::chart::{Capabilities, JsonMap};
+use crate::render::{Operation, Program, Release, Rendered, Request, render};
+use crate::template::{Context, Limits, Mode, TemplateSet, Value};
+
+/// Unoptimised code has larger frames than [`Limits::STACK_BYTES`] is made for.
+const STACK_BYTES: usize = if cfg!(debug_assertions) { 8 * Limits::STACK_BYTES } else { Limits::STACK_BYTES };
+
+/// Render a chart locally and print its manifests.
+#[derive(Debug, Args)]
+pub(super) struct TemplateArguments {
+    /// The release's name (default: release-name), and the chart: a folder, an archive, an http(s):// or oci:// address,
+    /// or with --repo a name.
+    #[arg(value_names = ["NAME", "CHART"], num_args = 1..=2, required = true)]
+    arguments: Vec<String>,
+    #[command(flatten)]
+    chart: ChartArguments,
+    #[command(flatten)]
+    values: ValuesArguments,
+    #[command(flatten)]
+    output: OutputArguments,
+    /// The release's namespace.
+    #[arg(short, long, env = "HELM_NAMESPACE", default_value = "default")]
+    namespace: String,
+    /// The Kubernetes version that the chart sees.
+    #[arg(long, value_name = "VERSION")]
+    kube_version: Option<String>,
+    /// Further API versions that the chart sees; comma-separated, repeatable.
+    #[arg(short, long, value_delimiter = ',', value_name = "GROUP/VERSION")]
+    api_versions: Vec<String>,
+    /// Set .Release.IsUpgrade instead of .Release.IsInstall.
+    #[arg(long)]
+    is_upgrade: bool,
+    /// Accepted as by Helm, where it means nothing for this command: without a NAME it is release-name.
+    #[arg(short, long)]
+    generate_name: bool,
+    /// A template for the release's name.
+    #[arg(long, value_name = "TEMPLATE")]
+    name_template: Option<String>,
+    /// Do not check values against the charts' schemas.
+    #[arg(long)]
+    skip_schema_validation: bool,
+    /// Also render the notes of subcharts.
+    #[arg(long)]
+    render_subchart_notes: bool,
+    /// Accepted as by Helm, where it means nothing for this command: see --include-crds.
+    #[arg(long)]
+    skip_crds: bool,
+}
+
+/// What is wrong with the arguments.
+#[derive(Debug, thiserror::Error)]
+enum ArgumentError {
+    #[error("cannot set --{0} and also specify a name")]
+    TwoNames(&'static str),
+    #[error("invalid kube version '{version}': {reason}")]
+    KubeVersion { version: String, reason: String },
+    #[error("--name-template: {0}")]
+    NameTemplate(String),
+    #[error("rendering was stopped")]
+    Stopped,
+}
+
+/// Runs the command.
+pub(super) fn run(arguments: &TemplateArguments) -> Result<(), CommandError> {
+    let capabilities = arguments.capabilities()?;
+    let (name, reference) = arguments.name_and_chart()?;
+    let values = arguments.values.read()?;
+    let chart = arguments.chart.load(reference)?;
+    let release = Release {
+        name,
+        namespace: arguments.namespace.clone(),
+        revision: 1,
+        operation: if arguments.is_upgrade { Operation::Upgrade } else { Operation::Install },
+    };
+    let program = Program::new(Arc::new(chart));
+    let rendered = on_large_stack(|| arguments.render(&program, &values, &release, &capabilities))??;
+    for warning in &rendered.warnings {
+        super::warn(warning);
+    }
+    arguments.output.write(&rendered, &release.name)
+}
+
+impl TemplateArguments {
+    fn render(
+        &self,
+        program: &Program,
+        values: &JsonMap,
+        release: &Release,
+        capabilities: &Capabilities,
+    ) -> Result<Rendered, CommandError> {
+        let request = Request {
+            program,
+            values,
+            release,
+            capabilities,
+            limits: Limits::default(),
+            mode: Mode::default(),
+            skip_schema_validation: self.skip_schema_validation,
+            subchart_notes: self.render_subchart_notes,
+        };
+        Ok(render(&request, &mut Offline::default())?)
+    }
+
+    fn capabilities(&self) -> Result<Capabilities, ArgumentError> {
+        let mut capabilities = Capabilities::default();
+        if let Some(version) = &self.kube_version {
+            capabilities.kube_version = version.parse().map_err(|error| {
+                let error: crate::chart::capabilities::KubeVersionError = error;
+                ArgumentError::KubeVersion { version: version.clone(), reason: error.to_string() }
+            })?;
+        }
+        capabilities.api_versions.extend(self.api_versions.iter().cloned());
+        Ok(capabilities)
+    }
+
+    fn name_and_chart(&self) -> Result<(String, &str), CommandError> {
+        match self.arguments.as_slice() {
+            [name, chart, ..] if self.generate_name || self.name_template.is_some() => {
+                let _ = (name, chart);
+                let flag = if self.generate_name { "generate-name" } else { "name-template" };
+                Err(ArgumentError::TwoNames(flag).into())
+            }
+            [name, chart, ..] => Ok((name.clone(), chart)),
+            [chart] => Ok((self.name()?, chart)),
+            [] => Ok((self.name()?, "")),
+        }
+    }
+
+    /// The release's name when none is given.
+    fn name(&self) -> Result<String, CommandError> {
+        match self.name_template.as_deref() {
+            None | Some("") => Ok("release-name".to_owned()),
+            Some(text) => {
+                let name = on_large_stack(|| expand(text))?;
+                Ok(name.map_err(ArgumentError::NameTemplate)?)
+            }
+        }
+    }
+}
+
+/// A name from a template without data.
+fn expand(text: &str) -> Result<String, String> {
+    const NAME: &str = "name-template";
+    let set = TemplateSet::parse([(NAME, text)]).map_err(|error| error.to_string())?;
+    let mut host = Offline::default();
+    let mut output = Vec::new();
+    Context::new(&set, &mut host, Limits::default(), Mode::default())
+        .execute(NAME, &Value::Nil, &mut output)
+        .map_err(|error| error.to_string())?;
+    Ok(String::from_utf8_lossy(&output).into_owned())
+}
+
+/// Runs template code where its limits are safe.
+fn on_large_stack<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, CommandError> {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, work)?;
+        thread.join().map_err(|_| ArgumentError::Stopped.into())
+    })
+}

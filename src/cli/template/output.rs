@@ -1,0 +1,88 @@
+//! Where the manifests go: standard output, or one file for each template.
+
+use std::collections::BTreeSet;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::CommandError;
+use crate::render::{Rendered, TemplateOutput, select};
+
+/// What is written, and where to.
+#[derive(Debug, Args)]
+pub(super) struct OutputArguments {
+    /// Also print the files under crds/.
+    #[arg(long)]
+    include_crds: bool,
+    /// Leave hooks out.
+    #[arg(long)]
+    no_hooks: bool,
+    /// Leave tests out.
+    #[arg(long)]
+    skip_tests: bool,
+    /// Only what these templates made: paths like templates/service.yaml, patterns allowed; repeatable.
+    #[arg(short, long, value_name = "TEMPLATE")]
+    show_only: Vec<String>,
+    /// Write a file for each template below this folder instead.
+    #[arg(long, value_name = "FOLDER")]
+    output_dir: Option<PathBuf>,
+    /// Use the release's name as a folder in --output-dir.
+    #[arg(long)]
+    release_name: bool,
+}
+
+/// A file that could not be written.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write {path}: {source}")]
+struct WriteError {
+    path: PathBuf,
+    source: io::Error,
+}
+
+impl OutputArguments {
+    pub(super) fn write(&self, rendered: &Rendered, release: &str) -> Result<(), CommandError> {
+        let output = TemplateOutput {
+            include_crds: self.include_crds,
+            no_hooks: self.no_hooks,
+            skip_tests: self.skip_tests,
+        };
+        let text = match &self.output_dir {
+            Some(folder) if self.release_name => write_files(&folder.join(release), output, rendered)?,
+            Some(folder) => write_files(folder, output, rendered)?,
+            None if self.show_only.is_empty() => output.write(rendered),
+            None => select(&output.write(rendered), &self.show_only)?,
+        };
+        let mut stdout = io::stdout().lock();
+        let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+        match written {
+            // Whoever reads us (`| head`) has seen enough.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            written => Ok(written?),
+        }
+    }
+}
+
+/// Writes the files; the result names them.
+fn write_files(folder: &Path, output: TemplateOutput, rendered: &Rendered) -> Result<String, WriteError> {
+    let mut names = String::new();
+    let mut seen = BTreeSet::new();
+    for (name, text) in output.files(rendered) {
+        let path = folder.join(&name);
+        let append = !seen.insert(name);
+        write_file(&path, &text, append).map_err(|source| WriteError { path: path.clone(), source })?;
+        names.push_str(&format!("wrote {}\n", path.display()));
+    }
+    names.push('\n');
+    Ok(names)
+}
+
+fn write_file(path: &Path, text: &str, append: bool) -> io::Result<()> {
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    let mut options = OpenOptions::new();
+    options.create(true).write(true).append(append).truncate(!append);
+    options.open(path)?.write_all(text.as_bytes())
+}
