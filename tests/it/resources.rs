@@ -85,7 +85,9 @@ async fn the_controllers_own_rights_are_enough_for_its_resources_and_no_more() -
     #[rustfmt::skip] // one line a case
     let cases = [
         ("patch", "helmreleases.fairlead.dev", "status", true),
+        ("update", "helmreleases.fairlead.dev", "status", true),
         ("patch", "helmreleases.fairlead.dev", "", true),
+        ("update", "helmreleases.fairlead.dev", "", false),
         ("delete", "helmreleases.fairlead.dev", "", false),
         ("patch", "helmrepositories.fairlead.dev", "", false),
         ("create", "releaseledgers.fairlead.dev", "", true),
