@@ -2,5 +2,6 @@
 
 mod conflicts;
 mod fixtures;
+mod resources;
 mod source;
 mod support;
