@@ -39,21 +39,35 @@ impl Current<'_> {
 
 /// All fields that were contested when their object was last looked at, by object, then by field.
 pub fn current(ledger: &Ledger) -> impl Iterator<Item = Current<'_>> {
-    ledger.objects().flat_map(|record| contested_now(record).map(|field| Current { object: &record.reference, field }))
+    ledger.objects().flat_map(|record| {
+        contested_now(record).map(|field| Current {
+            object: &record.reference,
+            field,
+        })
+    })
 }
 
 fn contested_now(record: &ObjectRecord) -> impl Iterator<Item = &ContestRecord> {
     // `policy` is there only when something was contested; what was seen then carries the newest time.
-    let last = record.policy.as_ref().and_then(|_| record.history.iter().map(|field| field.last_seen).max());
+    let last = record
+        .policy
+        .as_ref()
+        .and_then(|_| record.history.iter().map(|field| field.last_seen).max());
     record.history.iter().filter(move |field| Some(field.last_seen) == last)
 }
 
 /// What the ledger says, as the status shows it.
 pub fn ownership_status(field_manager: String, ledger: &Ledger) -> OwnershipStatus {
-    let mut status = OwnershipStatus { field_manager, ..OwnershipStatus::default() };
+    let mut status = OwnershipStatus {
+        field_manager,
+        ..OwnershipStatus::default()
+    };
     for record in ledger.objects().filter(|record| !record.uid.is_empty()) {
         status.objects = status.objects.saturating_add(1);
-        status.fields.owned = status.fields.owned.saturating_add(u32::try_from(record.owned.len()).unwrap_or(u32::MAX));
+        status.fields.owned = status
+            .fields
+            .owned
+            .saturating_add(u32::try_from(record.owned.len()).unwrap_or(u32::MAX));
     }
     for Current { object, field } in current(ledger) {
         count(&mut status.conflicts, &mut status.fields, field);
@@ -121,7 +135,12 @@ pub fn conflicted(status: &mut HelmReleaseStatus, generation: i64, now: &Time) {
             "no other field manager contests a field",
         )
     } else {
-        ConditionUpdate::new(ConditionType::Conflicted, true, reason(&ownership.conflicts), message(ownership))
+        ConditionUpdate::new(
+            ConditionType::Conflicted,
+            true,
+            reason(&ownership.conflicts),
+            message(ownership),
+        )
     };
     conditions::set(&mut status.conditions, update, Some(generation), now);
 }
@@ -146,10 +165,19 @@ fn message(ownership: &OwnershipStatus) -> String {
         .contested
         .iter()
         .take(NAMED)
-        .map(|field| format!("{} {} of {} ({})", field.object, field.path, field.manager, field.action))
+        .map(|field| {
+            format!(
+                "{} {} of {} ({})",
+                field.object, field.path, field.manager, field.action
+            )
+        })
         .collect();
     let more = usize::try_from(total).unwrap_or(usize::MAX).saturating_sub(named.len());
-    let rest = if more == 0 { String::new() } else { format!("; and {more} more") };
+    let rest = if more == 0 {
+        String::new()
+    } else {
+        format!("; and {more} more")
+    };
     format!("{total} contested: {}{rest}", named.join("; "))
 }
 

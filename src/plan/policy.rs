@@ -48,8 +48,11 @@ pub fn policy(ownership: &Ownership) -> Result<Policy, PolicyError> {
         rules,
         fights: _,
     } = ownership;
-    let release_rules =
-        rules.iter().enumerate().map(|(index, rule)| parse(index, rule)).collect::<Result<Vec<Rule>, _>>()?;
+    let release_rules = rules
+        .iter()
+        .enumerate()
+        .map(|(index, rule)| parse(index, rule))
+        .collect::<Result<Vec<Rule>, _>>()?;
     Ok(Policy {
         release_rules,
         shared_rules: Vec::new(),
@@ -60,13 +63,30 @@ pub fn policy(ownership: &Ownership) -> Result<Policy, PolicyError> {
 }
 
 fn parse(index: usize, rule: &OwnershipRule) -> Result<Rule, PolicyError> {
-    let OwnershipRule { name, target, paths, managers, on_conflict, until } = rule;
+    let OwnershipRule {
+        name,
+        target,
+        paths,
+        managers,
+        on_conflict,
+        until,
+    } = rule;
     let place = format!("rules[{index}]");
     let empty = Selector::default();
-    let Selector { group, version, kind, name: object_name, namespace, annotation_selector, label_selector } =
-        target.as_ref().unwrap_or(&empty);
-    let unsupported =
-        [("version", version), ("annotationSelector", annotation_selector), ("labelSelector", label_selector)];
+    let Selector {
+        group,
+        version,
+        kind,
+        name: object_name,
+        namespace,
+        annotation_selector,
+        label_selector,
+    } = target.as_ref().unwrap_or(&empty);
+    let unsupported = [
+        ("version", version),
+        ("annotationSelector", annotation_selector),
+        ("labelSelector", label_selector),
+    ];
     if let Some((field, _)) = unsupported.into_iter().find(|(_, value)| value.is_some()) {
         return Err(PolicyError::Unsupported { rule: place, field });
     }
@@ -80,7 +100,9 @@ fn parse(index: usize, rule: &OwnershipRule) -> Result<Rule, PolicyError> {
         on_conflict: translate(*on_conflict),
         until: until.as_ref().map(|until| until.0),
     };
-    let shown = name.as_ref().map_or_else(|| place.clone(), |name| format!("rules/{name}"));
+    let shown = name
+        .as_ref()
+        .map_or_else(|| place.clone(), |name| format!("rules/{name}"));
     Rule::parse(shown, &source).map_err(|source| PolicyError::Rule { rule: place, source })
 }
 

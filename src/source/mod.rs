@@ -23,7 +23,6 @@ mod transport;
 
 pub use credentials::{Access, ClientCertificate, Credentials, DockerConfigError, Proxy, Secret, Tls};
 pub use digest::{Digest, InvalidDigest};
-pub use directory::ChartFile;
 pub use error::{Category, SourceError};
 pub use fetcher::{ChartContent, Fetcher, FetcherOptions};
 pub use limits::Limits;
