@@ -65,12 +65,8 @@ fn shorten(text: &str, limit: usize, keep: usize) -> String {
         end -= 1;
     }
     let digest = Sha256::digest(text.as_bytes());
-    let hex: String = digest
-        .iter()
-        .take(DIGEST_LENGTH / 2)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    format!("{}-{hex}", &text[..end])
+    let hex = format!("{digest:x}");
+    format!("{}-{}", &text[..end], &hex[..DIGEST_LENGTH])
 }
 
 #[cfg(test)]

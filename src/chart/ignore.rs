@@ -61,6 +61,12 @@ impl Rules {
         }
         false
     }
+
+    /// Whether a file is to be left out, by itself or with one of the directories that it is in.
+    pub fn ignores_file(&self, path: &str) -> bool {
+        let mut directories = path.match_indices('/').map(|(index, _)| &path[..index]);
+        directories.any(|directory| self.ignores(directory, true)) || self.ignores(path, false)
+    }
 }
 
 impl Rule {
@@ -127,6 +133,13 @@ mod tests {
         ] {
             assert_eq!(ignored(rules, path, is_directory), expected, "{rules:?} {path}");
         }
+    }
+
+    #[test]
+    fn a_directory_takes_its_files_along() {
+        let rules = Rules::parse(b"docs/").unwrap();
+        assert!(rules.ignores_file("docs/a.md") && rules.ignores_file("sub/docs/x/a.md"));
+        assert!(!rules.ignores_file("docs"));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::archive::{self, ArchiveError, ArchiveLimits, Budget};
+use super::ignore::{self, IgnoreError, Rules};
 use super::metadata::{Metadata, ValidationError};
 use super::values::merge_maps;
 use super::{Chart, File, JsonMap};
@@ -26,6 +27,9 @@ pub enum LoadError {
         /// What the parser or decoder says.
         message: String,
     },
+    /// The .helmignore.
+    #[error(transparent)]
+    Ignore(#[from] IgnoreError),
     /// No Chart.yaml.
     #[error("Chart.yaml file is missing")]
     NoMetadata,
@@ -69,6 +73,14 @@ impl Chart {
         };
         let files = archive::read(bytes, limits, &mut loader.budget)?;
         loader.load(files, 0)
+    }
+
+    /// Loads a chart from all files of a directory, leaving out what its .helmignore says.
+    pub fn from_directory(mut files: Vec<File>, limits: &ArchiveLimits) -> Result<Self, LoadError> {
+        let rules = files.iter().find(|file| file.name == ignore::HELM_IGNORE);
+        let rules = Rules::parse(rules.map_or(b"", |file| &*file.data))?;
+        files.retain(|file| !rules.ignores_file(&file.name));
+        Self::from_files(files, limits)
     }
 
     /// Loads a chart from its files, named relative to its root.

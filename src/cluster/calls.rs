@@ -9,6 +9,7 @@ use kube::Client;
 use kube::api::DeleteParams;
 use kube::api::DynamicObject;
 use kube::api::GetParams;
+use kube::api::PartialObjectMeta;
 use kube::api::Patch;
 use kube::api::PatchParams;
 use kube::api::Preconditions;
@@ -94,6 +95,23 @@ impl Calls {
             .get(name, &GetParams::default())
             .map_err(transport)?;
         match self.send(self.client.request::<Value>(request)).await {
+            Ok(object) => Ok(Some(object)),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// An object's metadata; `None` if it does not exist.
+    pub(super) async fn get_metadata(
+        &self,
+        resource: &Resource,
+        namespace: Option<&str>,
+        name: &str,
+    ) -> Result<Option<PartialObjectMeta<DynamicObject>>, CallError> {
+        let request = request_for(resource, namespace)
+            .get_metadata(name, &GetParams::default())
+            .map_err(transport)?;
+        match self.send(self.client.request(request)).await {
             Ok(object) => Ok(Some(object)),
             Err(error) if error.is_not_found() => Ok(None),
             Err(error) => Err(error),

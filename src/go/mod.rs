@@ -16,4 +16,5 @@ pub mod semver;
 pub mod strconv;
 pub mod text;
 pub mod time;
+pub mod toml;
 pub mod url;

@@ -1,21 +1,90 @@
 //! The state of one rendering, and what functions may do with it.
 
-use super::error::{FunctionError, LimitError};
+use super::error::{ExecutionError, FunctionError, LimitError, ParseError};
+use super::execute::Operand;
 use super::host::{Host, Mode};
 use super::limits::Limits;
+use super::parse::parse;
+use super::set::TemplateSet;
+use super::tree::{Source, Template};
 use super::value::{Text, Value};
+use crate::go::strconv;
 use std::any::{Any, TypeId};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// The name that Helm gives to a `tpl` text.
+const TPL_NAME: &str = "gotpl";
+/// What Go prints for a value that is not there.
+const NO_VALUE: &[u8] = b"<no value>";
 
 /// One rendering: passed to functions, shared by all templates executed in it.
 pub struct Context<'run> {
+    pub(super) set: &'run TemplateSet,
+    pub(super) limits: Limits,
+    /// The variables of all templates under way, one frame upon the other.
+    pub(super) variables: Vec<Option<Operand>>,
+    pub(super) depth: usize,
+    pub(super) steps: u64,
+    /// What the `tpl` texts under way define.
+    pub(super) overlay: Option<Rc<Overlay>>,
     host: &'run mut dyn Host,
-    limits: Limits,
     mode: Mode,
+    includes: HashMap<Text, u32>,
+    texts: HashMap<Text, Rc<BTreeMap<Arc<str>, Arc<Template>>>>,
     caches: HashMap<TypeId, Box<dyn Any>>,
 }
 
+/// Templates that are seen only while a `tpl` text is executed.
+pub(super) struct Overlay {
+    pub(super) templates: BTreeMap<Arc<str>, Arc<Template>>,
+    pub(super) below: Option<Rc<Overlay>>,
+}
+
 impl<'run> Context<'run> {
+    /// A rendering with the templates of this set.
+    pub fn new(set: &'run TemplateSet, host: &'run mut dyn Host, limits: Limits, mode: Mode) -> Self {
+        Self {
+            set,
+            limits,
+            variables: Vec::new(),
+            depth: 0,
+            steps: 0,
+            overlay: None,
+            host,
+            mode,
+            includes: HashMap::new(),
+            texts: HashMap::new(),
+            caches: HashMap::new(),
+        }
+    }
+
+    /// Executes a template with this data and appends what it prints. `<no value>` stays in the output: Helm removes it
+    /// afterwards. After an error the output holds what was printed before it.
+    pub fn execute(&mut self, name: &str, data: &Value, output: &mut Vec<u8>) -> Result<(), ExecutionError> {
+        let Some(template) = self.find(name.as_bytes()) else {
+            return Err(ExecutionError::NoTemplate(name.to_owned()));
+        };
+        self.execute_template(&template, data, output).map_err(|error| *error)
+    }
+
+    fn execute_template(
+        &mut self,
+        template: &Template,
+        data: &Value,
+        output: &mut Vec<u8>,
+    ) -> Result<(), Box<ExecutionError>> {
+        let (depth, variables) = (self.depth, self.variables.len());
+        let result = self.run(template, Operand::concrete(data.clone()), output);
+        if result.is_err() {
+            // An error leaves the levels that it passed through as they were.
+            self.depth = depth;
+            self.variables.truncate(variables);
+        }
+        result
+    }
+
     /// The outside world.
     pub fn host(&mut self) -> &mut (dyn Host + 'run) {
         self.host
@@ -44,9 +113,6 @@ impl<'run> Context<'run> {
     pub fn cache<T: Default + 'static>(&mut self) -> &mut T {
         let entry = self.caches.entry(TypeId::of::<T>());
         let cache = entry.or_insert_with(|| Box::<T>::default());
-        if !cache.is::<T>() {
-            *cache = Box::<T>::default();
-        }
         match cache.downcast_mut() {
             Some(cache) => cache,
             None => unreachable!("the entry is keyed by its type"),
@@ -55,17 +121,102 @@ impl<'run> Context<'run> {
 
     /// Helm's `include`: executes a named template with this data.
     pub fn include(&mut self, name: &Text, data: &Value) -> Result<Text, FunctionError> {
-        let _ = data;
-        Err(FunctionError::message(format!(
-            "include {name}: the executor is not there yet"
-        )))
+        let count = self.includes.entry(name.clone()).or_default();
+        if *count > self.limits.includes {
+            return Err(FunctionError::message(format!(
+                "rendering template has a nested reference name: {name}: unable to execute template"
+            )));
+        }
+        *count += 1;
+        let result = self.include_counted(name, data);
+        if let Some(count) = self.includes.get_mut(name) {
+            *count -= 1;
+        }
+        result
+    }
+
+    fn include_counted(&mut self, name: &Text, data: &Value) -> Result<Text, FunctionError> {
+        let Some(template) = self.find(name) else {
+            let error = ExecutionError::NoTemplate(name.to_string());
+            return Err(FunctionError::Template(String::new(), Box::new(error)));
+        };
+        let mut output = Vec::new();
+        self.execute_template(&template, data, &mut output)
+            .map_err(|error| FunctionError::Template(String::new(), error))?;
+        Ok(output.into())
     }
 
     /// Helm's `tpl`: executes a text as a template; what it defines is seen only by itself.
     pub fn tpl(&mut self, text: &Text, data: &Value) -> Result<Text, FunctionError> {
-        let _ = data;
-        Err(FunctionError::message(format!(
-            "tpl {text}: the executor is not there yet"
-        )))
+        if !text.windows(2).any(|pair| pair == b"{{") {
+            return Ok(without_no_value(text).map_or_else(|| text.clone(), Text::from));
+        }
+        let quoted = || String::from_utf8_lossy(&strconv::quote(text)).into_owned();
+        let templates = self
+            .parse_text(text)
+            .map_err(|error| FunctionError::Message(format!("cannot parse template {}: {error}", quoted())))?;
+        let Some(template) = templates.get(TPL_NAME).cloned() else {
+            return Ok(Text::default());
+        };
+        let below = self.overlay.clone();
+        self.overlay = Some(Rc::new(self.overlay_of(&templates)));
+        let mut output = Vec::new();
+        let result = self.execute_template(&template, data, &mut output);
+        self.overlay = below;
+        match result {
+            Ok(()) => Ok(without_no_value(&output).unwrap_or(output).into()),
+            Err(error) => {
+                let prefix = format!("error during tpl function execution for {}: ", quoted());
+                Err(FunctionError::Template(prefix, error))
+            }
+        }
     }
+
+    /// The templates of a text; charts pass the same text many times.
+    fn parse_text(&mut self, text: &Text) -> Result<Rc<BTreeMap<Arc<str>, Arc<Template>>>, ParseError> {
+        if let Some(templates) = self.texts.get(text) {
+            return Ok(Rc::clone(templates));
+        }
+        let source = Arc::new(Source {
+            name: Arc::from(TPL_NAME),
+            text: text.as_bytes().into(),
+        });
+        let templates = parse(&source)?
+            .into_iter()
+            .map(|(name, template)| (name, Arc::new(template)));
+        let templates = Rc::new(templates.collect());
+        self.texts.insert(text.clone(), Rc::clone(&templates));
+        Ok(templates)
+    }
+
+    fn overlay_of(&self, templates: &BTreeMap<Arc<str>, Arc<Template>>) -> Overlay {
+        let visible = templates
+            .iter()
+            .filter(|(name, template)| !template.is_empty() || self.find(name.as_bytes()).is_none());
+        Overlay {
+            templates: visible
+                .map(|(name, template)| (Arc::clone(name), Arc::clone(template)))
+                .collect(),
+            below: self.overlay.clone(),
+        }
+    }
+}
+
+/// The text without each `<no value>`; `None` when there is none.
+fn without_no_value(text: &[u8]) -> Option<Vec<u8>> {
+    let mut output = None;
+    let mut from = 0;
+    let mut at = 0;
+    while at + NO_VALUE.len() <= text.len() {
+        if text[at] == b'<' && text[at..].starts_with(NO_VALUE) {
+            output.get_or_insert_with(Vec::new).extend_from_slice(&text[from..at]);
+            at += NO_VALUE.len();
+            from = at;
+        } else {
+            at += 1;
+        }
+    }
+    let mut output = output?;
+    output.extend_from_slice(&text[from..]);
+    Some(output)
 }

@@ -10,8 +10,14 @@ pub mod host;
 pub mod limits;
 pub mod value;
 
+mod execute;
+mod parse;
+mod set;
+mod tree;
+
 pub use context::Context;
 pub use error::{ExecutionError, FunctionError, LimitError, ParseError};
 pub use host::{Host, Mode};
 pub use limits::Limits;
+pub use set::TemplateSet;
 pub use value::Value;

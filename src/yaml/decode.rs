@@ -32,7 +32,7 @@ pub(super) enum Duplicates {
 }
 
 /// Makes the value of a document; an empty one is null.
-pub(super) fn decode(mut tree: Tree, numbers: Numbers, duplicates: Duplicates) -> Result<Value, Error> {
+pub(super) fn decode(mut tree: Tree<'_>, numbers: Numbers, duplicates: Duplicates) -> Result<Value, Error> {
     let Some(root) = tree.root else { return Ok(Value::Null) };
     let mut decoder = Decoder {
         tree: &mut tree,
@@ -74,8 +74,8 @@ enum KeyKind {
     Str,
 }
 
-struct Decoder<'t> {
-    tree: &'t mut Tree,
+struct Decoder<'t, 'i> {
+    tree: &'t mut Tree<'i>,
     numbers: Numbers,
     duplicates: Duplicates,
     depth: usize,
@@ -88,7 +88,7 @@ struct Decoder<'t> {
     unsupported_value: Option<Error>,
 }
 
-impl Decoder<'_> {
+impl Decoder<'_, '_> {
     fn node(&mut self, id: NodeId) -> Result<Value, Error> {
         self.count()?;
         match &self.tree.nodes[id].kind {
@@ -130,7 +130,7 @@ impl Decoder<'_> {
     fn through_alias<T>(&mut self, id: NodeId, decode: impl FnOnce(&mut Self) -> Result<T, Error>) -> Result<T, Error> {
         if self.aliases.contains(&id) {
             let name = match &self.tree.nodes[id].kind {
-                Kind::Alias { name, .. } => name.as_str(),
+                Kind::Alias { name, .. } => name,
                 Kind::Scalar { .. } | Kind::Sequence(_) | Kind::Mapping(_) => "",
             };
             return Err(Error::Invalid(format!("anchor '{name}' value contains itself")));
@@ -149,7 +149,7 @@ impl Decoder<'_> {
     ) -> Result<T, Error> {
         if self.depth >= MAX_DEPTH {
             return Err(Error::TooDeep {
-                line: Some(self.tree.nodes[id].line),
+                line: Some(u64::from(self.tree.nodes[id].line)),
             });
         }
         let children = match &mut self.tree.nodes[id].kind {
@@ -328,8 +328,8 @@ impl Decoder<'_> {
             },
         };
         let text = match scalar {
-            Scalar::Str | Scalar::Timestamp if take => std::mem::take(text),
-            Scalar::Str | Scalar::Timestamp => text.clone(),
+            Scalar::Str | Scalar::Timestamp if take => std::mem::take(text).into_owned(),
+            Scalar::Str | Scalar::Timestamp => text.to_string(),
             Scalar::Null | Scalar::Bool(_) | Scalar::Int(_) | Scalar::Uint(_) | Scalar::Float(_) => String::new(),
         };
         Ok((scalar, text))

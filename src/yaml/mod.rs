@@ -1,21 +1,31 @@
 //! YAML as Helm reads and writes it: the parser rules of go-yaml v2 (YAML 1.1) behind sigs.k8s.io/yaml, and its emitter.
 //!
-//! Pure. Knows nothing of charts or Kubernetes objects. The scanner and the grammar are libyaml's (`libyaml-safer`);
-//! what scalars mean, how keys and numbers pass through JSON, the words of the errors and the whole emitter are here.
+//! Pure. Knows nothing of charts or Kubernetes objects. Text becomes tokens (`scanner`), nodes (`grammar`) and values
+//! (`decode`); values become text in `emit`. All of it is ours, because Helm's bytes and errors are go-yaml's and no crate has its
+//! rules (libyaml-safer also panics on a block scalar that ends with the input).
 //! Input and nesting are bounded: see [`MAX_INPUT`] and [`MAX_DEPTH`].
 
+mod cursor;
 mod decode;
 mod documents;
 mod emit;
 mod error;
 mod go_syntax;
+mod grammar;
+mod input;
 mod json_text;
 mod limits;
 mod number;
 mod order;
 mod resolve;
 mod scalar;
+mod scan_directive;
+mod scan_scalar;
+mod scanner;
+#[cfg(test)]
+mod tests;
 mod timestamp;
+mod token;
 mod tree;
 
 use serde_json::{Map, Value};
@@ -88,7 +98,11 @@ pub fn to_string_pretty(value: &Value) -> String {
 }
 
 fn read(yaml: &[u8], numbers: Numbers, duplicates: Duplicates) -> Result<Value, Error> {
-    decode::decode(tree::read(yaml)?, numbers, duplicates)
+    if yaml.len() > MAX_INPUT {
+        return Err(Error::TooLarge { size: yaml.len() });
+    }
+    let text = input::decode(yaml)?;
+    decode::decode(grammar::read(&text)?, numbers, duplicates)
 }
 
 fn wrong_kind(value: &Value, wanted: &'static str) -> Error {

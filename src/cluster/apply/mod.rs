@@ -9,6 +9,7 @@
 
 mod decide;
 mod error;
+mod preflight;
 mod resolve;
 mod types;
 mod write;

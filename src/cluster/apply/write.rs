@@ -17,6 +17,7 @@ use super::types::Step;
 use crate::cluster::calls::ApplyOptions;
 use crate::cluster::calls::CallError;
 use crate::cluster::discovery::Resource;
+use crate::cluster::observe::fingerprint_of;
 use crate::ownership::conflict::Rejection;
 use crate::ownership::contested::AdmissionOverride;
 use crate::ownership::fieldset::FieldSet;
@@ -180,6 +181,8 @@ impl Applier {
             reference: reference.clone(),
             uid,
             resource_version,
+            fingerprint: fingerprint_of(answer),
+            live: Some(answer.clone()),
             intent_hash: plan.intent.hash().to_owned(),
             operation,
             overridden_by_admission: self.overridden(&plan.intent, body, answer, &owned),
@@ -226,6 +229,8 @@ fn skipped(plan: &ObjectPlan, record: &ObjectRecord) -> Applied {
         reference: plan.intent.reference().clone(),
         uid: record.uid.clone(),
         resource_version: record.resource_version.clone(),
+        fingerprint: record.fingerprint.clone(),
+        live: None,
         intent_hash: record.intent_hash.clone(),
         operation: Operation::Skipped,
         owned: record.owned.clone(),

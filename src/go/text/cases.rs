@@ -21,7 +21,8 @@ fn is_connector(character: char) -> bool {
 
 /// A letter that words are made of: all but the common Chinese ones.
 fn is_alphabetic(character: char) -> bool {
-    let chinese = matches!(character, '\u{4E00}'..='\u{9FCC}' | '\u{3400}'..='\u{4D85}' | '\u{20000}'..='\u{2B81D}');
+    let chinese =
+        matches!(character, '\u{4E00}'..='\u{9FCC}' | '\u{3400}'..='\u{4D85}' | '\u{20000}'..='\u{2B81D}');
     unicode::is_letter(character) && !chinese
 }
 
@@ -136,14 +137,7 @@ fn append(output: &mut Vec<u8>, kind: Kind, word: &[u8], connector: char) {
         return;
     }
     for character in unicode::runes(word) {
-        push(
-            output,
-            if is_connector(character) {
-                connector
-            } else {
-                unicode::to_lower(character)
-            },
-        );
+        push(output, if is_connector(character) { connector } else { unicode::to_lower(character) });
     }
 }
 
@@ -179,10 +173,7 @@ fn is_small(character: char) -> bool {
 }
 
 fn is_other(character: char) -> bool {
-    !(is_connector(character)
-        || is_alphabetic(character)
-        || unicode::is_number(character)
-        || unicode::is_punct(character))
+    !(is_connector(character) || is_alphabetic(character) || unicode::is_number(character) || unicode::is_punct(character))
 }
 
 /// What follows a capital: `TTP` of `HTTPStatus` without the capital of the next word, or the small letters of `Status`.
@@ -192,11 +183,7 @@ fn capitals(after: &[u8], first: char) -> usize {
     }
     let (second, _) = next_valid(after, first);
     if !unicode::is_upper(second) {
-        return if is_alphabetic(second) {
-            run(after, second, is_small)
-        } else {
-            0
-        };
+        return if is_alphabetic(second) { run(after, second, is_small) } else { 0 };
     }
     let length = run(after, first, unicode::is_upper);
     let following = &after[length..];

@@ -29,7 +29,7 @@ pub async fn changes(
             };
             Ok(change(record, object.intent.hash(), policy, &live))
         })
-        .buffered(context.settings.parallel_writes)
+        .buffered(context.settings.parallel_writes.get())
         .try_collect()
         .await
 }

@@ -10,7 +10,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use k8s_openapi::jiff::Timestamp;
 
 use super::inputs::Inputs;
-use super::record::{Recorded, conflict_labels};
+use super::record::Recorded;
 use super::render::{DesiredObject, Rendering};
 use crate::api::conditions::Reason;
 use crate::api::helm_release::HelmReleaseStatus;
@@ -21,7 +21,6 @@ use crate::cluster::calls::CallError;
 use crate::cluster::delete::{DeleteError, Deleter};
 use crate::cluster::discovery::DiscoveryError;
 use crate::cluster::observe::LiveMetadata;
-use crate::cluster::preflight::{self, PreflightError};
 use crate::health::{self, Health};
 use crate::operator::children::Known;
 use crate::operator::context::Context;
@@ -49,9 +48,6 @@ pub enum AttemptError {
     /// Objects cannot be applied; nothing was written.
     #[error("nothing was applied: {}", list(.0))]
     Refused(Vec<ApplyError>),
-    /// A dry run of an object failed; nothing was written.
-    #[error("nothing was applied: {}", list(.0))]
-    Preflight(Vec<PreflightError>),
     /// Objects were not applied, after others were.
     #[error("{}", list(.0))]
     Apply(Vec<ApplyError>),
@@ -71,9 +67,6 @@ impl AttemptError {
             Self::Conflicts(summary) => Outcome::Conflicted { action, reason: stop_reason(summary), message },
             Self::Refused(errors) | Self::Apply(errors) => {
                 Outcome::Failed { action, message, retryable: errors.iter().any(ApplyError::is_retryable) }
-            }
-            Self::Preflight(errors) => {
-                Outcome::Failed { action, message, retryable: errors.iter().any(PreflightError::is_retryable) }
             }
             Self::Remove(error) => Outcome::Failed { action, message, retryable: error.is_retryable() },
             Self::Crd(error) => Outcome::Failed { action, message, retryable: error.is_retryable() },
@@ -165,9 +158,11 @@ pub async fn execute(
     if decided.stops() {
         return Err(stopped(ledger, inputs, decided, moment.now));
     }
-    preflight::dry_run(&context.calls, &objects, inputs.policy_field_manager(), rendering, context.settings.parallel_writes)
-        .await
-        .map_err(AttemptError::Preflight)?;
+    let refused = applier.preflight(&decided.plans, &rendering.namespaces).await;
+    if !refused.is_empty() {
+        return Err(AttemptError::Refused(refused));
+    }
+    memory.attempt = Some(moment.now);
     for wave in waves(decided.plans) {
         let results = applier.write(wave, moment).await;
         let mut errors = Vec::new();
@@ -190,7 +185,8 @@ fn applier(context: &Context, inputs: &Inputs) -> Applier {
         policy: inputs.policy.clone(),
         release: inputs.release_identity(),
         redactor: context.redactor.clone(),
-        adoption: if inputs.take_ownership { Adoption::TakeOwnership } else { Adoption::OnlyOurs },
+        // As Flux does; conflicts over single fields are still the policy's.
+        adoption: Adoption::TakeOwnership,
         parallelism: context.settings.parallel_writes,
     };
     Applier::new(context.calls.clone(), context.kinds.clone(), Arc::new(settings))
@@ -232,7 +228,7 @@ fn stopped(ledger: &mut Ledger, inputs: &Inputs, decided: Decided, now: Timestam
     let Decided { plans, failures } = decided;
     let policy = inputs.policy.fingerprint(now);
     for plan in plans.iter().filter(|plan| !plan.contested().is_empty()) {
-        ledger.contested(plan.reference(), plan.contested(), &policy, now);
+        ledger.stopped(plan.reference(), plan.contested(), &policy, now);
     }
     if failures.is_empty() { AttemptError::Conflicts(summary) } else { AttemptError::Refused(failures) }
 }
@@ -262,7 +258,7 @@ fn remember(context: &Context, memory: &mut ReleaseMemory, inputs: &Inputs, appl
         owned,
         contested,
         handed_over: _,
-        overridden_by_admission: _,
+        overridden_by_admission,
         live,
     } = applied;
     context.metrics.applies.get_or_create(&ApplyLabels { operation: operation.as_str() }).inc();
@@ -280,6 +276,7 @@ fn remember(context: &Context, memory: &mut ReleaseMemory, inputs: &Inputs, appl
         policy: &policy,
         owned,
         contested,
+        overridden: overridden_by_admission,
     };
     memory.ledger.get_or_insert_default().record(&observation, now);
 }

@@ -102,7 +102,7 @@ async fn pass(
     if recorded.release().metadata.deletion_timestamp.is_some() {
         return match uninstall::uninstall(context, &mut recorded, memory).await? {
             uninstall::Progress::Gone => {
-                record::forget(context, memory);
+                record::forget(context, &recorded, memory);
                 Ok((GONE, Action::await_change()))
             }
             uninstall::Progress::Waiting(outcome) => {
@@ -142,6 +142,7 @@ fn note(memory: &mut ReleaseMemory, outcome: &Outcome) {
             memory.blocked = 0;
         }
         Outcome::Progressing { .. } | Outcome::Uninstalling { .. } | Outcome::Suspended => memory.blocked = 0,
+        Outcome::Standing => {}
     }
 }
 
@@ -210,7 +211,7 @@ async fn attempt(
     debug!(revision = revision.number, ?plan, "planned");
     let writes = match plan {
         Plan::Hold { until } => {
-            return Ok(Done { outcome: record::standing(recorded.status()), next: Next::At(until) });
+            return Ok(Done { outcome: Outcome::Standing, next: Next::At(until) });
         }
         Plan::Rest => return Ok(deployed(&inputs, &revision)),
         Plan::Await => return Ok(settle(context, recorded, memory, &inputs, &revision, &rendering).await),
@@ -236,7 +237,7 @@ async fn attempt(
         record::record(context, recorded, memory, &Outcome::Progressing { action: revision.action, progress }).await?;
     }
     let executed = execute::execute(context, recorded, memory, &inputs, &revision, &rendering, &writes).await;
-    record::save_ledger(context, recorded, memory, &inputs, &revision).await?;
+    record::save_ledger(context, recorded, memory, &revision).await;
     match executed {
         Err(error) => {
             warn!(revision = revision.number, %error, "attempt failed");
@@ -263,9 +264,6 @@ async fn settle(
     revision: &Revision,
     rendering: &render::Rendering,
 ) -> Done {
-    if inputs.disable_wait {
-        return deployed(inputs, revision);
-    }
     let health = match execute::health(context, memory, rendering).await {
         Ok(health) => health,
         Err(error) => {
@@ -277,17 +275,20 @@ async fn settle(
         }
     };
     let now = Timestamp::now();
+    let began = memory.attempt.unwrap_or(revision.began);
     let failed = recorded.status().history.first().is_some_and(|newest| Phase::of(newest) == Phase::Failed);
-    match crate::plan::settle::settle(&health, revision.began, inputs.timeout.as_std(), now) {
+    match crate::plan::settle::settle(&health, began, inputs.timeout.as_std(), now) {
         Settled::Ready => deployed(inputs, revision),
         Settled::Waiting { progress, deadline: _ } if failed => {
             // The attempt failed; its objects may still come up, and then it is deployed after all.
-            Done { outcome: record::standing_or(recorded.status(), progress, revision.action), next: Next::After(inputs::POLL) }
+            debug!(progress, "failed before");
+            Done { outcome: Outcome::Standing, next: Next::After(inputs::POLL) }
         }
         Settled::Waiting { progress, deadline } => {
             let poll = now.saturating_add(inputs::POLL).unwrap_or(deadline);
             Done { outcome: Outcome::Progressing { action: revision.action, progress }, next: Next::At(deadline.min(poll)) }
         }
+        Settled::Failed { message: _ } if failed => Done { outcome: Outcome::Standing, next: Next::After(inputs::POLL) },
         Settled::Failed { message } => Done {
             outcome: Outcome::Failed { action: revision.action, message, retryable: true },
             next: Next::Backoff,

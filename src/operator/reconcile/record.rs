@@ -139,11 +139,16 @@ async fn set_finalizers(
     }
 }
 
+/// The value of the annotation that asks for a reconcile.
+pub fn requested_at(release: &HelmRelease) -> Option<&str> {
+    release.annotations().get(names::ANNOTATION_REQUESTED_AT).map(String::as_str)
+}
+
 /// Whether a person or a changed spec asks for an attempt now.
 pub fn is_asked(release: &HelmRelease) -> bool {
     let status = release.status.as_ref();
-    let requested = release.annotations().get(names::ANNOTATION_REQUESTED_AT);
-    let handled = status.and_then(|status| status.last_handled_reconcile_at.as_ref());
+    let requested = requested_at(release);
+    let handled = status.and_then(|status| status.last_handled_reconcile_at.as_deref());
     (requested.is_some() && requested != handled)
         || status.and_then(|status| status.observed_generation) != release.metadata.generation
 }
@@ -160,8 +165,8 @@ pub async fn record(
     let ready_before = summary(recorded.release.status.as_ref());
     outcome::record(&mut recorded.status, outcome, generation, &time);
     ignored_fields(recorded, generation);
-    if let Some(requested) = recorded.release.annotations().get(names::ANNOTATION_REQUESTED_AT) {
-        recorded.status.last_handled_reconcile_at = Some(requested.clone());
+    if let Some(requested) = requested_at(&recorded.release) {
+        recorded.status.last_handled_reconcile_at = Some(requested.to_owned());
     }
     if let Some(ledger) = &memory.ledger {
         let manager = recorded.release.field_manager();

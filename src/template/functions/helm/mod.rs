@@ -1,9 +1,16 @@
-//! The functions that Helm adds to Sprig's.
+//! The functions that Helm adds to Sprig's, or puts in their place.
+
+mod durations;
+// mod json;
+mod templates;
+mod toml;
+mod values;
+mod yaml;
 
 use crate::template::function::Function;
 
 /// The functions, in families.
-pub const FAMILIES: &[&[Function]] = &[];
+pub const FAMILIES: &[&[Function]] =
+    &[durations::FUNCTIONS, templates::FUNCTIONS, toml::FUNCTIONS, yaml::FUNCTIONS];
 
-/// The methods of `common.Values`, the type of `.Values`.
-pub const VALUES_METHODS: &[Function] = &[];
+pub use values::METHODS as VALUES_METHODS;

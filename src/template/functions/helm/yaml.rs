@@ -1,0 +1,69 @@
+//! YAML in and out. What cannot be written is empty, but an error from `mustToYaml`; what cannot be read is a
+//! dictionary with the key `Error`.
+
+use serde_json::Value as Json;
+
+use crate::template::error::FunctionError;
+use crate::template::function::{Function, function};
+use crate::template::value::{List, Map, Text, Value};
+use crate::yaml;
+
+pub(super) const FUNCTIONS: &[Function] = &[
+    function!("toYaml", to_yaml, (&Value) -> String),
+    function!("mustToYaml", must_to_yaml, (&Value) -> Result<String, FunctionError>),
+    function!("toYamlPretty", to_yaml_pretty, (&Value) -> String),
+    function!("fromYaml", from_yaml, (&Text) -> Map),
+    function!("fromYamlArray", from_yaml_array, (&Text) -> List),
+];
+
+/// Helm takes one newline off the end.
+fn trimmed(mut text: String) -> String {
+    if text.ends_with('\n') {
+        text.pop();
+    }
+    text
+}
+
+fn to_yaml(value: &Value) -> String {
+    must_to_yaml(value).unwrap_or_default()
+}
+
+pub(super) fn must_to_yaml(value: &Value) -> Result<String, FunctionError> {
+    let json = value.to_json().map_err(|error| format!("error marshaling into JSON: {error}"))?;
+    let text = yaml::try_to_string(&json).map_err(|error| error.to_string())?;
+    Ok(trimmed(text))
+}
+
+fn to_yaml_pretty(value: &Value) -> String {
+    value.to_json().map_or_else(|_| String::new(), |json| trimmed(yaml::to_string_pretty(&json)))
+}
+
+/// A value of what was read, where every number is a float.
+fn from_json(json: Json) -> Value {
+    match json {
+        Json::Null => Value::Nil,
+        Json::Bool(flag) => Value::Bool(flag),
+        Json::Number(number) => Value::Float64(number.as_f64().unwrap_or_default()),
+        Json::String(text) => Value::text(text),
+        Json::Array(items) => Value::list(items.into_iter().map(from_json).collect()),
+        Json::Object(entries) => Value::Map(to_map(entries)),
+    }
+}
+
+fn to_map(entries: serde_json::Map<String, Json>) -> Map {
+    entries.into_iter().map(|(key, value)| (key, from_json(value))).collect()
+}
+
+fn from_yaml(text: &Text) -> Map {
+    match yaml::from_slice_map(text) {
+        Ok(entries) => to_map(entries),
+        Err(error) => Map::from_iter([("Error", error.to_string())]),
+    }
+}
+
+fn from_yaml_array(text: &Text) -> List {
+    match yaml::from_slice_array(text) {
+        Ok(items) => List::new(items.into_iter().map(from_json).collect()),
+        Err(error) => List::new(vec![Value::text(error.to_string())]),
+    }
+}

@@ -1,0 +1,2 @@
+//! todo
+pub(super) const FUNCTIONS: &[crate::template::function::Function] = &[];

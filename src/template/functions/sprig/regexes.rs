@@ -1,0 +1,162 @@
+//! Regular expressions. Those without `must` panic on a bad pattern (`regexMatch` says false); in a template that is an
+//! error like any other, with another text.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use super::message;
+use crate::go::regexp::{self, Code, Error, Regexp};
+use crate::go::strconv;
+use crate::template::context::Context;
+use crate::template::error::FunctionError;
+use crate::template::function::{Function, Int, Type, function};
+use crate::template::value::{List, ListType, Text, Value};
+
+type Result<T> = std::result::Result<T, FunctionError>;
+
+const TEXTS: Type = Type::List(ListType::String);
+
+pub(super) const FUNCTIONS: &[Function] = &[
+    function!("regexMatch", @context regex_match, (&Text, &Text) -> bool),
+    function!("mustRegexMatch", @context must_regex_match, (&Text, &Text) -> Result<bool>),
+    function!("regexFind", @context regex_find, (&Text, &Text) -> Result<Text>),
+    function!("mustRegexFind", @context must_regex_find, (&Text, &Text) -> Result<Text>),
+    function!("regexFindAll", @context regex_find_all, (&Text, &Text, Int) -> Result<Value> as TEXTS),
+    function!("mustRegexFindAll", @context must_regex_find_all, (&Text, &Text, Int) -> Result<Value> as TEXTS),
+    function!("regexReplaceAll", @context replace_all, (&Text, &Text, &Text) -> Result<Vec<u8>>),
+    function!("mustRegexReplaceAll", @context must_replace_all, (&Text, &Text, &Text) -> Result<Vec<u8>>),
+    function!("regexReplaceAllLiteral", @context replace_literal, (&Text, &Text, &Text) -> Result<Vec<u8>>),
+    function!("mustRegexReplaceAllLiteral", @context must_replace_literal, (&Text, &Text, &Text) -> Result<Vec<u8>>),
+    function!("regexSplit", @context regex_split, (&Text, &Text, Int) -> Result<Value> as TEXTS),
+    function!("mustRegexSplit", @context must_regex_split, (&Text, &Text, Int) -> Result<Value> as TEXTS),
+    function!("regexQuoteMeta", quote_meta, (&Text) -> Vec<u8>),
+];
+
+/// The expressions of one rendering, compiled. Bounded: a template may make patterns without end.
+#[derive(Default)]
+struct Compiled(HashMap<Text, Rc<Regexp>>);
+
+/// How many expressions are kept.
+const KEPT: usize = 256;
+
+/// `regexp.Compile`.
+fn compile(context: &mut Context<'_>, pattern: &Text) -> std::result::Result<Rc<Regexp>, Error> {
+    let Compiled(expressions) = context.cache::<Compiled>();
+    if let Some(known) = expressions.get(pattern) {
+        return Ok(Rc::clone(known));
+    }
+    let text = pattern.to_str().ok_or_else(|| Error::new(Code::InvalidUtf8, &pattern.to_str_lossy()))?;
+    let compiled = Rc::new(Regexp::compile(text)?);
+    if expressions.len() >= KEPT {
+        expressions.clear();
+    }
+    expressions.insert(pattern.clone(), Rc::clone(&compiled));
+    Ok(compiled)
+}
+
+/// `regexp.MustCompile`.
+fn must_compile(context: &mut Context<'_>, pattern: &Text) -> Result<Rc<Regexp>> {
+    compile(context, pattern).map_err(|error| {
+        let quoted = if strconv::can_backquote(pattern) {
+            format!("`{pattern}`")
+        } else {
+            String::from_utf8_lossy(&strconv::quote(pattern)).into_owned()
+        };
+        message(format!("regexp: Compile({quoted}): {error}"))
+    })
+}
+
+/// `regexp.Compile`, with its error as the function's.
+fn try_compile(context: &mut Context<'_>, pattern: &Text) -> Result<Rc<Regexp>> {
+    compile(context, pattern).map_err(message)
+}
+
+fn regex_match(context: &mut Context<'_>, pattern: &Text, text: &Text) -> bool {
+    compile(context, pattern).is_ok_and(|expression| expression.is_match(text))
+}
+
+fn must_regex_match(context: &mut Context<'_>, pattern: &Text, text: &Text) -> Result<bool> {
+    Ok(try_compile(context, pattern)?.is_match(text))
+}
+
+fn find(expression: &Regexp, text: &Text) -> Text {
+    expression.find(text).map_or_else(Text::default, |range| text[range].into())
+}
+
+fn regex_find(context: &mut Context<'_>, pattern: &Text, text: &Text) -> Result<Text> {
+    Ok(find(&*must_compile(context, pattern)?, text))
+}
+
+fn must_regex_find(context: &mut Context<'_>, pattern: &Text, text: &Text) -> Result<Text> {
+    Ok(find(&*try_compile(context, pattern)?, text))
+}
+
+/// Go's result is nil when nothing was found.
+fn find_all(expression: &Regexp, text: &Text, limit: i64) -> Value {
+    let found: Vec<Text> = expression.find_all(text, limit).into_iter().map(|range| text[range].into()).collect();
+    if found.is_empty() {
+        return Value::List(List::nil(ListType::String));
+    }
+    Value::List(List::strings(found))
+}
+
+fn regex_find_all(context: &mut Context<'_>, pattern: &Text, text: &Text, Int(limit): Int) -> Result<Value> {
+    Ok(find_all(&*must_compile(context, pattern)?, text, limit))
+}
+
+fn must_regex_find_all(context: &mut Context<'_>, pattern: &Text, text: &Text, Int(limit): Int) -> Result<Value> {
+    Ok(find_all(&*try_compile(context, pattern)?, text, limit))
+}
+
+/// Replaces after a check that the result cannot be beyond the limit.
+fn replaced(context: &Context<'_>, expression: &Regexp, text: &Text, with: &Text, literal: bool) -> Result<Vec<u8>> {
+    // A reference to a group can bring the whole text once for each match.
+    let most_for_one = if literal { with.len() } else { with.len().saturating_mul(text.len().max(1)) };
+    if context.check_size(text.len().saturating_add(1).saturating_mul(most_for_one.max(1))).is_err() {
+        let matches = expression.find_all(text, -1);
+        let matched: usize = matches.iter().map(ExactSizeIterator::len).sum();
+        let references = if literal { 0 } else { with.len() / 2 };
+        let added = matches.len().saturating_mul(with.len()).saturating_add(matched.saturating_mul(references));
+        context.check_size(text.len().saturating_add(added))?;
+    }
+    Ok(if literal { expression.replace_all_literal(text, with) } else { expression.replace_all(text, with) })
+}
+
+fn replace_all(context: &mut Context<'_>, pattern: &Text, text: &Text, with: &Text) -> Result<Vec<u8>> {
+    let expression = must_compile(context, pattern)?;
+    replaced(context, &expression, text, with, false)
+}
+
+fn must_replace_all(context: &mut Context<'_>, pattern: &Text, text: &Text, with: &Text) -> Result<Vec<u8>> {
+    let expression = try_compile(context, pattern)?;
+    replaced(context, &expression, text, with, false)
+}
+
+fn replace_literal(context: &mut Context<'_>, pattern: &Text, text: &Text, with: &Text) -> Result<Vec<u8>> {
+    let expression = must_compile(context, pattern)?;
+    replaced(context, &expression, text, with, true)
+}
+
+fn must_replace_literal(context: &mut Context<'_>, pattern: &Text, text: &Text, with: &Text) -> Result<Vec<u8>> {
+    let expression = try_compile(context, pattern)?;
+    replaced(context, &expression, text, with, true)
+}
+
+fn split(expression: &Regexp, text: &Text, limit: i64) -> Value {
+    if limit == 0 {
+        return Value::List(List::nil(ListType::String));
+    }
+    Value::List(List::strings(expression.split(text, limit)))
+}
+
+fn regex_split(context: &mut Context<'_>, pattern: &Text, text: &Text, Int(limit): Int) -> Result<Value> {
+    Ok(split(&*must_compile(context, pattern)?, text, limit))
+}
+
+fn must_regex_split(context: &mut Context<'_>, pattern: &Text, text: &Text, Int(limit): Int) -> Result<Value> {
+    Ok(split(&*try_compile(context, pattern)?, text, limit))
+}
+
+fn quote_meta(text: &Text) -> Vec<u8> {
+    regexp::quote_meta(text)
+}

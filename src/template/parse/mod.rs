@@ -1,0 +1,7 @@
+//! From text to trees: Go's template grammar, with Go's error texts.
+
+mod lexer;
+mod number;
+mod parser;
+
+pub(super) use parser::parse;
