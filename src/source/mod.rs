@@ -10,7 +10,6 @@ mod credentials;
 mod digest;
 mod directory;
 mod error;
-mod events;
 mod fetcher;
 mod http;
 mod index;

