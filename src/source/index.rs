@@ -241,6 +241,11 @@ generated: 2024-01-01T00:00:00Z
         assert_eq!(index.names().collect::<Vec<_>>(), ["empty", "none", "shop"]);
         assert_eq!(index.skipped, 5);
         insta::assert_snapshot!(index.reasons.join("\n"), @r#"
+        shop[3]: version "not-a-version": invalid semantic version
+        shop[4]: empty entry
+        shop[5]: an entry has no name
+        shop[6]: "../x" is not a chart name
+        shop[7]: version 1.0.0: unknown chart type "odd"
         "#);
     }
 

@@ -631,7 +631,7 @@ async fn charts_that_helm_pushed_are_pulled() -> Result {
     Configuration: version "one" of chart shop is neither a version nor a range: improper constraint: "one"; write for example 1.2.3, 1.2.x or ">=1.2 <2"
     NotFound: repository oci://REGISTRY/charts/shop has no version of chart shop that matches "latest"; available: 2.0.0-rc.1, 1.2.0+build.7, 1.1.0, 1.0.0
     NotFound: repository oci://REGISTRY/charts/shop has no version of chart shop that matches "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"; available: 2.0.0-rc.1, 1.2.0+build.7, 1.1.0, 1.0.0
-    Configuration: the tag filter "[" is not a FILTER
+    Configuration: the tag filter "[" is not a regular expression: error parsing regexp: missing closing ]: `[`
     NotFound: repository oci://REGISTRY/charts/none has no chart none
     NotFound: repository oci://REGISTRY/charts/none has no chart none
     "#);
