@@ -93,6 +93,12 @@ impl Index {
             Err(error) if error.is_data() => return Err(broken(&error)),
             Err(_) => {
                 let value = yaml::from_slice(bytes).map_err(|error| broken(&error))?;
+                if !value.is_object() {
+                    return Err(Broken {
+                        line: 1,
+                        reason: "it is not a YAML mapping".to_owned(),
+                    });
+                }
                 serde_json::from_value(value).map_err(|error| broken(&error))?
             }
         };
@@ -280,6 +286,15 @@ generated: 2024-01-01T00:00:00Z
         .map(|text| broken(text))
         .map(|broken| format!("{}: {}", broken.line, broken.reason));
         insta::assert_snapshot!(all.join("\n"), @r#"
+        1: it is empty
+        1: it is empty
+        1: it is not a YAML mapping
+        1: no apiVersion is given, so it is not the index of a chart repository
+        1: invalid type: string "text", expected a sequence
+        4: error converting YAML to JSON: yaml: line 4: did not find expected key
+        2: error converting YAML to JSON: yaml: line 2: did not find expected node content
+        1: invalid type: sequence, expected a map at line 1 column 32
+        1: error converting YAML to JSON: yaml: control characters are not allowed
         "#);
         let deep = format!("apiVersion: v1\nother: {}", "[".repeat(100_000));
         assert!(broken(&deep).line >= 1);
