@@ -19,6 +19,8 @@ pub(super) struct Broken {
     pub(super) reason: String,
 }
 
+/// The YAML reader's deepest nesting takes more than the 2 MiB of an ordinary thread when it is not optimised.
+const STACK: usize = 16 << 20;
 /// How many reasons for leaving out entries are kept.
 const REASONS: usize = 10;
 
@@ -79,8 +81,22 @@ fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D:
 }
 
 impl Index {
-    /// Reads an index, as YAML or JSON.
+    /// Reads an index, as YAML or JSON, on a thread of its own.
     pub(super) fn parse(bytes: &[u8]) -> Result<Self, Broken> {
+        let failed = |reason: &str| Broken {
+            line: 1,
+            reason: reason.to_owned(),
+        };
+        std::thread::scope(|scope| {
+            let thread = std::thread::Builder::new()
+                .stack_size(STACK)
+                .spawn_scoped(scope, || Self::parse_here(bytes));
+            let thread = thread.map_err(|_| failed("no thread can be started to read it"))?;
+            thread.join().unwrap_or_else(|_| Err(failed("reading it failed")))
+        })
+    }
+
+    fn parse_here(bytes: &[u8]) -> Result<Self, Broken> {
         if bytes.iter().all(u8::is_ascii_whitespace) {
             return Err(Broken {
                 line: 1,
