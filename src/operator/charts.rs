@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::chart::archive::ArchiveLimits;
 use crate::chart::load::LoadError;
-use crate::chart::{Chart, File};
+use crate::chart::Chart;
 use crate::render::Program;
 use crate::source::{ChartContent, ChartReference, Fetcher, ResolvedChart, SourceError};
 
@@ -108,9 +108,6 @@ fn load(content: ChartContent) -> Result<Chart, LoadError> {
     let limits = ArchiveLimits::default();
     match content {
         ChartContent::Archive(bytes) => Chart::from_archive(&bytes, &limits),
-        ChartContent::Directory(files) => {
-            let files = files.into_iter().map(|file| File::new(file.path, file.data)).collect();
-            Chart::from_files(files, &limits)
-        }
+        ChartContent::Directory(files) => Chart::from_directory(files, &limits),
     }
 }

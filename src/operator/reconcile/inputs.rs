@@ -15,7 +15,7 @@ use crate::api::conditions::Reason;
 use crate::api::helm_release::values::{ValuesKind, ValuesReference};
 use crate::api::{Duration as ApiDuration, HelmRelease};
 use crate::chart::values::merge_maps;
-use crate::chart::{Capabilities, JsonMap};
+use crate::chart::{Capabilities, JsonMap, strvals};
 use crate::operator::capabilities::CapabilitiesError;
 use crate::operator::charts::ChartError;
 use crate::operator::context::Context;
@@ -238,7 +238,7 @@ async fn merge_from(
         values_key: _,
         target_path,
         optional,
-        literal: _,
+        literal,
     } = reference;
     let key = reference.effective_key();
     let kind_name = match kind {
@@ -267,7 +267,7 @@ async fn merge_from(
         }
     };
     match target_path {
-        Some(_) => Err(problem("targetPath is not supported yet".to_owned())),
+        Some(path) => set_at(merged, path, &content, *literal).map_err(problem),
         None => match yaml::from_slice(&content) {
             Ok(Value::Object(values)) => Ok(merge_maps(merged, values)),
             Ok(Value::Null) => Ok(merged),
@@ -303,6 +303,22 @@ async fn from_config_map(context: &Context, namespace: &str, name: &str, key: &s
     }
     let content = map.binary_data.unwrap_or_default().remove(key);
     Ok(content.map_or(Found::NoKey, |content| Found::Content(content.0)))
+}
+
+/// Sets one value at a path in the syntax of `--set` (or of `--set-literal`).
+fn set_at(mut merged: JsonMap, path: &str, content: &[u8], literal: bool) -> Result<JsonMap, String> {
+    let text = std::str::from_utf8(content)
+        .map_err(|_| "it is not UTF-8".to_owned())?
+        .trim_end_matches('\n');
+    let assignment = format!("{path}={text}");
+    let set = if literal {
+        strvals::set_literal(&assignment, &mut merged)
+    } else {
+        strvals::set(&assignment, &mut merged)
+    };
+    // The parser's message could quote the value.
+    set.map(|()| merged)
+        .map_err(|_| format!("its content cannot be set at targetPath {path:?}; try literal: true"))
 }
 
 /// Helm reads values through YAML and JSON, where every number becomes a float; so must those of the spec.
