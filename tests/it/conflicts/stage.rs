@@ -288,6 +288,7 @@ pub(super) fn deployment(replicas: impl Into<Option<i32>>, image: &str) -> Value
 }
 
 /// A ConfigMap with this data.
+#[expect(clippy::needless_pass_by_value, reason = "every call makes the data on the spot")]
 pub(super) fn config_map(name: &str, data: Value) -> Value {
     json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data})
 }
