@@ -241,6 +241,25 @@ impl Stage {
         .unwrap();
     }
 
+    /// The writer through a subresource gives up its fields: its entry is removed, unless the object changes meanwhile.
+    pub(super) async fn let_go(&self, manifest: &Value, subresource: &str) {
+        let (api, name) = self.api(manifest).await;
+        loop {
+            let live = self.live(manifest).await;
+            let entries = live["metadata"]["managedFields"].as_array().unwrap();
+            let kept: Vec<&Value> = entries
+                .iter()
+                .filter(|entry| entry["subresource"] != subresource)
+                .collect();
+            let patch = json!({"metadata": {"managedFields": kept, "resourceVersion": version(&live)}});
+            match api.patch(&name, &PatchParams::default(), &Patch::Merge(patch)).await {
+                Ok(_) => return,
+                Err(kube::Error::Api(status)) if status.is_conflict() => {}
+                Err(error) => panic!("{error}"),
+            }
+        }
+    }
+
     /// Somebody applies with force, as controllers do.
     pub(super) async fn apply_as(&self, manager: &str, manifest: &Value) {
         let object = self.reference(manifest);
@@ -269,6 +288,7 @@ pub(super) fn deployment(replicas: impl Into<Option<i32>>, image: &str) -> Value
 }
 
 /// A ConfigMap with this data.
+#[expect(clippy::needless_pass_by_value, reason = "every call makes the data on the spot")]
 pub(super) fn config_map(name: &str, data: Value) -> Value {
     json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data})
 }
