@@ -190,8 +190,6 @@ fn kind_text(kind: &ErrorKind<'_, '_>) -> String {
             let (first, second) = (grouped_count(*first), grouped_count(*second));
             format!("'oneOf' failed, subschemas {first}, {second} matched")
         }
-        // A kind of a later boon.
-        _ => "validation failed".to_owned(),
     }
 }
 
