@@ -5,7 +5,6 @@ use std::error::Error;
 use boon::{Compiler, Format};
 use serde_json::Value;
 
-use crate::go::regexp::Regexp;
 use crate::go::strconv;
 use crate::go::url::Url;
 
@@ -18,10 +17,9 @@ const UUID_PARTS: [usize; 5] = [8, 4, 4, 4, 12];
 
 /// Makes the compiler use them.
 pub(super) fn register(compiler: &mut Compiler) {
-    let formats: [Rule; 5] = [
+    let formats: [Rule; 4] = [
         ("ipv4", |value| on_text(value, ipv4)),
         ("json-pointer", |value| on_text(value, json_pointer)),
-        ("regex", |value| on_text(value, regex)),
         ("uri", |value| on_text(value, uri)),
         ("uuid", |value| on_text(value, uuid)),
     ];
@@ -64,12 +62,6 @@ fn json_pointer(text: &str) -> Outcome {
         }
     }
     Ok(())
-}
-
-fn regex(text: &str) -> Outcome {
-    Regexp::compile(text)
-        .map(drop)
-        .map_err(|error| error.to_string().into())
 }
 
 fn uri(text: &str) -> Outcome {
