@@ -194,6 +194,7 @@ impl<'i> Scanner<'i> {
             if self.cursor.offset() == 0 && [0xEF, 0xBB, 0xBF] == [0, 1, 2].map(|ahead| self.cursor.peek(ahead)) {
                 self.cursor.skip();
             }
+            self.cursor.skip_ascii(|byte| byte == b' ');
             let tabs_too = self.flow_level > 0 || !self.simple_key_allowed;
             while self.cursor.peek(0) == b' ' || tabs_too && self.cursor.peek(0) == b'\t' {
                 self.cursor.skip();
