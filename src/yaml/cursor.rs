@@ -87,6 +87,29 @@ impl<'i> Cursor<'i> {
         self.mark.column += 1;
     }
 
+    /// Steps over a run of ASCII characters, none of them a line break.
+    pub(super) fn skip_ascii(&mut self, belongs: impl Fn(u8) -> bool) {
+        let rest = self.text.as_bytes().get(self.offset..).unwrap_or_default();
+        let run = rest
+            .iter()
+            .take_while(|byte| byte.is_ascii() && belongs(**byte))
+            .count();
+        self.offset += run;
+        self.mark.index += run;
+        self.mark.column += run;
+    }
+
+    /// Steps to the end of the line.
+    pub(super) fn skip_line(&mut self) {
+        loop {
+            self.skip_ascii(|byte| !matches!(byte, b'\n' | b'\r'));
+            if self.is_break_or_end(0) {
+                return;
+            }
+            self.skip();
+        }
+    }
+
     pub(super) fn skip_many(&mut self, count: usize) {
         for _ in 0..count {
             self.skip();
@@ -102,9 +125,7 @@ impl<'i> Cursor<'i> {
     /// Steps over a comment, if one begins here, up to the end of its line.
     pub(super) fn skip_comment(&mut self) {
         if self.peek(0) == b'#' {
-            while !self.is_break_or_end(0) {
-                self.skip();
-            }
+            self.skip_line();
         }
     }
 

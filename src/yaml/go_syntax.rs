@@ -1,8 +1,8 @@
 //! A value as Go's `%#v` prints what go-yaml made of it, for error messages.
 
-use std::fmt::Write as _;
-
 use serde_json::Value;
+
+use crate::go::strconv;
 
 use super::number::format_float;
 
@@ -41,28 +41,5 @@ fn element(value: &Value) -> String {
 
 /// `strconv.Quote`.
 pub(super) fn quote(text: &str) -> String {
-    let mut quoted = String::with_capacity(text.len() + 2);
-    quoted.push('"');
-    for character in text.chars() {
-        match character {
-            '"' | '\\' => quoted.extend(['\\', character]),
-            '\u{7}' => quoted.push_str("\\a"),
-            '\u{8}' => quoted.push_str("\\b"),
-            '\u{c}' => quoted.push_str("\\f"),
-            '\n' => quoted.push_str("\\n"),
-            '\r' => quoted.push_str("\\r"),
-            '\t' => quoted.push_str("\\t"),
-            '\u{b}' => quoted.push_str("\\v"),
-            _ if character.is_control() && u32::from(character) < 0x80 => {
-                // Writing to a String cannot fail.
-                let _ = write!(quoted, "\\x{:02x}", u32::from(character));
-            }
-            _ if character.is_control() || character == '\u{feff}' || character.is_whitespace() && character != ' ' => {
-                let _ = write!(quoted, "\\u{:04x}", u32::from(character));
-            }
-            _ => quoted.push(character),
-        }
-    }
-    quoted.push('"');
-    quoted
+    String::from_utf8_lossy(&strconv::quote(text.as_bytes())).into_owned()
 }

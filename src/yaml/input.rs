@@ -41,7 +41,7 @@ fn utf_8(bytes: &[u8]) -> Result<&str, Error> {
         return Err(syntax("invalid trailing UTF-8 octet"));
     }
     Err(match (rest[0], rest[1]) {
-        (0xED, _) | (0xF4, 0x90..) | (0xF5.., _) => syntax("invalid Unicode character"),
+        (0xED | 0xF5.., _) | (0xF4, 0x90..) => syntax("invalid Unicode character"),
         _ => syntax("invalid length of a UTF-8 sequence"),
     })
 }

@@ -4,17 +4,13 @@
 //! is one that cannot panic on such an order; go-yaml's own output is random for them.
 
 use std::cmp::Ordering;
-use std::sync::LazyLock;
 
-use regex::Regex;
+use crate::go::text::unicode;
 
 use super::emit::Dialect;
 
 /// Runs up to this length are sorted by insertion, as Go's own sort does.
 const INSERTION_RUN: usize = 12;
-
-static LETTER: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"\A\p{L}\z").ok());
-static DIGIT: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"\A\p{Nd}\z").ok());
 
 /// Sorts keys as the given go-yaml writes them.
 pub(super) fn sort_keys<T>(entries: &mut Vec<(&str, T)>, dialect: Dialect)
@@ -110,18 +106,10 @@ impl Rune for u8 {
 
 impl Rune for char {
     fn is_letter(self) -> bool {
-        if self.is_ascii() {
-            self.is_ascii_alphabetic()
-        } else {
-            matches(LETTER.as_ref(), self)
-        }
+        unicode::is_letter(self)
     }
     fn is_digit(self) -> bool {
-        if self.is_ascii() {
-            self.is_ascii_digit()
-        } else {
-            matches(DIGIT.as_ref(), self)
-        }
+        unicode::is_digit(self)
     }
     fn digit_value(self) -> i64 {
         i64::from(u32::from(self)) - i64::from(b'0')
@@ -129,11 +117,6 @@ impl Rune for char {
     fn is_zero(self) -> bool {
         self == '0'
     }
-}
-
-/// Unicode's general category, which `char::is_alphabetic` (a wider property) is not.
-fn matches(category: Option<&Regex>, character: char) -> bool {
-    category.is_some_and(|regex| regex.is_match(character.encode_utf8(&mut [0; 4])))
 }
 
 fn compare<R: Rune>(a: &[R], b: &[R], dialect: Dialect) -> Ordering {

@@ -51,6 +51,8 @@ impl<'i> Scanner<'i> {
             let from = self.cursor.offset();
             while !self.plain_ends() {
                 self.cursor.skip();
+                self.cursor
+                    .skip_ascii(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'/' | b'_'));
             }
             let word = self.cursor.since(from);
             if !word.is_empty() {
@@ -129,6 +131,8 @@ impl<'i> Scanner<'i> {
             let from = self.cursor.offset();
             while !self.cursor.is_blank_or_end(0) && self.cursor.peek(0) != quote && !self.at_escape(quote) {
                 self.cursor.skip();
+                self.cursor
+                    .skip_ascii(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'/' | b'_'));
             }
             let word = self.cursor.since(from);
             if let Some(text) = &mut text {
@@ -247,9 +251,7 @@ impl<'i> Scanner<'i> {
             more_breaks.clear();
             after_blank = blank;
             let from = self.cursor.offset();
-            while !self.cursor.is_break_or_end(0) {
-                self.cursor.skip();
-            }
+            self.cursor.skip_line();
             text.push_str(self.cursor.since(from));
             first_break = self.cursor.take_break();
             self.block_breaks(&mut indent, &mut more_breaks)?;

@@ -109,7 +109,7 @@ impl<'i> Scanner<'i> {
     }
 
     fn scan_next(&mut self) -> Result<(), Error> {
-        self.to_next_token();
+        self.skip_to_next_token();
         let column = self.cursor.mark.column.cast_signed();
         self.unroll_indent(column);
         if self.cursor.at_end() {
@@ -189,11 +189,12 @@ impl<'i> Scanner<'i> {
     }
 
     /// Over blanks, comments and line breaks. Tabs only where no key can begin.
-    fn to_next_token(&mut self) {
+    fn skip_to_next_token(&mut self) {
         loop {
             if self.cursor.offset() == 0 && [0xEF, 0xBB, 0xBF] == [0, 1, 2].map(|ahead| self.cursor.peek(ahead)) {
                 self.cursor.skip();
             }
+            self.cursor.skip_ascii(|byte| byte == b' ');
             let tabs_too = self.flow_level > 0 || !self.simple_key_allowed;
             while self.cursor.peek(0) == b' ' || tabs_too && self.cursor.peek(0) == b'\t' {
                 self.cursor.skip();

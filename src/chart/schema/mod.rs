@@ -4,6 +4,7 @@
 //! Nothing is fetched: a `$ref` to a URL is an error that says so, except `urn:`, which Helm takes for "anything goes".
 //! Patterns are Go's, so that what Helm refuses (look-around, back-references) is refused here.
 
+mod formats;
 mod message;
 mod patterns;
 #[cfg(test)]
@@ -72,11 +73,11 @@ pub fn validate(schema: &[u8], values: &Value) -> Result<(), SchemaError> {
 fn check(schema: Value, originals: &Originals, values: &Value) -> Result<(), SchemaError> {
     let mut compiler = Compiler::new();
     compiler.use_loader(Box::new(NoNetwork));
+    formats::register(&mut compiler);
     let mut schemas = Schemas::new();
-    let compiled = compiler
-        .add_resource(LOCATION, schema)
-        .and_then(|()| compiler.compile(LOCATION, &mut schemas))
-        .map_err(|error| SchemaError::Schema(compile_message(&error)))?;
+    let failed = |error: CompileError| SchemaError::Schema(compile_message(&error));
+    compiler.add_resource(LOCATION, schema).map_err(failed)?;
+    let compiled = compiler.compile(LOCATION, &mut schemas).map_err(failed)?;
     schemas.validate(values, compiled).map_err(|error| {
         let text = message::display(&error, originals);
         let heading = format!("jsonschema validation failed with '{LOCATION}#'\n");

@@ -80,7 +80,7 @@ impl<'t, 'r> Parser<'t, 'r> {
                     Err(Stop::End)
                 }
             },
-            Some('.') => self.nested(map, name, names + 1),
+            Some('.') => self.nested(map, &name, names + 1),
             Some(_) => {
                 let error = StrvalsError::EndsWithComma(quoted(&name));
                 Err(error.into())
@@ -89,11 +89,11 @@ impl<'t, 'r> Parser<'t, 'r> {
     }
 
     /// `name.`
-    fn nested(&mut self, map: &mut JsonMap, name: String, names: usize) -> Result<(), Stop> {
+    fn nested(&mut self, map: &mut JsonMap, name: &str, names: usize) -> Result<(), Stop> {
         if names > MAX_NESTED_NAMES {
             return Err(StrvalsError::TooManyNames.into());
         }
-        let existing = map.get_mut(&name);
+        let existing = map.get_mut(name);
         let existed = existing.is_some();
         let mut inner = match existing {
             None => JsonMap::new(),
@@ -103,12 +103,12 @@ impl<'t, 'r> Parser<'t, 'r> {
         let outcome = self.deeper(|parser| parser.key(&mut inner, names));
         let empty = inner.is_empty();
         if existed {
-            map.insert(name.clone(), Value::Object(inner));
+            map.insert(name.to_owned(), Value::Object(inner));
         } else if !empty {
-            insert(map, name.clone(), Value::Object(inner));
+            insert(map, name.to_owned(), Value::Object(inner));
         }
         match outcome {
-            Ok(()) if empty => Err(StrvalsError::EmptyMap(quoted(&name)).into()),
+            Ok(()) if empty => Err(StrvalsError::EmptyMap(quoted(name)).into()),
             outcome => outcome,
         }
     }
