@@ -185,7 +185,7 @@ impl Url {
     }
 }
 
-fn cut<'t>(text: &'t [u8], separator: u8) -> Option<(&'t [u8], &'t [u8])> {
+fn cut(text: &[u8], separator: u8) -> Option<(&[u8], &[u8])> {
     let at = text.iter().position(|byte| *byte == separator)?;
     Some((&text[..at], &text[at + 1..]))
 }
