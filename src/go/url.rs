@@ -44,7 +44,7 @@ pub struct Url {
 impl Url {
     /// `url.Parse`.
     pub fn parse(text: &[u8]) -> Result<Self, UrlError> {
-        let (before, fragment) = cut(text, b"#").unwrap_or((text, b""));
+        let (before, fragment) = cut(text, b'#').unwrap_or((text, b""));
         let fail = |url: &[u8], reason| UrlError {
             url: url.to_vec(),
             reason,
@@ -65,14 +65,14 @@ impl Url {
         }
         let (scheme, rest) = split_scheme(text)?;
         url.scheme = scheme.to_ascii_lowercase();
-        let (mut rest, query) = cut(rest, b"?").unwrap_or((rest, b""));
+        let (mut rest, query) = cut(rest, b'?').unwrap_or((rest, b""));
         url.query = query.to_vec();
         if !rest.starts_with(b"/") {
             if !url.scheme.is_empty() {
                 url.opaque = rest.to_vec();
                 return Ok(url);
             }
-            let segment = cut(rest, b"/").map_or(rest, |(segment, _)| segment);
+            let segment = cut(rest, b'/').map_or(rest, |(segment, _)| segment);
             if segment.contains(&b':') {
                 return Err("first path segment in URL cannot contain colon".to_owned());
             }
@@ -103,7 +103,7 @@ impl Url {
         {
             return Err("net/url: invalid userinfo".to_owned());
         }
-        let (name, password) = match cut(info, b":") {
+        let (name, password) = match cut(info, b':') {
             Some((name, password)) => (name, Some(unescape(password, Place::UserInfo)?)),
             None => (info, None),
         };
@@ -177,7 +177,7 @@ impl Url {
         if !path.is_empty() && path[0] != b'/' && !self.host.is_empty() {
             output.push(b'/');
         }
-        let first_segment = cut(&path, b"/").map_or(path.as_slice(), |(segment, _)| segment);
+        let first_segment = cut(&path, b'/').map_or(path.as_slice(), |(segment, _)| segment);
         if output.is_empty() && first_segment.contains(&b':') {
             output.extend_from_slice(b"./");
         }
@@ -185,8 +185,8 @@ impl Url {
     }
 }
 
-fn cut<'t>(text: &'t [u8], separator: &[u8; 1]) -> Option<(&'t [u8], &'t [u8])> {
-    let at = text.iter().position(|byte| *byte == separator[0])?;
+fn cut(text: &[u8], separator: u8) -> Option<(&[u8], &[u8])> {
+    let at = text.iter().position(|byte| *byte == separator)?;
     Some((&text[..at], &text[at + 1..]))
 }
 

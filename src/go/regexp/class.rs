@@ -72,8 +72,7 @@ pub(super) fn unicode(text: &str) -> Result<Option<(String, &str)>, Error> {
         _ => return Ok(None),
     };
     let Some(first) = rest.chars().next() else {
-        // Go falls through to the plain escape, which then rejects it.
-        return Ok(None);
+        return Err(Error::new(Code::InvalidCharRange, text));
     };
     let (mut name, after) = if first == '{' {
         let Some(end) = rest.find('}') else {

@@ -20,6 +20,7 @@ pub(super) struct Translated {
 }
 
 #[derive(Clone, Copy, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "they are Go's four flags, each on or off")]
 struct Flags {
     fold_case: bool,
     multi_line: bool,
@@ -138,16 +139,15 @@ impl<'p> Parser<'p> {
                     rest = self.repeat(before, &rest[1..], &before[..1], 1, last_repeat)?;
                     repeated = true;
                 }
-                '{' => match parse_repeat(rest) {
-                    Some((bounds, after)) => {
-                        rest = self.counted(before, after, bounds, last_repeat)?;
+                '{' => {
+                    if let Some((bounds, after)) = parse_repeat(rest) {
+                        rest = self.counted(before, after, &bounds, last_repeat)?;
                         repeated = true;
-                    }
-                    None => {
+                    } else {
                         self.literal('{');
                         rest = &rest[1..];
                     }
-                },
+                }
                 _ => rest = self.single(rest, first)?,
             }
             last_repeat = repeated.then_some(before);
@@ -311,11 +311,11 @@ impl<'p> Parser<'p> {
         &mut self,
         before: &'p str,
         after: &'p str,
-        bounds: Bounds,
+        bounds: &Bounds,
         last_repeat: Option<&'p str>,
     ) -> Result<&'p str, Error> {
         let operator = &before[..before.len() - after.len()];
-        let Bounds { low, high } = bounds;
+        let Bounds { low, high } = *bounds;
         let too_many = low > REPEAT_LIMIT || high.is_some_and(|high| high > REPEAT_LIMIT || low > high);
         if too_many {
             return Err(Error::new(Code::InvalidRepeatSize, operator));

@@ -2,6 +2,10 @@
 
 /// How a zone offset is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a part that the layout shows or not"
+)]
 pub(super) struct OffsetStyle {
     /// `Z` stands for UTC (`Z07:00`).
     pub(super) iso: bool,

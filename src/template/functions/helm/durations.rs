@@ -67,17 +67,15 @@ fn from_text(text: &[u8]) -> Result<Duration> {
     if let Ok(duration) = Duration::parse(&String::from_utf8_lossy(trimmed)) {
         return Ok(duration);
     }
-    match strconv::parse_float(trimmed) {
-        Ok(seconds) => from_float(seconds),
-        Err(_) => {
-            let quoted = strconv::quote(text);
-            Err(format!("could not parse duration {}", String::from_utf8_lossy(&quoted)).into())
-        }
+    if let Ok(seconds) = strconv::parse_float(trimmed) {
+        return from_float(seconds);
     }
+    let quoted = strconv::quote(text);
+    Err(format!("could not parse duration {}", String::from_utf8_lossy(&quoted)).into())
 }
 
 fn from_float(seconds: f64) -> Result<Duration> {
-    const MOST: f64 = 9_223_372_036.854_775_807;
+    const MOST: f64 = 9_223_372_036.854_776;
     let shown = || strconv::format_float(seconds, b'g', -1);
     if seconds.is_nan() || seconds.is_infinite() {
         return Err(format!("invalid duration seconds: {}", shown()).into());

@@ -226,7 +226,7 @@ fn cat(values: Variadic<'_, &Value>) -> Vec<u8> {
 /// Appends the text with `spaces` before each of its lines.
 fn append_indented(context: &Context<'_>, output: &mut Vec<u8>, spaces: i64, text: &[u8]) -> Result<()> {
     let spaces = copies(context, spaces, b" ")?;
-    let lines = text.iter().filter(|&&byte| byte == b'\n').count() + 1;
+    let lines = text.split(|&byte| byte == b'\n').count();
     let size = text.len().saturating_add(spaces.saturating_mul(lines));
     context.check_size(size)?;
     output.reserve(size);
