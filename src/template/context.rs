@@ -19,6 +19,9 @@ const TPL_NAME: &str = "gotpl";
 /// What Go prints for a value that is not there.
 const NO_VALUE: &[u8] = b"<no value>";
 
+/// Templates by name.
+type Templates = BTreeMap<Arc<str>, Arc<Template>>;
+
 /// One rendering: passed to functions, shared by all templates executed in it.
 pub struct Context<'run> {
     pub(super) set: &'run TemplateSet,
@@ -32,7 +35,7 @@ pub struct Context<'run> {
     host: &'run mut dyn Host,
     mode: Mode,
     includes: HashMap<Text, u32>,
-    texts: HashMap<Text, Rc<BTreeMap<Arc<str>, Arc<Template>>>>,
+    texts: HashMap<Text, Rc<Templates>>,
     caches: HashMap<TypeId, Box<dyn Any>>,
 }
 
@@ -173,7 +176,7 @@ impl<'run> Context<'run> {
     }
 
     /// The templates of a text; charts pass the same text many times.
-    fn parse_text(&mut self, text: &Text) -> Result<Rc<BTreeMap<Arc<str>, Arc<Template>>>, ParseError> {
+    fn parse_text(&mut self, text: &Text) -> Result<Rc<Templates>, ParseError> {
         if let Some(templates) = self.texts.get(text) {
             return Ok(Rc::clone(templates));
         }

@@ -203,7 +203,7 @@ impl Printer {
 
     fn sharp_bytes(&mut self, bytes: &[u8], nil: bool, name: &str) {
         self.sequence(name, nil, bytes.len(), |printer, index| {
-            printer.hexadecimal_number(u64::from(bytes[index]), true)
+            printer.hexadecimal_number(u64::from(bytes[index]), true);
         });
     }
 
@@ -288,9 +288,9 @@ impl Printer {
             'v' if self.format.flags.sharp_v => {
                 self.write(format!("({})(", value.type_name()).as_bytes());
                 if address == 0 {
-                    self.write(b"nil")
+                    self.write(b"nil");
                 } else {
-                    self.hexadecimal_number(address, true)
+                    self.hexadecimal_number(address, true);
                 }
                 self.write(b")");
             }

@@ -203,8 +203,7 @@ fn exponential(sign: &str, number: &Digits, precision: Option<usize>, verb: u8) 
     }
     let exponent_sign = if number.exponent < 0 { '-' } else { '+' };
     text.push(char::from(verb));
-    text.push_str(&format!("{exponent_sign}{:02}", number.exponent.unsigned_abs()));
-    text
+    text + &format!("{exponent_sign}{:02}", number.exponent.unsigned_abs())
 }
 
 fn general(sign: &str, magnitude: f64, precision: Option<usize>, verb: u8) -> String {
