@@ -95,7 +95,10 @@ fn template(program: &Program, case: &Case, values: &JsonMap) -> Result<String, 
         skip_schema_validation: false,
         subchart_notes: false,
     };
-    let output = TemplateOutput { include_crds: case.include_crds, ..TemplateOutput::default() };
+    let output = TemplateOutput {
+        include_crds: case.include_crds,
+        ..TemplateOutput::default()
+    };
     match render(&request, &mut Offline(1)) {
         Ok(rendered) => Ok(output.write(&rendered)),
         Err(error) if error.is_of_templates() => {
@@ -119,9 +122,16 @@ fn first_difference(expected: &str, found: &str) -> String {
         let part = lines.iter().skip(line).take(CONTEXT);
         part.map(|line| format!("{sign}{line}\n")).collect::<String>()
     };
-    let before = expected[line.saturating_sub(CONTEXT)..line].iter().map(|line| format!(" {line}\n"));
+    let before = expected[line.saturating_sub(CONTEXT)..line]
+        .iter()
+        .map(|line| format!(" {line}\n"));
     let before = before.collect::<String>();
-    format!("@@ line {} @@\n{before}{}{}", line + 1, part(&expected, '-'), part(&found, '+'))
+    format!(
+        "@@ line {} @@\n{before}{}{}",
+        line + 1,
+        part(&expected, '-'),
+        part(&found, '+')
+    )
 }
 
 fn corpus_directory() -> Option<PathBuf> {
@@ -137,10 +147,18 @@ fn run_chart(directory: &Path, cases: &[Case], explain: bool) -> Vec<(String, St
     let bytes = std::fs::read(directory.join("charts").join(&cases[0].chart)).unwrap();
     let chart = match Chart::from_archive(&bytes, &ArchiveLimits::default()) {
         Ok(chart) => chart,
-        Err(error) => return cases.iter().map(|case| (case.id.clone(), format!("load: {error}"))).collect(),
+        Err(error) => {
+            return cases
+                .iter()
+                .map(|case| (case.id.clone(), format!("load: {error}")))
+                .collect();
+        }
     };
     let program = Program::new(Arc::new(chart));
-    cases.iter().filter_map(|case| Some((case.id.clone(), run_case(directory, &program, case, explain)?))).collect()
+    cases
+        .iter()
+        .filter_map(|case| Some((case.id.clone(), run_case(directory, &program, case, explain)?)))
+        .collect()
 }
 
 /// Why a case differs, if it does.
@@ -165,13 +183,22 @@ fn run_case(directory: &Path, program: &Program, case: &Case, explain: bool) -> 
         (Err(error), Some(expected)) if error == without_log(expected) => None,
         (Err(error), Some(expected)) => Some(format!("expected {expected:?}, found {error:?}")),
         (Ok(_), Some(expected)) => Some(format!("expected {expected:?}, found output")),
-        (Err(error), None) => Some(if explain { error } else { error.lines().collect::<Vec<_>>().join(" | ") }),
+        (Err(error), None) => Some(if explain {
+            error
+        } else {
+            error.lines().collect::<Vec<_>>().join(" | ")
+        }),
     }
 }
 
 /// Only the first line of either side.
 fn shorten(difference: &str) -> String {
-    let first = |sign| difference.lines().find(|line| line.starts_with(sign)).unwrap_or_default();
+    let first = |sign| {
+        difference
+            .lines()
+            .find(|line| line.starts_with(sign))
+            .unwrap_or_default()
+    };
     format!("{} {}", first('-'), first('+'))
 }
 
@@ -202,7 +229,10 @@ fn real_charts_are_identical_to_helm() {
                     failures.lock().unwrap().extend(failed);
                 }
             };
-            std::thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, worker).unwrap();
+            std::thread::Builder::new()
+                .stack_size(STACK_BYTES)
+                .spawn_scoped(scope, worker)
+                .unwrap();
         }
     });
     let mut failures = failures.into_inner().unwrap();
@@ -212,12 +242,18 @@ fn real_charts_are_identical_to_helm() {
     }
     let identical = total - failures.len();
     println!("{identical}/{total} identical in {:.2?}", started.elapsed());
-    assert!(wanted.is_some() || identical >= FLOOR, "{identical} of {total} cases are identical, fewer than {FLOOR}");
+    assert!(
+        wanted.is_some() || identical >= FLOOR,
+        "{identical} of {total} cases are identical, fewer than {FLOOR}"
+    );
 }
 
 /// Reads a chart of ours as a directory.
 fn read_directory(root: &Path, directory: &Path, files: &mut Vec<File>) {
-    let mut paths: Vec<PathBuf> = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut paths: Vec<PathBuf> = std::fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
     paths.sort();
     for path in paths {
         if path.is_dir() {
@@ -248,7 +284,10 @@ fn template_own(chart: &str, values: Option<&str>) -> Result<String, String> {
     };
     let render = || template(&Program::new(Arc::new(chart)), &case, &values.unwrap_or_default());
     std::thread::scope(|scope| {
-        let thread = std::thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, render).unwrap();
+        let thread = std::thread::Builder::new()
+            .stack_size(STACK_BYTES)
+            .spawn_scoped(scope, render)
+            .unwrap();
         thread.join().unwrap()
     })
 }
@@ -261,7 +300,10 @@ fn golden(file: &str) -> String {
 /// `helm template rel CHART --namespace ns --kube-version 1.36.3 --include-crds [-f VALUES]`.
 #[test]
 fn our_charts_are_identical_to_helm() {
-    for (values, file) in [(None, "umbrella.golden.yaml"), (Some("umbrella.values.yaml"), "umbrella@values.golden.yaml")] {
+    for (values, file) in [
+        (None, "umbrella.golden.yaml"),
+        (Some("umbrella.values.yaml"), "umbrella@values.golden.yaml"),
+    ] {
         let output = template_own("umbrella", values).unwrap();
         let expected = golden(file);
         assert!(output == expected, "{file}:\n{}", first_difference(&expected, &output));
@@ -270,5 +312,8 @@ fn our_charts_are_identical_to_helm() {
 
 #[test]
 fn refusals_are_identical_to_helm() {
-    assert_eq!(template_own("refused", None).unwrap_err(), golden("refused.error.txt").trim_end());
+    assert_eq!(
+        template_own("refused", None).unwrap_err(),
+        golden("refused.error.txt").trim_end()
+    );
 }

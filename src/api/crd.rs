@@ -137,7 +137,8 @@ mod tests {
         let mut missing = Vec::new();
         each_schema(|path, schema| {
             let is_field = !path.ends_with("[]") && !path.ends_with("{}");
-            let standard = path.ends_with(".apiVersion") || path.ends_with(".kind") || path.ends_with(".metadata");
+            let name = path.rsplit('.').next().unwrap_or_default();
+            let standard = ["apiVersion", "kind", "metadata"].contains(&name);
             if is_field && !standard && schema.description.is_none() {
                 missing.push(path.to_owned());
             }

@@ -299,7 +299,7 @@ mod tests {
 
     #[test]
     fn converts_to_the_standard_type_and_back() {
-        assert_eq!(StdDuration::from(Duration::from_mins(5)), StdDuration::from_secs(300));
+        assert_eq!(StdDuration::from(Duration::from_mins(5)), StdDuration::from_mins(5));
         assert_eq!(Duration::from(StdDuration::MAX), Duration(MAX_NANOS));
         assert_eq!(Duration::from_secs(u64::MAX), Duration(MAX_NANOS));
         assert_eq!(serde_json::to_value(Duration::from_secs(600)).unwrap(), "10m0s");

@@ -3,6 +3,11 @@
 //! Pure: types and constants, no behaviour beyond their own invariants. The documentation of the fields is what
 //! `kubectl explain` shows, so it speaks to users of the resources.
 
+#![expect(
+    clippy::duplicated_attributes,
+    reason = "each `printcolumn` of kube's derive has the same keys"
+)]
+
 pub mod acted_on;
 pub mod conditions;
 pub mod conflict_policy;

@@ -33,6 +33,8 @@ pub const MAX_FIELD_MANAGER: usize = 128;
 /// The longest release name that Helm accepts, in characters.
 pub const MAX_RELEASE_NAME: usize = 53;
 
+/// The longest value of a label, in characters.
+const MAX_LABEL_VALUE: usize = 63;
 /// How many hexadecimal digits stand for what was cut off a name.
 const DIGEST_LENGTH: usize = 12;
 
@@ -55,6 +57,11 @@ pub fn shorten_release_name(name: &str) -> String {
     shorten(name, MAX_RELEASE_NAME, MAX_RELEASE_NAME - DIGEST_LENGTH - 1)
 }
 
+/// A name as the value of a label, which takes at most 63 characters: unchanged up to that, else cut and with a digest.
+pub fn label_value(name: &str) -> String {
+    shorten(name, MAX_LABEL_VALUE, MAX_LABEL_VALUE - DIGEST_LENGTH - 1)
+}
+
 /// `text` when it has at most `limit` bytes, else its first `keep` bytes (cut at a character), a dash and a digest.
 fn shorten(text: &str, limit: usize, keep: usize) -> String {
     if text.len() <= limit {
@@ -65,12 +72,8 @@ fn shorten(text: &str, limit: usize, keep: usize) -> String {
         end -= 1;
     }
     let digest = Sha256::digest(text.as_bytes());
-    let hex: String = digest
-        .iter()
-        .take(DIGEST_LENGTH / 2)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    format!("{}-{hex}", &text[..end])
+    let hex = format!("{digest:x}");
+    format!("{}-{}", &text[..end], &hex[..DIGEST_LENGTH])
 }
 
 #[cfg(test)]

@@ -68,12 +68,15 @@ pub struct LedgerObject {
     pub id: String,
     /// API version without the group.
     pub v: String,
-    /// SHA-256 of what was applied, as hexadecimal digits.
+    /// SHA-256 of what was applied, as hexadecimal digits; empty when it is to be compared anew.
     pub intent: String,
     /// `metadata.uid` of the live object.
     pub uid: String,
     /// `metadata.resourceVersion` of the live object after it was applied.
     pub resource_version: String,
+    /// Digest of the live object's generation and managed fields after it was applied, without those of its status.
+    #[serde(default)]
+    pub fingerprint: String,
     /// The fields that this release owns, as compact JSON of the format FieldsV1. Left out when larger than 16 KiB.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 16384))]

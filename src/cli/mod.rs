@@ -3,6 +3,8 @@
 //! Edge. This module knows the commands, the exit codes and where output goes: data on stdout, everything else on
 //! stderr. What a command does stands in its own file.
 
+#[cfg(feature = "operator")]
+mod controller;
 #[cfg(feature = "cluster")]
 mod crd;
 mod template;
@@ -24,6 +26,9 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Run the operator.
+    #[cfg(feature = "operator")]
+    Controller(controller::ControllerArguments),
     #[cfg(feature = "cluster")]
     Crd(crd::CrdArguments),
     Template(Box<template::TemplateArguments>),
@@ -53,6 +58,8 @@ pub fn run() -> ExitCode {
 impl Command {
     fn run(self) -> Result<(), CommandError> {
         match self {
+            #[cfg(feature = "operator")]
+            Self::Controller(arguments) => controller::run(arguments),
             #[cfg(feature = "cluster")]
             Self::Crd(arguments) => crd::run(&arguments),
             Self::Template(arguments) => template::run(&arguments),

@@ -9,6 +9,7 @@ use kube::Client;
 use kube::api::DeleteParams;
 use kube::api::DynamicObject;
 use kube::api::GetParams;
+use kube::api::PartialObjectMeta;
 use kube::api::Patch;
 use kube::api::PatchParams;
 use kube::api::Preconditions;
@@ -23,7 +24,7 @@ use crate::ownership::conflict::ServerStatus;
 use crate::ownership::conflict::StatusCause;
 
 /// How long one call may take, retries of the client included.
-pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Why a call has no result.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -94,6 +95,23 @@ impl Calls {
             .get(name, &GetParams::default())
             .map_err(transport)?;
         match self.send(self.client.request::<Value>(request)).await {
+            Ok(object) => Ok(Some(object)),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// An object's metadata; `None` if it does not exist.
+    pub(super) async fn get_metadata(
+        &self,
+        resource: &Resource,
+        namespace: Option<&str>,
+        name: &str,
+    ) -> Result<Option<PartialObjectMeta<DynamicObject>>, CallError> {
+        let request = request_for(resource, namespace)
+            .get_metadata(name, &GetParams::default())
+            .map_err(transport)?;
+        match self.send(self.client.request(request)).await {
             Ok(object) => Ok(Some(object)),
             Err(error) if error.is_not_found() => Ok(None),
             Err(error) => Err(error),

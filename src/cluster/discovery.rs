@@ -92,6 +92,22 @@ impl KindCache {
         })
     }
 
+    /// Every `group/version`, and every `group/version/Kind`, that the server serves, sorted: what Helm's
+    /// `.Capabilities.APIVersions` has.
+    pub async fn api_versions(&self) -> Result<Vec<String>, DiscoveryError> {
+        let known = self.snapshot.read().await.clone();
+        let snapshot = match known {
+            Some(snapshot) => snapshot,
+            None => self.refresh(None).await?,
+        };
+        let kinds = snapshot
+            .iter()
+            .flat_map(|(version, kinds)| kinds.keys().map(move |kind| format!("{version}/{kind}")));
+        let mut versions: Vec<String> = snapshot.keys().cloned().chain(kinds).collect();
+        versions.sort();
+        Ok(versions)
+    }
+
     /// Forgets what is known, for example after definitions were created or deleted.
     pub async fn invalidate(&self) {
         *self.snapshot.write().await = None;

@@ -6,3 +6,4 @@ pub mod apply;
 pub mod calls;
 pub mod delete;
 pub mod discovery;
+pub mod observe;

@@ -1,9 +1,15 @@
 //! What Fairlead needs to know of a live object to tell whether anybody changed it.
 //!
-//! Edge by neighbourhood, but pure itself: it reads metadata that was observed elsewhere.
+//! Edge: it can ask for an object's metadata; reading what it says is a function.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ManagedFieldsEntry, ObjectMeta};
+use kube::api::{DynamicObject, PartialObjectMeta};
+use serde::Deserialize as _;
+use serde_json::Value;
 use sha2::{Digest, Sha256};
+
+use super::calls::{CallError, Calls};
+use super::discovery::Resource;
 
 /// The metadata of a live object, reduced to what tells change.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,7 +45,15 @@ pub fn fingerprint(metadata: &ObjectMeta) -> String {
     let mut hash = Sha256::new();
     hash.update(metadata.generation.unwrap_or_default().to_be_bytes());
     for entry in metadata.managed_fields.iter().flatten() {
-        let ManagedFieldsEntry { api_version, fields_type: _, fields_v1, manager, operation, subresource, time } = entry;
+        let ManagedFieldsEntry {
+            api_version,
+            fields_type: _,
+            fields_v1,
+            manager,
+            operation,
+            subresource,
+            time,
+        } = entry;
         if subresource.as_deref() == Some("status") {
             continue;
         }
@@ -56,4 +70,25 @@ pub fn fingerprint(metadata: &ObjectMeta) -> String {
         hash.update([0]);
     }
     format!("{:x}", hash.finalize())
+}
+
+/// The [`fingerprint`] of an object that is at hand as JSON; that of empty metadata if it has none that can be read.
+pub fn fingerprint_of(object: &Value) -> String {
+    let metadata = object
+        .get("metadata")
+        .and_then(|metadata| ObjectMeta::deserialize(metadata).ok());
+    fingerprint(&metadata.unwrap_or_default())
+}
+
+impl Calls {
+    /// The metadata of an object; `None` if it does not exist.
+    pub async fn metadata(
+        &self,
+        resource: &Resource,
+        namespace: Option<&str>,
+        name: &str,
+    ) -> Result<Option<LiveMetadata>, CallError> {
+        let object: Option<PartialObjectMeta<DynamicObject>> = self.get_metadata(resource, namespace, name).await?;
+        Ok(object.and_then(|object| LiveMetadata::of(&object.metadata)))
+    }
 }

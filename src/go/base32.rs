@@ -18,7 +18,11 @@ pub fn encode(bytes: &[u8]) -> Vec<u8> {
         for index in 0..8 {
             let value = (bits >> (35 - 5 * index)) & 31;
             let digit = usize::try_from(value).ok().and_then(|value| ALPHABET.get(value));
-            output.push(if index < digits { digit.copied().unwrap_or(b'=') } else { b'=' });
+            output.push(if index < digits {
+                digit.copied().unwrap_or(b'=')
+            } else {
+                b'='
+            });
         }
     }
     output
@@ -26,7 +30,11 @@ pub fn encode(bytes: &[u8]) -> Vec<u8> {
 
 /// `DecodeString`.
 pub fn decode(text: &[u8]) -> Result<Vec<u8>, CorruptInput> {
-    let text: Vec<u8> = text.iter().copied().filter(|byte| !matches!(byte, b'\r' | b'\n')).collect();
+    let text: Vec<u8> = text
+        .iter()
+        .copied()
+        .filter(|byte| !matches!(byte, b'\r' | b'\n'))
+        .collect();
     let mut output = Vec::with_capacity(text.len() / 8 * 5);
     let mut start = 0;
     while start < text.len() {
@@ -63,7 +71,10 @@ fn read_group(group: &[u8], start: usize, text: &[u8]) -> Result<(u64, usize), C
             }
             return Ok((bits, index));
         }
-        let digit = ALPHABET.iter().position(|&candidate| candidate == byte).ok_or(CorruptInput(at))?;
+        let digit = ALPHABET
+            .iter()
+            .position(|&candidate| candidate == byte)
+            .ok_or(CorruptInput(at))?;
         bits |= u64::try_from(digit).unwrap_or(0) << (35 - 5 * index);
     }
     Ok((bits, 8))

@@ -18,7 +18,11 @@ pub fn decode(text: &[u8]) -> Result<Vec<u8>, CorruptInput> {
     let mut output = Vec::with_capacity(text.len() / 4 * 3);
     let mut quantum = [0_u8; 4];
     let mut filled = 0;
-    let mut positions = text.iter().copied().enumerate().filter(|(_, byte)| !matches!(byte, b'\r' | b'\n'));
+    let mut positions = text
+        .iter()
+        .copied()
+        .enumerate()
+        .filter(|(_, byte)| !matches!(byte, b'\r' | b'\n'));
     while let Some((at, byte)) = positions.next() {
         if byte == b'=' {
             return finish(output, quantum, filled, at, &mut positions, text.len());
@@ -50,7 +54,8 @@ fn finish(
         2 => match positions.next() {
             None => return Err(CorruptInput(length)),
             Some((_, b'=')) => {}
-            Some((next, _)) => return Err(CorruptInput(next)),
+            // Go blames the byte before the one that should be padding.
+            Some((next, _)) => return Err(CorruptInput(next - 1)),
         },
         _ => {}
     }

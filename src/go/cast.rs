@@ -44,7 +44,11 @@ pub fn truncate(number: f64) -> i64 {
     // 2^63 is a float exactly, the largest i64 is not.
     const LIMIT: f64 = 9_223_372_036_854_775_808.0;
     #[expect(clippy::cast_possible_truncation, reason = "checked to fit")]
-    if (-LIMIT..LIMIT).contains(&number) { number as i64 } else { i64::MIN }
+    if (-LIMIT..LIMIT).contains(&number) {
+        number as i64
+    } else {
+        i64::MIN
+    }
 }
 
 /// Drops a fraction of zeros: `1.00` is read as `1`, `1.5` not at all.

@@ -56,20 +56,29 @@ impl Decimal {
     #[must_use]
     pub fn add(&self, other: &Self) -> Self {
         let exponent = self.exponent.min(other.exponent);
-        Self { value: self.rescaled(exponent) + other.rescaled(exponent), exponent }
+        Self {
+            value: self.rescaled(exponent) + other.rescaled(exponent),
+            exponent,
+        }
     }
 
     /// `Sub`.
     #[must_use]
     pub fn subtract(&self, other: &Self) -> Self {
         let exponent = self.exponent.min(other.exponent);
-        Self { value: self.rescaled(exponent) - other.rescaled(exponent), exponent }
+        Self {
+            value: self.rescaled(exponent) - other.rescaled(exponent),
+            exponent,
+        }
     }
 
     /// `Mul`.
     #[must_use]
     pub fn multiply(&self, other: &Self) -> Self {
-        Self { value: &self.value * &other.value, exponent: self.exponent + other.exponent }
+        Self {
+            value: &self.value * &other.value,
+            exponent: self.exponent + other.exponent,
+        }
     }
 
     /// `Div`: 16 digits after the point, the last one rounded away from zero from 5 on.
@@ -90,7 +99,10 @@ impl Decimal {
             let negative = (dividend.sign() == Sign::Minus) != (divisor.sign() == Sign::Minus);
             quotient += if negative { -1 } else { 1 };
         }
-        Ok(Self { value: quotient, exponent: -DIVISION_PRECISION })
+        Ok(Self {
+            value: quotient,
+            exponent: -DIVISION_PRECISION,
+        })
     }
 }
 

@@ -33,7 +33,10 @@ pub fn base(path: &[u8]) -> &[u8] {
     let end = path.iter().rposition(|&byte| byte != b'/');
     let Some(last) = end else { return b"/" };
     let trimmed = &path[..=last];
-    let start = trimmed.iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash + 1);
+    let start = trimmed
+        .iter()
+        .rposition(|&byte| byte == b'/')
+        .map_or(0, |slash| slash + 1);
     &trimmed[start..]
 }
 
@@ -45,8 +48,13 @@ pub fn dir(path: &[u8]) -> Vec<u8> {
 
 /// `path.Ext`: from the last dot of the last element on.
 pub fn ext(path: &[u8]) -> &[u8] {
-    let name = path.iter().rposition(|&byte| byte == b'/').map_or(path, |slash| &path[slash + 1..]);
-    name.iter().rposition(|&byte| byte == b'.').map_or(b"", |dot| &name[dot..])
+    let name = path
+        .iter()
+        .rposition(|&byte| byte == b'/')
+        .map_or(path, |slash| &path[slash + 1..]);
+    name.iter()
+        .rposition(|&byte| byte == b'.')
+        .map_or(b"", |dot| &name[dot..])
 }
 
 /// `path.IsAbs`.

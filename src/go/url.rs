@@ -45,7 +45,10 @@ impl Url {
     /// `url.Parse`.
     pub fn parse(text: &[u8]) -> Result<Self, UrlError> {
         let (before, fragment) = cut(text, b"#").unwrap_or((text, b""));
-        let fail = |url: &[u8], reason| UrlError { url: url.to_vec(), reason };
+        let fail = |url: &[u8], reason| UrlError {
+            url: url.to_vec(),
+            reason,
+        };
         let mut url = Self::parse_without_fragment(before).map_err(|reason| fail(before, reason))?;
         url.fragment = unescape(fragment, Place::Fragment).map_err(|reason| fail(text, reason))?;
         Ok(url)
@@ -76,7 +79,10 @@ impl Url {
         }
         let has_authority = rest.starts_with(b"//") && (!url.scheme.is_empty() || !rest.starts_with(b"///"));
         if has_authority {
-            let slash = rest[2..].iter().position(|&byte| byte == b'/').map_or(rest.len(), |at| at + 2);
+            let slash = rest[2..]
+                .iter()
+                .position(|&byte| byte == b'/')
+                .map_or(rest.len(), |at| at + 2);
             url.read_authority(&rest[2..slash])?;
             rest = &rest[slash..];
         }
@@ -91,7 +97,10 @@ impl Url {
         };
         self.host = parse_host(&self.scheme, &authority[at + 1..])?;
         let info = &authority[..at];
-        if !info.iter().all(|&byte| byte.is_ascii_alphanumeric() || b"-._:~!$&'()*+,;=%@".contains(&byte)) {
+        if !info
+            .iter()
+            .all(|&byte| byte.is_ascii_alphanumeric() || b"-._:~!$&'()*+,;=%@".contains(&byte))
+        {
             return Err("net/url: invalid userinfo".to_owned());
         }
         let (name, password) = match cut(info, b":") {
@@ -109,7 +118,9 @@ impl Url {
             Some(at) if valid_port(&self.host[at..]) => &self.host[..at],
             _ => &self.host,
         };
-        host.strip_prefix(b"[").and_then(|inner| inner.strip_suffix(b"]")).unwrap_or(host)
+        host.strip_prefix(b"[")
+            .and_then(|inner| inner.strip_suffix(b"]"))
+            .unwrap_or(host)
     }
 
     /// `User.String`; empty without a user.
@@ -158,7 +169,11 @@ impl Url {
             output.push(b'@');
         }
         output.extend(escape(&self.host, Place::Host));
-        let path = if self.path == b"*" { self.path.clone() } else { escape(&self.path, Place::Path) };
+        let path = if self.path == b"*" {
+            self.path.clone()
+        } else {
+            escape(&self.path, Place::Path)
+        };
         if !path.is_empty() && path[0] != b'/' && !self.host.is_empty() {
             output.push(b'/');
         }
@@ -201,7 +216,11 @@ fn parse_host(scheme: &[u8], host: &[u8]) -> Result<Vec<u8>, String> {
     let first = host.iter().position(|&byte| byte == b':');
     let last = host.iter().rposition(|&byte| byte == b':');
     // Only http and https insist on one colon.
-    let colon = if scheme == b"http" || scheme == b"https" { first } else { last };
+    let colon = if scheme == b"http" || scheme == b"https" {
+        first
+    } else {
+        last
+    };
     if let Some(at) = colon {
         check_port(&host[at..])?;
     }
@@ -209,7 +228,11 @@ fn parse_host(scheme: &[u8], host: &[u8]) -> Result<Vec<u8>, String> {
 }
 
 fn check_port(port: &[u8]) -> Result<(), String> {
-    if valid_port(port) { Ok(()) } else { Err(format!("invalid port {} after host", quoted(port))) }
+    if valid_port(port) {
+        Ok(())
+    } else {
+        Err(format!("invalid port {} after host", quoted(port)))
+    }
 }
 
 fn parse_bracketed(host: &[u8]) -> Result<Vec<u8>, String> {
@@ -226,7 +249,10 @@ fn parse_bracketed(host: &[u8]) -> Result<Vec<u8>, String> {
         return Err("invalid IP-literal".to_owned());
     }
     if plain.parse::<std::net::Ipv6Addr>().is_err() {
-        return Err(format!("invalid host: ParseAddr({}): unable to parse IP", quoted(&address)));
+        return Err(format!(
+            "invalid host: ParseAddr({}): unable to parse IP",
+            quoted(&address)
+        ));
     }
     address.extend(unescape(&name[zone..], Place::Zone)?);
     Ok([b"[", address.as_slice(), b"]", port].concat())
@@ -279,7 +305,9 @@ fn unescape(text: &[u8], place: Place) -> Result<Vec<u8>, String> {
         let invalid = || format!("invalid URL escape {}", quoted(&rest[..rest.len().min(3)]));
         let digits = after.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
         let digits = digits.filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()));
-        let value = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()).ok_or_else(invalid)?;
+        let value = digits
+            .and_then(|digits| u8::from_str_radix(digits, 16).ok())
+            .ok_or_else(invalid)?;
         // In a host, only what is not ASCII may be escaped, and the `%` before a zone.
         let refused = match place {
             Place::Host => value < 0x80 && value != b'%',

@@ -66,9 +66,14 @@ pub struct AdminServer {
 impl AdminServer {
     /// Binds `address`; port 0 takes a free one.
     pub async fn bind(address: SocketAddr, metrics: Arc<Metrics>, readiness: Readiness) -> Result<Self, AdminError> {
-        let listener =
-            TcpListener::bind(address).await.map_err(|source| AdminError::Listen { address, source })?;
-        Ok(Self { listener, metrics, readiness })
+        let listener = TcpListener::bind(address)
+            .await
+            .map_err(|source| AdminError::Listen { address, source })?;
+        Ok(Self {
+            listener,
+            metrics,
+            readiness,
+        })
     }
 
     /// The address that is listened on.
@@ -78,7 +83,11 @@ impl AdminServer {
 
     /// Serves until `shutdown`.
     pub async fn serve(self, shutdown: CancellationToken) -> Result<(), AdminError> {
-        let Self { listener, metrics, readiness } = self;
+        let Self {
+            listener,
+            metrics,
+            readiness,
+        } = self;
         let routes = Router::new()
             .route("/healthz", get(|| async { "ok" }))
             .route("/readyz", get(ready))

@@ -41,7 +41,10 @@ struct Identity {
 impl Identity {
     fn of(reference: &ObjectReference) -> Self {
         Self {
-            watched: Watched { group: reference.group().to_owned(), kind: reference.kind.clone() },
+            watched: Watched {
+                group: reference.group().to_owned(),
+                kind: reference.kind.clone(),
+            },
             namespace: reference.namespace.clone(),
             name: reference.name.clone(),
         }
@@ -71,7 +74,7 @@ pub enum Known {
 }
 
 /// The index of children, and the watches that feed it. Cheap to clone.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Children {
     client: Client,
     state: Arc<Mutex<State>>,
@@ -83,7 +86,15 @@ impl Children {
     /// An empty index, and the stream of releases whose children changed.
     pub fn new(client: Client, shutdown: CancellationToken) -> (Self, mpsc::UnboundedReceiver<ObjectRef<HelmRelease>>) {
         let (changed, changes) = mpsc::unbounded_channel();
-        (Self { client, state: Arc::default(), changed, shutdown }, changes)
+        (
+            Self {
+                client,
+                state: Arc::default(),
+                changed,
+                shutdown,
+            },
+            changes,
+        )
     }
 
     /// What is known about `reference`.
@@ -101,12 +112,17 @@ impl Children {
 
     /// Remembers that Fairlead wrote `reference` at `resource_version`, so that the watch's echo wakes nobody.
     pub fn wrote(&self, reference: &ObjectReference, resource_version: &str) {
-        self.lock().written.insert(Identity::of(reference), resource_version.to_owned());
+        self.lock()
+            .written
+            .insert(Identity::of(reference), resource_version.to_owned());
     }
 
     /// Starts a watch of `resource` if there is none yet.
     pub fn watch(&self, resource: &ApiResource) {
-        let watched = Watched { group: resource.group.clone(), kind: resource.kind.clone() };
+        let watched = Watched {
+            group: resource.group.clone(),
+            kind: resource.kind.clone(),
+        };
         if !self.lock().started.insert(watched.clone()) {
             return;
         }
@@ -123,7 +139,9 @@ impl Children {
 
     async fn follow(self, watched: Watched, resource: ApiResource) {
         let api: Api<PartialObjectMeta<DynamicObject>> = Api::all_with(self.client.clone(), &resource);
-        let config = watcher::Config::default().labels(names::LABEL_NAME).page_size(PAGE_SIZE);
+        let config = watcher::Config::default()
+            .labels(names::LABEL_NAME)
+            .page_size(PAGE_SIZE);
         let mut events = watcher(api, config).default_backoff().boxed();
         let mut listed = HashSet::new();
         while let Some(event) = events.next().await {
@@ -144,10 +162,15 @@ impl Children {
     }
 
     fn changed_to(&self, identity: Identity, object: &PartialObjectMeta<DynamicObject>) {
-        let Some(live) = LiveMetadata::of(&object.metadata) else { return };
+        let Some(live) = LiveMetadata::of(&object.metadata) else {
+            return;
+        };
         let ours = {
             let mut state = self.lock();
-            let ours = state.written.get(&identity).is_some_and(|written| *written == live.resource_version);
+            let ours = state
+                .written
+                .get(&identity)
+                .is_some_and(|written| *written == live.resource_version);
             state.objects.insert(identity, live);
             ours
         };
@@ -169,9 +192,16 @@ impl Children {
     /// they belonged to notice at their next reconcile, which the resumed watch does not delay.
     fn synced(&self, watched: &Watched, listed: &HashSet<Identity>) {
         let mut state = self.lock();
-        state.objects.retain(|identity, _| identity.watched != *watched || listed.contains(identity));
+        state
+            .objects
+            .retain(|identity, _| identity.watched != *watched || listed.contains(identity));
         state.synced.insert(watched.clone());
-        debug!(group = watched.group, kind = watched.kind, objects = listed.len(), "watching children");
+        debug!(
+            group = watched.group,
+            kind = watched.kind,
+            objects = listed.len(),
+            "watching children"
+        );
     }
 
     fn wake(&self, object: &PartialObjectMeta<DynamicObject>) {
@@ -189,5 +219,9 @@ impl Children {
 }
 
 fn identity_of(watched: &Watched, object: &PartialObjectMeta<DynamicObject>) -> Identity {
-    Identity { watched: watched.clone(), namespace: object.namespace(), name: object.name_any() }
+    Identity {
+        watched: watched.clone(),
+        namespace: object.namespace(),
+        name: object.name_any(),
+    }
 }

@@ -2,18 +2,21 @@
 //!
 //! Edge. It holds things and does nothing by itself.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use kube::Client;
 
+use super::capabilities::ClusterCapabilities;
 use super::charts::Charts;
 use super::children::Children;
 use super::memory::Memory;
 use super::sources::Sources;
 use crate::cluster::calls::Calls;
 use crate::cluster::discovery::KindCache;
+use crate::ownership::redact::Redactor;
 use crate::telemetry::events::Events;
 use crate::telemetry::metrics::Metrics;
 
@@ -23,7 +26,7 @@ pub struct Settings {
     /// Releases that are reconciled at once.
     pub concurrency: u16,
     /// Objects of one release that are written at once.
-    pub parallel_writes: usize,
+    pub parallel_writes: NonZeroUsize,
     /// How long one request to the API server may take.
     pub request_timeout: Duration,
     /// The namespace whose releases are reconciled; all without one.
@@ -33,7 +36,6 @@ pub struct Settings {
 }
 
 /// What every reconcile shares.
-#[derive(Debug)]
 pub struct Context {
     /// The API server, for Fairlead's own resources.
     pub client: Client,
@@ -49,6 +51,10 @@ pub struct Context {
     pub charts: Charts,
     /// What is remembered of each release.
     pub memory: Memory,
+    /// What the cluster offers to templates.
+    pub capabilities: ClusterCapabilities,
+    /// Makes values fit to be shown.
+    pub redactor: Redactor,
     /// Metrics of the process.
     pub metrics: Arc<Metrics>,
     /// Where events are handed in.

@@ -5,11 +5,15 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use k8s_openapi::jiff::Timestamp;
 
 use crate::health::Health;
 use crate::ownership::ledger::Ledger;
 use crate::ownership::reference::ObjectReference;
 use crate::plan::decide::Failure;
+use crate::source::ResolvedChart;
 use crate::telemetry::metrics::ConflictLabels;
 
 use super::reconcile::render::Rendering;
@@ -23,16 +27,33 @@ pub struct ReleaseKey {
     pub name: String,
 }
 
+/// A chart that was looked up, and when.
+#[derive(Debug, Clone)]
+pub struct LookedUp {
+    /// What it was looked up by.
+    pub key: String,
+    /// When.
+    pub at: Instant,
+    /// What was found.
+    pub chart: ResolvedChart,
+}
+
 /// What is remembered of one release.
 #[derive(Debug, Default)]
 pub struct ReleaseMemory {
     /// The resourceVersion of the HelmRelease that the operator's own last write gave: an object from the cache with
     /// another one may be older than that write.
     pub written: Option<String>,
+    /// The chart that was looked up last.
+    pub chart: Option<LookedUp>,
     /// The last rendering, and the inputs that it was made from.
     pub rendering: Option<Arc<Rendering>>,
-    /// The ledger, and the resourceVersion of the resource that keeps it; `None` until it is read.
+    /// The ledger; `None` until it is read.
     pub ledger: Option<Ledger>,
+    /// Digest of the ledger as it was written to the cluster last.
+    pub ledger_written: Option<String>,
+    /// When the current attempt began to write: what it awaits is awaited from then on.
+    pub attempt: Option<Timestamp>,
     /// Health by object, and the resourceVersion that it was seen at.
     pub health: HashMap<ObjectReference, (String, Health)>,
     /// The last failure of an attempt.

@@ -62,6 +62,8 @@ pub struct ObjectRecord {
     pub uid: String,
     /// The resourceVersion that our last look or write gave.
     pub resource_version: String,
+    /// Of everything but the status (see `cluster::observe`): unlike the resourceVersion it does not move with the status.
+    pub fingerprint: String,
     /// The hash of what was to be applied.
     pub intent_hash: String,
     /// The fingerprint of the policy, if it decided anything: another policy may decide otherwise.
@@ -85,6 +87,8 @@ pub struct Observation<'a> {
     pub uid: &'a str,
     /// Its resourceVersion.
     pub resource_version: &'a str,
+    /// Its fingerprint.
+    pub fingerprint: &'a str,
     /// The hash of what was applied.
     pub intent_hash: &'a str,
     /// The policy's fingerprint.
@@ -130,6 +134,7 @@ impl Ledger {
             reference,
             uid,
             resource_version,
+            fingerprint,
             intent_hash,
             policy,
             owned,
@@ -149,6 +154,7 @@ impl Ledger {
             reference: reference.clone(),
             uid: uid.to_owned(),
             resource_version: resource_version.to_owned(),
+            fingerprint: fingerprint.to_owned(),
             intent_hash: intent_hash.to_owned(),
             policy: (!contested.is_empty()).then(|| policy.to_owned()),
             owned: owned.clone(),
@@ -156,6 +162,32 @@ impl Ledger {
             overridden: overridden.iter().take(MAX_CONTESTED).cloned().collect(),
             history,
         });
+    }
+
+    /// Remembers what is contested of an object that was not written because of it.
+    ///
+    /// What was applied before, if anything was, is forgotten: the object has to be applied when the conflict is gone.
+    pub fn stopped(&mut self, reference: &ObjectReference, contested: &[ContestedField], policy: &str, now: Timestamp) {
+        let known = self.objects.remove(reference);
+        let (uid, owned) = known.as_ref().map_or_else(
+            || (String::new(), FieldSet::default()),
+            |record| (record.uid.clone(), record.owned.clone()),
+        );
+        if let Some(record) = known {
+            self.insert(record);
+        }
+        let observation = Observation {
+            reference,
+            uid: &uid,
+            resource_version: "",
+            fingerprint: "",
+            intent_hash: "",
+            policy,
+            owned: &owned,
+            contested,
+            overridden: &[],
+        };
+        self.record(&observation, now);
     }
 }
 
@@ -265,6 +297,7 @@ mod tests {
             reference: &reference,
             uid: "u",
             resource_version: version,
+            fingerprint: "f",
             intent_hash: "h",
             policy: "p",
             owned: &owned,

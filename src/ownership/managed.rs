@@ -117,12 +117,13 @@ impl ManagedFields {
             .map(|entry| &entry.fields)
     }
 
-    /// The entries of everybody but this applier, those that only write the status left out.
+    /// The entries of everybody but this applier.
+    ///
+    /// Writers of the status count too: the Deployment controller numbers its revisions in an annotation that way.
     pub fn others<'a>(&'a self, applier: &'a str) -> impl Iterator<Item = &'a ManagedEntry> {
         self.entries
             .iter()
             .filter(move |entry| !is_applied_by(&entry.manager, applier))
-            .filter(|entry| entry.manager.subresource.as_deref() != Some("status"))
     }
 
     /// The owners of a path, an atomic parent of it, or something below it.
@@ -197,10 +198,10 @@ mod tests {
     }
 
     #[test]
-    fn others_are_those_who_write_the_object() {
+    fn others_are_all_but_the_applier() {
         let managed = managed();
         let others: Vec<_> = managed.others("fairlead").collect();
-        assert_eq!(others.len(), 1);
+        assert_eq!(others.len(), 2);
         assert_eq!(managed.applied_by("fairlead").unwrap().len(), 2);
         assert_eq!(managed.applied_by("other"), None);
     }

@@ -46,24 +46,45 @@ impl ManagerClass {
         match (manager, subresource) {
             ("kube-controller-manager", Some("scale"))
             | (
-                "keda-operator" | "vpa-updater" | "vpa-admission-controller" | "vpa-recommender" | "rollouts-controller",
+                "keda-operator"
+                | "vpa-updater"
+                | "vpa-admission-controller"
+                | "vpa-recommender"
+                | "rollouts-controller",
                 _,
             ) => Self::Autoscaler,
             (
-                "cert-manager-cainjector" | "cainjector" | "kube-webhook-certgen" | "pilot-discovery"
+                "cert-manager-cainjector"
+                | "cainjector"
+                | "kube-webhook-certgen"
+                | "pilot-discovery"
                 | "service-ca-operator",
                 _,
             ) => Self::CaInjector,
             (
-                "clusterrole-aggregation-controller" | "kube-controller-manager" | "kubelet" | "eks" | "vpcLambda"
-                | "gkebackup" | "velero",
+                "clusterrole-aggregation-controller"
+                | "kube-controller-manager"
+                | "kubelet"
+                | "eks"
+                | "vpcLambda"
+                | "gkebackup"
+                | "velero",
                 _,
             ) => Self::Platform,
             ("kubectl" | "k9s" | "rancher" | "Mozilla" | "node-fetch" | "OpenLens" | "Headlamp", _) => Self::Human,
             (
-                "argocd-controller" | "argocd-application-controller" | "kustomize-controller" | "helm-controller"
-                | "flux-client-side-apply" | "kluctl" | "application/apply-patch" | "timoni" | "configsync.gke.io"
-                | "kro.run/applyset" | "eno" | "Terraform",
+                "argocd-controller"
+                | "argocd-application-controller"
+                | "kustomize-controller"
+                | "helm-controller"
+                | "flux-client-side-apply"
+                | "kluctl"
+                | "application/apply-patch"
+                | "timoni"
+                | "configsync.gke.io"
+                | "kro.run/applyset"
+                | "eno"
+                | "Terraform",
                 _,
             ) => Self::GitOps,
             ("helm" | "helm3" | "helmwave" | "entry" | "Go-http-client", _) => Self::LegacyHelm,
@@ -79,7 +100,10 @@ impl ManagerClass {
             ("terraform-provider-helm", ManagerClass::LegacyHelm),
             (super::class::SIBLING_PREFIX, ManagerClass::Sibling),
         ];
-        PREFIXES.iter().find(|(prefix, _)| name.starts_with(prefix)).map_or(Self::Unknown, |(_, class)| *class)
+        PREFIXES
+            .iter()
+            .find(|(prefix, _)| name.starts_with(prefix))
+            .map_or(Self::Unknown, |(_, class)| *class)
     }
 }
 
@@ -89,8 +113,14 @@ mod tests {
 
     #[test]
     fn a_name_can_mean_two_writers() {
-        assert_eq!(ManagerClass::of("kube-controller-manager", Some("scale")), ManagerClass::Autoscaler);
-        assert_eq!(ManagerClass::of("kube-controller-manager", None), ManagerClass::Platform);
+        assert_eq!(
+            ManagerClass::of("kube-controller-manager", Some("scale")),
+            ManagerClass::Autoscaler
+        );
+        assert_eq!(
+            ManagerClass::of("kube-controller-manager", None),
+            ManagerClass::Platform
+        );
         assert_eq!(ManagerClass::of("kubectl-edit", None), ManagerClass::Human);
         assert_eq!(ManagerClass::of("fairlead:prod/shop", None), ManagerClass::Sibling);
         assert_eq!(ManagerClass::of("manager", None), ManagerClass::Unknown);

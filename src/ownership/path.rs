@@ -63,7 +63,7 @@ impl Scalar {
             (Self::Bool(a), Value::Bool(b)) => a == b,
             (Self::Text(a), Value::String(b)) => a == b,
             (Self::Number(a), Value::Number(b)) => *a == b.to_string(),
-            (Self::Composite(a), Value::Array(_) | Value::Object(_)) => *a == value.to_string(),
+            (Self::Composite(_), Value::Array(_) | Value::Object(_)) => *self == Self::from_json(value),
             _ => false,
         }
     }

@@ -104,9 +104,15 @@ pub struct Decision {
     pub rule: String,
 }
 
-/// A regular expression that must match the whole text.
+/// What a whole text must match.
 #[derive(Debug, Clone)]
-pub struct Anchored(Regex);
+pub struct Anchored(Matcher);
+
+#[derive(Debug, Clone)]
+enum Matcher {
+    Expression(Regex),
+    Literal(String),
+}
 
 /// Why an expression of a rule cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -151,16 +157,27 @@ impl Anchored {
         let build = |text: &str| RegexBuilder::new(text).size_limit(MAX_COMPILED_SIZE).build();
         // By itself first: `a)|(?:b` must not close our group.
         let compiled = build(expression).and_then(|_| build(&format!("^(?:{expression})$")));
-        compiled.map(Self).map_err(|error| RuleError::BadExpression {
-            field: field.to_owned(),
-            expression: expression.to_owned(),
-            problem: error.to_string().lines().last().unwrap_or_default().to_owned(),
-        })
+        compiled
+            .map(Matcher::Expression)
+            .map(Self)
+            .map_err(|error| RuleError::BadExpression {
+                field: field.to_owned(),
+                expression: expression.to_owned(),
+                problem: error.to_string().lines().last().unwrap_or_default().to_owned(),
+            })
     }
 
     /// Whether the expression matches the whole text.
     pub fn matches(&self, text: &str) -> bool {
-        self.0.is_match(text)
+        match &self.0 {
+            Matcher::Expression(expression) => expression.is_match(text),
+            Matcher::Literal(literal) => literal == text,
+        }
+    }
+
+    /// Matches exactly this text.
+    pub fn literally(text: &str) -> Self {
+        Self(Matcher::Literal(text.to_owned()))
     }
 }
 
@@ -240,6 +257,32 @@ impl Rule {
             on_conflict,
             until,
         })
+    }
+
+    /// A rule about one field of one object and one owner, such as a person's decision.
+    pub fn exactly(
+        name: impl Into<String>,
+        object: &ObjectReference,
+        path: &FieldPath,
+        manager: &str,
+        on_conflict: OnConflict,
+    ) -> Self {
+        let target = Target {
+            group: Some(Anchored::literally(object.group())),
+            kind: Some(Anchored::literally(&object.kind)),
+            name: Some(Anchored::literally(&object.name)),
+            namespace: Some(Anchored::literally(object.namespace.as_deref().unwrap_or_default())),
+        };
+        let paths = vec![PathPattern::exactly(path)];
+        let managers = vec![Anchored::literally(manager)];
+        Self {
+            name: name.into(),
+            target,
+            paths,
+            managers,
+            on_conflict,
+            until: None,
+        }
     }
 
     fn is_expired(&self, now: Timestamp) -> bool {

@@ -64,6 +64,8 @@ pub enum Outcome {
         /// The object and the way out.
         message: String,
     },
+    /// Nothing new: the last verdict stands.
+    Standing,
     /// `spec.suspend` is set.
     Suspended,
 }
@@ -77,19 +79,8 @@ impl Outcome {
             Self::Deployed { action, .. } => succeeded(*action).as_str(),
             Self::Failed { action, .. } => failed(*action).as_str(),
             Self::UninstallFailed { .. } => Reason::UninstallFailed.as_str(),
+            Self::Standing => "Standing",
             Self::Suspended => Reason::Suspended.as_str(),
-        }
-    }
-
-    /// Whether an attempt was made and did not reach its end.
-    pub fn is_failure(&self) -> bool {
-        match self {
-            Self::Conflicted { .. } | Self::Failed { .. } | Self::UninstallFailed { .. } => true,
-            Self::Blocked { .. }
-            | Self::Progressing { .. }
-            | Self::Deployed { .. }
-            | Self::Uninstalling { .. }
-            | Self::Suspended => false,
         }
     }
 }
@@ -259,8 +250,11 @@ pub fn record(status: &mut HelmReleaseStatus, outcome: &Outcome, generation: i64
             set(Reconciling, True, Reason::ProgressingWithRetry, message);
             reconciling = true;
         }
-        // The last verdict stands while nobody looks.
-        Outcome::Suspended => {}
+        // The last verdict stands, also while nobody looks.
+        Outcome::Standing | Outcome::Suspended => {
+            status.observed_generation = Some(generation);
+            return;
+        }
     }
     if !reconciling {
         conditions::remove(&mut status.conditions, Reconciling);
@@ -286,6 +280,7 @@ fn move_newest(status: &mut HelmReleaseStatus, outcome: &Outcome) {
         | Outcome::Conflicted { .. }
         | Outcome::Blocked { .. }
         | Outcome::Progressing { .. }
+        | Outcome::Standing
         | Outcome::Suspended => return,
     };
     for (position, snapshot) in status.history.iter_mut().enumerate() {
@@ -312,6 +307,10 @@ fn count(status: &mut HelmReleaseStatus, outcome: &Outcome) {
             }
         }
         Outcome::UninstallFailed { .. } => status.failures += 1,
-        Outcome::Blocked { .. } | Outcome::Progressing { .. } | Outcome::Uninstalling { .. } | Outcome::Suspended => {}
+        Outcome::Blocked { .. }
+        | Outcome::Progressing { .. }
+        | Outcome::Uninstalling { .. }
+        | Outcome::Standing
+        | Outcome::Suspended => {}
     }
 }

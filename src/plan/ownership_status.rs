@@ -48,12 +48,15 @@ pub fn current(ledger: &Ledger) -> impl Iterator<Item = Current<'_>> {
 }
 
 fn contested_now(record: &ObjectRecord) -> impl Iterator<Item = &ContestRecord> {
-    // `policy` is there only when something was contested; what was seen then carries the newest time.
-    let last = record
-        .policy
-        .as_ref()
-        .and_then(|_| record.history.iter().map(|field| field.last_seen).max());
-    record.history.iter().filter(move |field| Some(field.last_seen) == last)
+    let is_contested = |field: &&ContestRecord| {
+        record.contested.iter().any(|now| {
+            now.field == field.field
+                && now.manager.name == field.manager
+                && now.manager.operation == field.operation
+                && now.manager.subresource == field.subresource
+        })
+    };
+    record.history.iter().filter(is_contested)
 }
 
 /// What the ledger says, as the status shows it.
@@ -210,5 +213,37 @@ pub const fn operation(operation: Operation) -> ManagerOperation {
     match operation {
         Operation::Apply => ManagerOperation::Apply,
         Operation::Update => ManagerOperation::Update,
+    }
+}
+
+/// The class that the API's name stands for.
+pub const fn class_of(class: ConflictClass) -> Class {
+    match class {
+        ConflictClass::Real => Class::Real,
+        ConflictClass::Phantom => Class::Phantom,
+        ConflictClass::Legacy => Class::Legacy,
+        ConflictClass::Sibling => Class::Sibling,
+        ConflictClass::Union => Class::Union,
+        ConflictClass::Admission => Class::Admission,
+    }
+}
+
+/// The action that the API's name stands for.
+pub const fn action_of(action: ConflictOutcome) -> Action {
+    match action {
+        ConflictOutcome::Yielded => Action::Yielded,
+        ConflictOutcome::Forced => Action::Forced,
+        ConflictOutcome::Resolved => Action::Resolved,
+        ConflictOutcome::Retrying => Action::Retrying,
+        ConflictOutcome::HandedOff => Action::HandedOff,
+        ConflictOutcome::Failed => Action::Failed,
+    }
+}
+
+/// The operation that the API's name stands for.
+pub const fn operation_of(operation: ManagerOperation) -> Operation {
+    match operation {
+        ManagerOperation::Apply => Operation::Apply,
+        ManagerOperation::Update => Operation::Update,
     }
 }

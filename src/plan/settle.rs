@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
-use crate::health::{Health, Status};
+use crate::health::{Health, State};
 use crate::ownership::reference::ObjectReference;
 
 /// How many objects that are not ready a message names.
@@ -36,13 +36,13 @@ pub enum Settled {
 pub fn settle(objects: &[(ObjectReference, Health)], started: Timestamp, timeout: Duration, now: Timestamp) -> Settled {
     let pending: Vec<&(ObjectReference, Health)> = objects
         .iter()
-        .filter(|(_, health)| health.status != Status::Current)
+        .filter(|(_, health)| health.state != State::Current)
         .collect();
     if pending.is_empty() {
         return Settled::Ready;
     }
     let progress = progress(objects.len(), &pending);
-    if let Some((reference, health)) = pending.iter().find(|(_, health)| health.status == Status::Failed) {
+    if let Some((reference, health)) = pending.iter().find(|(_, health)| health.state == State::Failed) {
         return Settled::Failed {
             message: format!("{reference} failed: {}", health.message),
         };

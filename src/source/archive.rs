@@ -8,8 +8,8 @@ use flate2::read::MultiGzDecoder;
 use tokio::io::AsyncReadExt as _;
 
 use super::error::SourceError;
-use super::events::Events;
 use super::limits::Limits;
+use crate::yaml;
 
 /// The name and version in a chart's `Chart.yaml`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,20 +84,14 @@ fn identify_blocking(archive: &[u8], limits: &Limits) -> Result<Identity, String
 }
 
 /// Name and version of a `Chart.yaml`.
-pub(super) fn identity(yaml: &[u8]) -> Result<Identity, String> {
-    let (mut name, mut version) = (None, None);
-    let mut events = Events::new(yaml);
-    let read = events.enter_document().and_then(|()| {
-        events.mapping(|events, key, value| {
-            match key {
-                "name" => name = events.text(value)?,
-                "version" => version = events.text(value)?,
-                _ => events.skip(&value)?,
-            }
-            Ok(())
-        })
-    });
-    read.map_err(|broken| format!("its Chart.yaml is broken at line {}: {}", broken.line, broken.reason))?;
+pub(super) fn identity(text: &[u8]) -> Result<Identity, String> {
+    let chart = yaml::from_slice_map(text).map_err(|error| format!("its Chart.yaml is broken: {error}"))?;
+    let field = |key: &str| match chart.get(key) {
+        Some(serde_json::Value::String(text)) => Some(text.clone()),
+        Some(number @ serde_json::Value::Number(_)) => Some(number.to_string()),
+        _ => None,
+    };
+    let (name, version) = (field("name"), field("version"));
     let given = |field: Option<String>, key| field.ok_or_else(|| format!("its Chart.yaml has no {key}"));
     Ok(Identity {
         name: given(name, "name")?,

@@ -1,4 +1,4 @@
-//! Unpacked charts: reads a directory's files within bounds.
+//! Unpacked charts: reads a directory's files within bounds, without what its `.helmignore` leaves out.
 
 use std::fs;
 use std::io::{self, Read as _};
@@ -9,24 +9,19 @@ use sha2::{Digest as _, Sha256};
 use super::digest::Digest;
 use super::error::SourceError;
 use super::limits::Limits;
+use crate::chart::File;
+use crate::chart::ignore::{HELM_IGNORE, Rules};
 
 /// How deep directories may nest; also ends cycles of symbolic links.
 const DEPTH: usize = 32;
 
-/// A file of a chart directory.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ChartFile {
-    /// Its path in the chart, with `/` on every system.
-    pub path: String,
-    /// Its content.
-    pub data: Vec<u8>,
-}
-
-/// Reads all files below `root`, sorted by path. Symbolic links are followed, as Helm does.
-pub(super) async fn read(root: &Path, limits: Limits) -> Result<Vec<ChartFile>, SourceError> {
+/// Reads the files below `root`, sorted by directory. Symbolic links are followed, as Helm does.
+pub(super) async fn read(root: &Path, limits: Limits) -> Result<Vec<File>, SourceError> {
     let owned = root.to_owned();
     let read = tokio::task::spawn_blocking(move || {
+        let rules = read_rules(&owned, &limits)?;
         let mut walk = Walk {
+            rules,
             root: owned.clone(),
             limits,
             files: Vec::new(),
@@ -42,10 +37,10 @@ pub(super) async fn read(root: &Path, limits: Limits) -> Result<Vec<ChartFile>, 
 }
 
 /// Stands for the paths and contents of a chart's files.
-pub(super) fn digest(files: &[ChartFile]) -> Digest {
+pub(super) fn digest(files: &[File]) -> Digest {
     let mut hasher = Sha256::new();
-    for ChartFile { path, data } in files {
-        for part in [path.as_bytes(), data] {
+    for File { name, data } in files {
+        for part in [name.as_bytes(), data.as_bytes()] {
             hasher.update((part.len() as u64).to_be_bytes());
             hasher.update(part);
         }
@@ -53,10 +48,41 @@ pub(super) fn digest(files: &[ChartFile]) -> Digest {
     Digest::finish(hasher)
 }
 
+/// The rules in the directory's `.helmignore`.
+fn read_rules(root: &Path, limits: &Limits) -> Result<Rules, SourceError> {
+    let path = root.join(HELM_IGNORE);
+    let text = match fs::File::open(&path) {
+        Ok(_) => read_file(&path, limits.file)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+        Err(error) => return Err(failure(&path, &error)),
+    };
+    Rules::parse(&text).map_err(|error| SourceError::Local {
+        path: path.display().to_string(),
+        reason: error.to_string(),
+    })
+}
+
+fn read_file(path: &Path, limit: u64) -> Result<Vec<u8>, SourceError> {
+    let failure = |error| failure(path, &error);
+    let mut data = Vec::new();
+    let file = fs::File::open(path).map_err(failure)?;
+    file.take(limit.saturating_add(1))
+        .read_to_end(&mut data)
+        .map_err(failure)?;
+    if data.len() as u64 > limit {
+        return Err(SourceError::TooLarge {
+            what: path.display().to_string(),
+            limit,
+        });
+    }
+    Ok(data)
+}
+
 struct Walk {
+    rules: Rules,
     root: PathBuf,
     limits: Limits,
-    files: Vec<ChartFile>,
+    files: Vec<File>,
     total: u64,
 }
 
@@ -80,6 +106,9 @@ impl Walk {
             })?;
             let relative = format!("{prefix}{name}");
             let metadata = fs::metadata(&path).map_err(|error| self::failure(&path, &error))?;
+            if self.rules.ignores(&relative, metadata.is_dir()) {
+                continue;
+            }
             if metadata.is_dir() {
                 self.directory(&path, &format!("{relative}/"), depth + 1)?;
             } else if metadata.is_file() {
@@ -99,18 +128,7 @@ impl Walk {
         if self.files.len() >= self.limits.files {
             return Err(self.too_many("files", self.limits.files));
         }
-        let failure = |error| failure(path, &error);
-        let mut data = Vec::new();
-        let file = fs::File::open(path).map_err(failure)?;
-        file.take(self.limits.file.saturating_add(1))
-            .read_to_end(&mut data)
-            .map_err(failure)?;
-        if data.len() as u64 > self.limits.file {
-            return Err(SourceError::TooLarge {
-                what: path.display().to_string(),
-                limit: self.limits.file,
-            });
-        }
+        let data = read_file(path, self.limits.file)?;
         self.total += data.len() as u64;
         if self.total > self.limits.directory {
             return Err(SourceError::TooLarge {
@@ -118,7 +136,7 @@ impl Walk {
                 limit: self.limits.directory,
             });
         }
-        self.files.push(ChartFile { path: relative, data });
+        self.files.push(File::new(relative, data));
         Ok(())
     }
 

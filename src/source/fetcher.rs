@@ -13,7 +13,7 @@ use url::Url;
 use super::cache::Cache;
 use super::credentials::Access;
 use super::digest::Digest;
-use super::directory::{self, ChartFile};
+use super::directory;
 use super::error::SourceError;
 use super::http::{self, HttpRepositories};
 use super::limits::Limits;
@@ -24,6 +24,7 @@ use super::reference::{
 use super::single_flight::SingleFlight;
 use super::transport::{Request, Transport, shown};
 use super::{archive, oci};
+use crate::chart::File;
 
 /// How many archives without a promised digest are remembered.
 const REMEMBERED: usize = 1024;
@@ -59,8 +60,8 @@ impl Default for FetcherOptions {
 pub enum ChartContent {
     /// A packed chart.
     Archive(Bytes),
-    /// All files of a chart directory; `.helmignore` is applied by who loads the chart.
-    Directory(Vec<ChartFile>),
+    /// The files of a chart directory, without what its `.helmignore` leaves out.
+    Directory(Vec<File>),
 }
 
 /// Finds and fetches charts. Cheap to clone; clones share connections, indexes and the cache.
@@ -179,7 +180,7 @@ impl Fetcher {
             what: url.clone(),
             reason,
         };
-        let yaml = files.iter().find(|file| file.path == "Chart.yaml");
+        let yaml = files.iter().find(|file| file.name == "Chart.yaml");
         let yaml = yaml.ok_or_else(|| not_a_chart("it has no Chart.yaml".to_owned()))?;
         let archive::Identity { name, version } = archive::identity(&yaml.data).map_err(not_a_chart)?;
         let (digest, location) = (directory::digest(&files), Location::Directory(path.to_owned()));

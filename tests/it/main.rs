@@ -1,5 +1,7 @@
 //! Integration tests on real parts: one binary, one control plane.
 
+mod conflicts;
 mod fixtures;
+mod resources;
 mod source;
 mod support;

@@ -37,6 +37,7 @@ pub enum ServerSideApply {
 /// Options of the install action.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_excessive_bools, reason = "the options are those of Flux")]
 pub struct Install {
     /// What is done with the CRDs in the chart's `crds/` folder before the install: `Skip`, `Create` those that do not
     /// exist (default), or `CreateReplace`.
@@ -101,6 +102,7 @@ pub struct InstallRemediation {
 /// Options of the upgrade action.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_excessive_bools, reason = "the options are those of Flux")]
 pub struct Upgrade {
     /// What is done with the CRDs in the chart's `crds/` folder before the upgrade: `Skip`, `Create` those that do not
     /// exist (default), or `CreateReplace`.
@@ -219,6 +221,7 @@ pub enum ActionStrategyName {
 /// Options of the rollback action.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_excessive_bools, reason = "the options are those of Flux")]
 pub struct Rollback {
     /// Whether objects that a failed rollback has created are deleted.
     #[serde(default, skip_serializing_if = "is_false")]

@@ -16,7 +16,7 @@ pub const MAX_RULES: usize = 128;
 pub const DEFAULT_ADOPT_FROM: [&str; 3] = ["helm", "helm-controller", "before-first-apply"];
 
 /// Who may own which field of the release's objects, and what is done when another field manager contests one.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Ownership {
     /// Field manager that the objects are applied with. Default: `fairlead:<namespace>/<name>` of this object, so that two
@@ -50,20 +50,6 @@ pub struct Ownership {
     /// When writers that keep overwriting each other are stopped.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fights: Option<Fights>,
-}
-
-impl Default for Ownership {
-    fn default() -> Self {
-        Self {
-            field_manager: None,
-            on_conflict: ConflictAction::default(),
-            retry: None,
-            well_known_owners: Toggle::default(),
-            adopt_from: None,
-            rules: Vec::new(),
-            fights: None,
-        }
-    }
 }
 
 impl Ownership {

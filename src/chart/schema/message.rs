@@ -4,41 +4,112 @@
 
 use std::fmt::Write as _;
 
-use boon::{ErrorKind, InstanceLocation, InstanceToken, Type, ValidationError};
+use boon::{ErrorKind, InstanceToken, Type, ValidationError};
 use serde_json::{Number, Value};
 
 use crate::go::strconv;
 
+use super::patterns::{NAMED, Originals};
+
 /// The whole tree: a heading, then one line an error, indented by two for each level.
-pub(super) fn display(error: &ValidationError<'_, '_>) -> String {
+pub(super) fn display(error: &ValidationError<'_, '_>, originals: &Originals) -> String {
     let mut text = String::new();
-    write_error(&mut text, error, 0);
+    write_error(&mut text, error, 0, error.schema_url, originals);
     text
 }
 
-fn write_error(text: &mut String, error: &ValidationError<'_, '_>, mut indent: usize) {
+fn write_error(
+    text: &mut String,
+    error: &ValidationError<'_, '_>,
+    mut indent: usize,
+    parent_url: &str,
+    originals: &Originals,
+) {
+    for depth in hidden_all_of(error, parent_url) {
+        let tokens = &error.instance_location.tokens;
+        let location = &tokens[..tokens.len().saturating_sub(depth)];
+        start_line(text, indent);
+        indent += 1;
+        let _ = write!(text, "at {}: 'allOf' failed", quote(&pointer(location)));
+    }
     let passes_on = matches!(error.kind, ErrorKind::Reference { .. }) && error.causes.len() == 1;
     if !passes_on {
-        if indent > 0 {
-            text.push('\n');
-            text.extend(std::iter::repeat_n("  ", indent - 1));
-            text.push_str("- ");
-        }
+        start_line(text, indent);
         indent += 1;
         // Writing to a String cannot fail.
         let _ = match &error.kind {
             ErrorKind::Schema { url } => write!(text, "jsonschema validation failed with {}", quote(url)),
+            ErrorKind::Pattern { got, want } => {
+                let want = originals.get(*want).map_or(*want, String::as_str);
+                let location = quote(&pointer(&error.instance_location.tokens));
+                write!(
+                    text,
+                    "at {location}: {} does not match pattern {}",
+                    quote(got),
+                    quote(want)
+                )
+            }
             kind => write!(
                 text,
                 "at {}: {}",
-                quote(&pointer(&error.instance_location)),
+                quote(&pointer(&error.instance_location.tokens)),
                 kind_text(kind)
             ),
         };
     }
+    // Behind a reference and below the heading the causes' schema is another one.
+    let url = match &error.kind {
+        ErrorKind::Reference { url, .. } | ErrorKind::Schema { url } => url,
+        ErrorKind::AllOf => "",
+        _ => error.schema_url,
+    };
     for cause in &error.causes {
-        write_error(text, cause, indent);
+        write_error(text, cause, indent, url, originals);
     }
+}
+
+fn start_line(text: &mut String, indent: usize) {
+    if indent > 0 {
+        text.push('\n');
+        text.extend(std::iter::repeat_n("  ", indent - 1));
+        text.push_str("- ");
+    }
+}
+
+/// boon leaves out an `allOf` with a single error, Go does not. Gives for each, outermost first, how many tokens of the
+/// instance's location lie below it.
+fn hidden_all_of(error: &ValidationError<'_, '_>, parent_url: &str) -> Vec<usize> {
+    let Some(below) = error.schema_url.strip_prefix(parent_url) else {
+        return Vec::new();
+    };
+    if parent_url.is_empty() || !(below.is_empty() || below.starts_with('/')) {
+        return Vec::new();
+    }
+    let mut tokens = below.split('/').skip(1).peekable();
+    let mut found = Vec::new();
+    let mut descended = 0;
+    while let Some(keyword) = tokens.next() {
+        match keyword {
+            "allOf" => {
+                tokens.next();
+                found.push(descended);
+            }
+            "properties" | "patternProperties" | "prefixItems" => {
+                tokens.next();
+                descended += 1;
+            }
+            "items" | "additionalItems" => {
+                tokens.next_if(|token| token.bytes().all(|byte| byte.is_ascii_digit()));
+                descended += 1;
+            }
+            "additionalProperties" | "contains" | "unevaluatedItems" | "unevaluatedProperties" => descended += 1,
+            named if NAMED.contains(&named) => {
+                tokens.next();
+            }
+            _ => {}
+        }
+    }
+    found.into_iter().map(|before| descended - before).collect()
 }
 
 fn kind_text(kind: &ErrorKind<'_, '_>) -> String {
@@ -234,9 +305,9 @@ fn quote(text: &str) -> String {
     format!("'{}'", inner.replace("\\\"", "\"").replace('\'', "\\'"))
 }
 
-fn pointer(location: &InstanceLocation<'_>) -> String {
+fn pointer(location: &[InstanceToken<'_>]) -> String {
     let mut text = String::new();
-    for token in &location.tokens {
+    for token in location {
         text.push('/');
         match token {
             InstanceToken::Prop(name) => text.push_str(&pointer_token(name)),

@@ -14,6 +14,8 @@ use std::error::Error;
 use boon::{CompileError, Compiler, Schemas, UrlLoader};
 use serde_json::{Number, Value};
 
+use self::patterns::Originals;
+
 /// The longest schema, in bytes.
 pub const MAX_SCHEMA: usize = 16 << 20;
 
@@ -60,14 +62,14 @@ pub fn validate(schema: &[u8], values: &Value) -> Result<(), SchemaError> {
         return Err(SchemaError::TooLarge { size: schema.len() });
     }
     let schema: Value = serde_json::from_slice(schema).map_err(|error| SchemaError::Json(error.to_string()))?;
-    patterns::check(&schema, LOCATION)?;
+    let (schema, originals) = patterns::translate(schema, LOCATION)?;
     let values = whole_floats_as_integers(values);
     // The library is not ours: Helm, too, turns a panic of its validator into an error.
-    std::panic::catch_unwind(|| check(schema, &values))
+    std::panic::catch_unwind(|| check(schema, &originals, &values))
         .unwrap_or_else(|_| Err(SchemaError::Validator("the validator panicked".to_owned())))
 }
 
-fn check(schema: Value, values: &Value) -> Result<(), SchemaError> {
+fn check(schema: Value, originals: &Originals, values: &Value) -> Result<(), SchemaError> {
     let mut compiler = Compiler::new();
     compiler.use_loader(Box::new(NoNetwork));
     let mut schemas = Schemas::new();
@@ -76,7 +78,7 @@ fn check(schema: Value, values: &Value) -> Result<(), SchemaError> {
         .and_then(|()| compiler.compile(LOCATION, &mut schemas))
         .map_err(|error| SchemaError::Schema(compile_message(&error)))?;
     schemas.validate(values, compiled).map_err(|error| {
-        let text = message::display(&error);
+        let text = message::display(&error, originals);
         let heading = format!("jsonschema validation failed with '{LOCATION}#'\n");
         SchemaError::Mismatch(text.strip_prefix(&heading).unwrap_or(&text).to_owned())
     })
@@ -97,7 +99,10 @@ impl UrlLoader for NoNetwork {
 fn compile_message(error: &CompileError) -> String {
     match error {
         CompileError::ValidationError { url, src } => {
-            format!("{url:?} is not valid against metaschema: {}", message::display(src))
+            format!(
+                "{url:?} is not valid against metaschema: {}",
+                message::display(src, &Originals::new())
+            )
         }
         CompileError::LoadUrlError { url, src } => format!("failing loading {url:?}: {src}"),
         CompileError::UnsupportedUrlScheme { url } => format!("no URLLoader registered for {url:?}"),
@@ -110,7 +115,7 @@ fn compile_message(error: &CompileError) -> String {
         CompileError::AnchorNotFound { url, reference } => {
             format!("anchor in {reference:?} not found in schema {url:?}")
         }
-        CompileError::JsonPointerNotFound(pointer) => format!("jsonpointer in {pointer:?} not found"),
+        CompileError::JsonPointerNotFound(pointer) => format!("json-pointer in {pointer:?} not found"),
         CompileError::InvalidRegex { url, regex, src } => format!("invalid regex {regex:?} at {url:?}: {src}"),
         other => other.to_string(),
     }

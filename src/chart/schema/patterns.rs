@@ -1,6 +1,8 @@
-//! The patterns of a schema, checked with Go's rules before the validator sees them.
+//! The patterns of a schema: checked with Go's rules, and put into the syntax of the validator's regular expressions.
 
-use serde_json::Value;
+use std::collections::HashMap;
+
+use serde_json::{Map, Value};
 
 use crate::go::regexp::Regexp;
 
@@ -10,58 +12,90 @@ use super::message::pointer_token;
 /// Keywords whose value is data, in which nothing is a schema.
 const DATA: [&str; 5] = ["const", "default", "enum", "example", "examples"];
 
-/// Compiles every `pattern` and every name in `patternProperties`.
-pub(super) fn check(schema: &Value, location: &str) -> Result<(), SchemaError> {
-    check_at(schema, &format!("{location}#"))
+/// Keywords that map names, which are no keywords, to schemas.
+pub(super) const NAMED: [&str; 6] = [
+    "$defs",
+    "definitions",
+    "dependencies",
+    "dependentSchemas",
+    "patternProperties",
+    "properties",
+];
+
+/// The patterns as they are in the schema, by what they became.
+pub(super) type Originals = HashMap<String, String>;
+
+/// Translates every `pattern` and every name in `patternProperties`.
+pub(super) fn translate(schema: Value, location: &str) -> Result<(Value, Originals), SchemaError> {
+    let mut originals = Originals::new();
+    let schema = translate_at(schema, &format!("{location}#"), &mut originals)?;
+    Ok((schema, originals))
 }
 
-fn check_at(schema: &Value, location: &str) -> Result<(), SchemaError> {
+fn translate_at(schema: Value, location: &str, originals: &mut Originals) -> Result<Value, SchemaError> {
     match schema {
         Value::Object(keywords) => {
+            let mut translated = Map::new();
             for (keyword, value) in keywords {
-                if DATA.contains(&keyword.as_str()) {
-                    continue;
-                }
-                let here = || format!("{location}/{}", pointer_token(keyword));
-                match (keyword.as_str(), value) {
-                    ("pattern", Value::String(pattern)) => compile(pattern, &here())?,
-                    ("patternProperties", Value::Object(properties)) => {
-                        for pattern in properties.keys() {
-                            compile(pattern, &here())?;
-                        }
-                        check_children(properties, &here())?;
-                    }
-                    // Names of properties are no keywords.
-                    ("properties" | "$defs" | "definitions" | "dependentSchemas", Value::Object(schemas)) => {
-                        check_children(schemas, &here())?;
-                    }
-                    (_, Value::Object(_) | Value::Array(_)) => check_at(value, &here())?,
-                    (_, Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_)) => {}
-                }
+                let value = if DATA.contains(&keyword.as_str()) {
+                    value
+                } else {
+                    translate_keyword(&keyword, value, location, originals)?
+                };
+                translated.insert(keyword, value);
             }
-            Ok(())
+            Ok(Value::Object(translated))
         }
         Value::Array(schemas) => schemas
-            .iter()
+            .into_iter()
             .enumerate()
-            .try_for_each(|(index, schema)| check_at(schema, &format!("{location}/{index}"))),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Ok(()),
+            .map(|(index, schema)| translate_at(schema, &format!("{location}/{index}"), originals))
+            .collect(),
+        other @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_)) => Ok(other),
     }
 }
 
-fn check_children(schemas: &serde_json::Map<String, Value>, location: &str) -> Result<(), SchemaError> {
-    schemas
-        .iter()
-        .try_for_each(|(name, schema)| check_at(schema, &format!("{location}/{}", pointer_token(name))))
+fn translate_keyword(
+    keyword: &str,
+    value: Value,
+    location: &str,
+    originals: &mut Originals,
+) -> Result<Value, SchemaError> {
+    let here = format!("{location}/{}", pointer_token(keyword));
+    match value {
+        Value::String(pattern) if keyword == "pattern" => compile(pattern, &here, originals).map(Value::String),
+        Value::Object(schemas) if NAMED.contains(&keyword) => {
+            let mut translated = Map::new();
+            for (name, schema) in schemas {
+                let schema = translate_at(schema, &format!("{here}/{}", pointer_token(&name)), originals)?;
+                let mut name = if keyword == "patternProperties" {
+                    compile(name, &here, originals)?
+                } else {
+                    name
+                };
+                // Two patterns may mean the same.
+                while translated.contains_key(&name) {
+                    name.push_str("(?:)");
+                }
+                translated.insert(name, schema);
+            }
+            Ok(Value::Object(translated))
+        }
+        value => translate_at(value, &here, originals),
+    }
 }
 
-fn compile(pattern: &str, location: &str) -> Result<(), SchemaError> {
-    match Regexp::compile(pattern) {
-        Ok(_) => Ok(()),
-        Err(error) => Err(SchemaError::Pattern {
-            pattern: format!("{pattern:?}"),
-            location: format!("{location:?}"),
-            reason: error.to_string(),
-        }),
+fn compile(pattern: String, location: &str, originals: &mut Originals) -> Result<String, SchemaError> {
+    let compiled = Regexp::compile(&pattern).map_err(|error| SchemaError::Pattern {
+        pattern: format!("{pattern:?}"),
+        location: format!("{location:?}"),
+        reason: error.to_string(),
+    })?;
+    // The validator matches text where Go matches bytes; a pattern that cannot be put so is left as it is.
+    if regex::Regex::new(compiled.as_rust()).is_err() {
+        return Ok(pattern);
     }
+    let translated = compiled.as_rust().to_owned();
+    originals.insert(translated.clone(), pattern);
+    Ok(translated)
 }

@@ -1,5 +1,7 @@
 //! The first phase for one object: what would be written, found out without writing.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use super::Applier;
@@ -16,6 +18,7 @@ use crate::cluster::calls::ApplyOptions;
 use crate::cluster::calls::CallError;
 use crate::cluster::discovery::DiscoveryError;
 use crate::cluster::discovery::Resource;
+use crate::cluster::observe::fingerprint_of;
 use crate::ownership::conflict::ConflictCause;
 use crate::ownership::conflict::Rejection;
 use crate::ownership::contention::abandoned;
@@ -41,6 +44,15 @@ pub(super) struct Live {
     pub(super) basis: Basis,
 }
 
+/// How far the look at managedFields is trusted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Care {
+    /// Only objects in which others own a field that would change are dry-run.
+    Sparing,
+    /// The object is dry-run in any case: a write has just met what the look did not foresee.
+    Thorough,
+}
+
 /// What a dry run said.
 pub(super) enum DryRun {
     /// It would succeed, with this object as the result.
@@ -58,6 +70,7 @@ impl Applier {
         request: ApplyRequest,
         autoscalers: &[Value],
         moment: Moment,
+        care: Care,
     ) -> Result<ObjectPlan, ApplyError> {
         let ApplyRequest {
             intent,
@@ -97,15 +110,18 @@ impl Applier {
             if self.skip(&mut plan, &live.basis, moment) {
                 return Ok(plan);
             }
+            if self.skip_untouched(&mut plan, &live, moment) {
+                return Ok(plan);
+            }
             self.check_ours(&plan, &live)?;
-            if let Some((step, contested)) = self.review(&plan, &resource, &live, autoscalers, moment).await? {
+            if let Some((step, contested)) = self.review(&plan, &live, autoscalers, moment, care).await? {
                 plan.step = step;
                 plan.contested = contested;
                 return Ok(plan);
             }
         }
         Err(ApplyError::Unstable {
-            object: plan.intent.reference().clone(),
+            object: Box::new(plan.intent.reference().clone()),
             rounds: MAX_ROUNDS,
         })
     }
@@ -117,7 +133,7 @@ impl Applier {
             Ok(resource) => Ok((self.settle(intent, &resource), Some(resource))),
             Err(DiscoveryError::UnknownKind { .. }) => Ok((intent, None)),
             Err(source) => Err(ApplyError::Discovery {
-                object: reference.clone(),
+                object: Box::new(reference.clone()),
                 source,
             }),
         }
@@ -145,6 +161,37 @@ impl Applier {
         holds
     }
 
+    /// Skips an object that only others have written since, in fields of theirs: its status, or what was yielded to them.
+    ///
+    /// Whoever changes a value takes the field from all who applied another one, so as long as we own what we owned,
+    /// its values are ours.
+    fn skip_untouched(&self, plan: &mut ObjectPlan, live: &Live, moment: Moment) -> bool {
+        let Some(record) = record_of(plan, live) else {
+            return false;
+        };
+        let owned = live.managed.applied_by(self.settings.roster.field_manager());
+        let policy = self.settings.policy.fingerprint(moment.now);
+        let same_version = &record.resource_version;
+        if owned != Some(&record.owned) || !record.holds(plan.intent.hash(), &live.basis.uid, same_version, &policy) {
+            return false;
+        }
+        let mut body = plan.intent.body().clone();
+        let yielding = self.keep_yielding(plan, live, &mut body, moment);
+        let still: BTreeSet<&FieldPath> = yielding.iter().filter_map(|field| field.path.as_ref()).collect();
+        if still != record.yielded() {
+            return false;
+        }
+        let mut record = record.clone();
+        record.contested.retain(|field| field.action != Action::Yielded);
+        record.contested.extend(yielding);
+        record.contested.sort_by(|a, b| a.sort_key().cmp(&b.sort_key()));
+        record.resource_version.clone_from(&live.basis.resource_version);
+        record.fingerprint = fingerprint_of(&live.object);
+        plan.contested.clone_from(&record.contested);
+        plan.step = Step::Skip(Box::new(record));
+        true
+    }
+
     async fn read(&self, resource: &Resource, intent: &Intent) -> Result<Option<Live>, ApplyError> {
         let reference = intent.reference();
         let read = self
@@ -156,11 +203,11 @@ impl Applier {
         };
         if object.pointer("/metadata/deletionTimestamp").is_some() {
             return Err(ApplyError::Terminating {
-                object: reference.clone(),
+                object: Box::new(reference.clone()),
             });
         }
         let managed = ManagedFields::of(&object).map_err(|source| ApplyError::ManagedFields {
-            object: reference.clone(),
+            object: Box::new(reference.clone()),
             source,
         })?;
         let basis = Basis::of(&object);
@@ -185,7 +232,7 @@ impl Applier {
             None => "no release (it has no Helm annotations)".to_owned(),
         };
         Err(ApplyError::NotOurs {
-            object: plan.intent.reference().clone(),
+            object: Box::new(plan.intent.reference().clone()),
             owner,
         })
     }
@@ -194,10 +241,10 @@ impl Applier {
     async fn review(
         &self,
         plan: &ObjectPlan,
-        resource: &Resource,
         live: &Live,
         autoscalers: &[Value],
         moment: Moment,
+        care: Care,
     ) -> Result<Option<(Step, Vec<ContestedField>)>, ApplyError> {
         let intent = &plan.intent;
         let api_version = intent.reference().api_version.as_str();
@@ -205,12 +252,12 @@ impl Applier {
         let mut body = intent.body().clone();
         let mut contested = self.keep_yielding(plan, live, &mut body, moment);
         let mut force = false;
-        if may_conflict(&live.managed, manager, &live.object, &body, api_version) {
-            match self.dry_run(resource, intent, &body, live, false).await? {
+        if care == Care::Thorough || may_conflict(&live.managed, manager, &live.object, &body, api_version) {
+            match self.dry_run(plan, &body, live, false).await? {
                 DryRun::Stale => return Ok(None),
                 DryRun::Fits(_) => {}
                 DryRun::Conflicts(causes) => {
-                    let predicted = match self.dry_run(resource, intent, &body, live, true).await? {
+                    let predicted = match self.dry_run(plan, &body, live, true).await? {
                         DryRun::Fits(predicted) => predicted,
                         DryRun::Stale | DryRun::Conflicts(_) => return Ok(None),
                     };
@@ -237,15 +284,9 @@ impl Applier {
     }
 
     /// Asks what an apply of this body to exactly this live object would do.
-    async fn dry_run(
-        &self,
-        resource: &Resource,
-        intent: &Intent,
-        body: &Value,
-        live: &Live,
-        force: bool,
-    ) -> Result<DryRun, ApplyError> {
-        let reference = intent.reference();
+    async fn dry_run(&self, plan: &ObjectPlan, body: &Value, live: &Live, force: bool) -> Result<DryRun, ApplyError> {
+        let reference = plan.intent.reference();
+        let resource = resource_of(plan)?;
         let body = on_basis(body, &live.basis);
         let options = ApplyOptions {
             manager: self.settings.roster.field_manager(),
@@ -363,6 +404,18 @@ fn name_as(part: &mut Value, whole: &Value) {
             }
         }
     }
+}
+
+/// The resource that serves the plan's kind.
+pub(super) fn resource_of(plan: &ObjectPlan) -> Result<&Resource, ApplyError> {
+    let reference = plan.intent.reference();
+    plan.resource.as_ref().ok_or_else(|| ApplyError::Discovery {
+        object: Box::new(reference.clone()),
+        source: DiscoveryError::UnknownKind {
+            api_version: reference.api_version.clone(),
+            kind: reference.kind.clone(),
+        },
+    })
 }
 
 /// What of a record matters for an object: nothing if it is of another object with the same name.

@@ -17,7 +17,7 @@ pub enum ApplyError {
     #[error("{object}: {source}")]
     Discovery {
         /// The object.
-        object: ObjectReference,
+        object: Box<ObjectReference>,
         /// Why.
         source: DiscoveryError,
     },
@@ -25,7 +25,7 @@ pub enum ApplyError {
     #[error("{object}: {}", explain(rejection, message))]
     Rejected {
         /// The object.
-        object: ObjectReference,
+        object: Box<ObjectReference>,
         /// What the refusal means.
         rejection: Rejection,
         /// The server's text; withheld for Secrets.
@@ -35,7 +35,7 @@ pub enum ApplyError {
     #[error("{object}: {}", list(contested))]
     Stopped {
         /// The object.
-        object: ObjectReference,
+        object: Box<ObjectReference>,
         /// All contested fields of the object.
         contested: Vec<ContestedField>,
     },
@@ -46,7 +46,7 @@ pub enum ApplyError {
     )]
     NotOurs {
         /// The object.
-        object: ObjectReference,
+        object: Box<ObjectReference>,
         /// `release prod/other` or `nobody (no Helm annotations)`.
         owner: String,
     },
@@ -54,13 +54,13 @@ pub enum ApplyError {
     #[error("{object} is being deleted; waiting until it is gone")]
     Terminating {
         /// The object.
-        object: ObjectReference,
+        object: Box<ObjectReference>,
     },
     /// The object changed each time between the decision and the write.
     #[error("{object} changed {rounds} times while it was being applied; something writes it all the time")]
     Unstable {
         /// The object.
-        object: ObjectReference,
+        object: Box<ObjectReference>,
         /// How often it was tried.
         rounds: usize,
     },
@@ -68,7 +68,7 @@ pub enum ApplyError {
     #[error("{object}: {source}")]
     Call {
         /// The object.
-        object: ObjectReference,
+        object: Box<ObjectReference>,
         /// Why.
         source: CallError,
     },
@@ -76,7 +76,7 @@ pub enum ApplyError {
     #[error("{object}: {source}")]
     ManagedFields {
         /// The object.
-        object: ObjectReference,
+        object: Box<ObjectReference>,
         /// Why.
         source: ManagedFieldsError,
     },
@@ -84,7 +84,7 @@ pub enum ApplyError {
 
 impl ApplyError {
     /// The object.
-    pub const fn object(&self) -> &ObjectReference {
+    pub fn object(&self) -> &ObjectReference {
         match self {
             Self::Discovery { object, .. }
             | Self::Rejected { object, .. }
@@ -113,14 +113,14 @@ impl ApplyError {
 
     /// The error of a failed call; a Secret's message is withheld, since it can quote values.
     pub(super) fn of_call(object: &ObjectReference, error: CallError) -> Self {
-        let object = object.clone();
+        let object = Box::new(object.clone());
         match error {
             CallError::Refused(status) => Self::rejected(object, *status),
             CallError::Timeout(_) | CallError::Transport(_) => Self::Call { object, source: error },
         }
     }
 
-    fn rejected(object: ObjectReference, mut status: ServerStatus) -> Self {
+    fn rejected(object: Box<ObjectReference>, mut status: ServerStatus) -> Self {
         if object.is_secret() {
             let fields: Vec<&str> = status
                 .causes

@@ -9,6 +9,7 @@
 
 mod decide;
 mod error;
+mod preflight;
 mod resolve;
 mod types;
 mod write;
@@ -26,6 +27,8 @@ pub use types::Decided;
 pub use types::ObjectPlan;
 pub use types::Observed;
 pub use types::Operation;
+
+use decide::Care;
 
 use super::calls::Calls;
 use super::discovery::KindCache;
@@ -55,7 +58,7 @@ impl Applier {
         let autoscalers = Arc::new(types::autoscalers(&requests));
         let decisions = requests.into_iter().map(|request| {
             let autoscalers = autoscalers.clone();
-            async move { self.decide_one(request, &autoscalers, moment).await }
+            async move { self.decide_one(request, &autoscalers, moment, Care::Sparing).await }
         });
         let results: Vec<_> = futures::stream::iter(decisions)
             .buffered(self.settings.parallelism.get())
@@ -78,7 +81,7 @@ impl Applier {
     /// Decides and writes one object.
     pub async fn apply(&self, request: ApplyRequest, moment: Moment) -> Result<Applied, ApplyError> {
         let autoscalers = types::autoscalers(std::slice::from_ref(&request));
-        let plan = self.decide_one(request, &autoscalers, moment).await?;
+        let plan = self.decide_one(request, &autoscalers, moment, Care::Sparing).await?;
         self.write_one(plan, moment).await
     }
 }

@@ -87,6 +87,18 @@ pub enum Operation {
     Skipped,
 }
 
+impl Operation {
+    /// The name in metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Created => "Created",
+            Self::Configured => "Configured",
+            Self::Unchanged => "Unchanged",
+            Self::Skipped => "Skipped",
+        }
+    }
+}
+
 /// The outcome for one object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Applied {
@@ -96,6 +108,10 @@ pub struct Applied {
     pub uid: String,
     /// Its resourceVersion.
     pub resource_version: String,
+    /// Its fingerprint, for the ledger.
+    pub fingerprint: String,
+    /// The object as the server answered; `None` when nothing was sent.
+    pub live: Option<Value>,
     /// The hash of what was applied, for the ledger.
     pub intent_hash: String,
     /// What was done.
@@ -265,6 +281,7 @@ impl Applied {
             reference: &self.reference,
             uid: &self.uid,
             resource_version: &self.resource_version,
+            fingerprint: &self.fingerprint,
             intent_hash: &self.intent_hash,
             policy,
             owned: &self.owned,

@@ -4,7 +4,9 @@ use serde_json::Value;
 
 use super::Applier;
 use super::MAX_ROUNDS;
+use super::decide::Care;
 use super::decide::on_basis;
+use super::decide::resource_of;
 use super::error::ApplyError;
 use super::types::Applied;
 use super::types::ApplyRequest;
@@ -16,7 +18,7 @@ use super::types::Operation;
 use super::types::Step;
 use crate::cluster::calls::ApplyOptions;
 use crate::cluster::calls::CallError;
-use crate::cluster::discovery::Resource;
+use crate::cluster::observe::fingerprint_of;
 use crate::ownership::conflict::Rejection;
 use crate::ownership::contested::AdmissionOverride;
 use crate::ownership::fieldset::FieldSet;
@@ -43,7 +45,7 @@ impl Applier {
                 Step::Stop => {
                     let ObjectPlan { intent, contested, .. } = plan;
                     return Err(ApplyError::Stopped {
-                        object: intent.reference().clone(),
+                        object: Box::new(intent.reference().clone()),
                         contested,
                     });
                 }
@@ -57,7 +59,7 @@ impl Applier {
             }
         }
         Err(ApplyError::Unstable {
-            object: plan.intent.reference().clone(),
+            object: Box::new(plan.intent.reference().clone()),
             rounds: MAX_ROUNDS,
         })
     }
@@ -68,7 +70,7 @@ impl Applier {
             let reference = plan.intent.reference();
             let resolved = self.kinds.resolve(&reference.api_version, &reference.kind).await;
             let resource = resolved.map_err(|source| ApplyError::Discovery {
-                object: reference.clone(),
+                object: Box::new(reference.clone()),
                 source,
             })?;
             plan.intent = self.settle(plan.intent, &resource);
@@ -91,7 +93,7 @@ impl Applier {
             record,
         };
         let autoscalers = super::types::autoscalers(std::slice::from_ref(&request));
-        self.decide_one(request, &autoscalers, moment).await
+        self.decide_one(request, &autoscalers, moment, Care::Thorough).await
     }
 
     async fn create(&self, plan: &ObjectPlan) -> Result<Applied, ApplyError> {
@@ -167,7 +169,7 @@ impl Applier {
     ) -> Result<Applied, ApplyError> {
         let reference = plan.intent.reference();
         let managed = ManagedFields::of(answer).map_err(|source| ApplyError::ManagedFields {
-            object: reference.clone(),
+            object: Box::new(reference.clone()),
             source,
         })?;
         // None at all: the server drops managedFields of objects that would be too large with them.
@@ -180,6 +182,8 @@ impl Applier {
             reference: reference.clone(),
             uid,
             resource_version,
+            fingerprint: fingerprint_of(answer),
+            live: Some(answer.clone()),
             intent_hash: plan.intent.hash().to_owned(),
             operation,
             overridden_by_admission: self.overridden(&plan.intent, body, answer, &owned),
@@ -210,22 +214,13 @@ impl Applier {
     }
 }
 
-fn resource_of(plan: &ObjectPlan) -> Result<&Resource, ApplyError> {
-    let reference = plan.intent.reference();
-    plan.resource.as_ref().ok_or_else(|| ApplyError::Discovery {
-        object: reference.clone(),
-        source: crate::cluster::discovery::DiscoveryError::UnknownKind {
-            api_version: reference.api_version.clone(),
-            kind: reference.kind.clone(),
-        },
-    })
-}
-
 fn skipped(plan: &ObjectPlan, record: &ObjectRecord) -> Applied {
     Applied {
         reference: plan.intent.reference().clone(),
         uid: record.uid.clone(),
         resource_version: record.resource_version.clone(),
+        fingerprint: record.fingerprint.clone(),
+        live: None,
         intent_hash: record.intent_hash.clone(),
         operation: Operation::Skipped,
         owned: record.owned.clone(),

@@ -51,6 +51,11 @@ impl Regexp {
         })
     }
 
+    /// The pattern as the `regex` crate has it.
+    pub fn as_rust(&self) -> &str {
+        self.regex.as_str()
+    }
+
     /// `MatchString`.
     pub fn is_match(&self, text: &[u8]) -> bool {
         self.regex.is_match(text)

@@ -1,9 +1,8 @@
 //! Why a version or a range is refused, in the words of the Go library: templates and Helm users see these texts.
 
-use std::fmt::Write as _;
-
 use super::constraint::{MAXIMUM_ALTERNATIVES, MAXIMUM_CONSTRAINT_LENGTH};
 use super::version::MAXIMUM_VERSION_LENGTH;
+use crate::go::strconv;
 
 /// Why a text is not a version.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -60,26 +59,7 @@ pub enum ConstraintError {
     Parser,
 }
 
-/// Quotes as Go's `%q` does for what version ranges hold.
+/// Quotes as Go's `%q`.
 fn quote(text: &str) -> String {
-    let mut quoted = String::with_capacity(text.len() + 2);
-    quoted.push('"');
-    for character in text.chars() {
-        match character {
-            '"' | '\\' => quoted.extend(['\\', character]),
-            '\u{7}' => quoted.push_str("\\a"),
-            '\u{8}' => quoted.push_str("\\b"),
-            '\t' => quoted.push_str("\\t"),
-            '\n' => quoted.push_str("\\n"),
-            '\u{b}' => quoted.push_str("\\v"),
-            '\u{c}' => quoted.push_str("\\f"),
-            '\r' => quoted.push_str("\\r"),
-            '\0'..' ' | '\u{7f}' => {
-                let _ = write!(quoted, "\\x{:02x}", u32::from(character));
-            }
-            _ => quoted.push(character),
-        }
-    }
-    quoted.push('"');
-    quoted
+    String::from_utf8_lossy(&strconv::quote(text.as_bytes())).into_owned()
 }

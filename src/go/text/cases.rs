@@ -21,8 +21,7 @@ fn is_connector(character: char) -> bool {
 
 /// A letter that words are made of: all but the common Chinese ones.
 fn is_alphabetic(character: char) -> bool {
-    let chinese =
-        matches!(character, '\u{4E00}'..='\u{9FCC}' | '\u{3400}'..='\u{4D85}' | '\u{20000}'..='\u{2B81D}');
+    let chinese = matches!(character, '\u{4E00}'..='\u{9FCC}' | '\u{3400}'..='\u{4D85}' | '\u{20000}'..='\u{2B81D}');
     unicode::is_letter(character) && !chinese
 }
 
@@ -32,6 +31,10 @@ pub fn pascal(text: &[u8]) -> Vec<u8> {
     let mut rest = unicode::runes(text);
     let mut current = loop {
         let Some(character) = rest.next() else {
+            // The library writes the last of nothing but connectors twice.
+            if let (last, 1..) = unicode::decode_last(text) {
+                push(&mut output, last);
+            }
             return output;
         };
         if !is_connector(character) {
@@ -137,7 +140,14 @@ fn append(output: &mut Vec<u8>, kind: Kind, word: &[u8], connector: char) {
         return;
     }
     for character in unicode::runes(word) {
-        push(output, if is_connector(character) { connector } else { unicode::to_lower(character) });
+        push(
+            output,
+            if is_connector(character) {
+                connector
+            } else {
+                unicode::to_lower(character)
+            },
+        );
     }
 }
 
@@ -173,7 +183,10 @@ fn is_small(character: char) -> bool {
 }
 
 fn is_other(character: char) -> bool {
-    !(is_connector(character) || is_alphabetic(character) || unicode::is_number(character) || unicode::is_punct(character))
+    !(is_connector(character)
+        || is_alphabetic(character)
+        || unicode::is_number(character)
+        || unicode::is_punct(character))
 }
 
 /// What follows a capital: `TTP` of `HTTPStatus` without the capital of the next word, or the small letters of `Status`.
@@ -183,7 +196,11 @@ fn capitals(after: &[u8], first: char) -> usize {
     }
     let (second, _) = next_valid(after, first);
     if !unicode::is_upper(second) {
-        return if is_alphabetic(second) { run(after, second, is_small) } else { 0 };
+        return if is_alphabetic(second) {
+            run(after, second, is_small)
+        } else {
+            0
+        };
     }
     let length = run(after, first, unicode::is_upper);
     let following = &after[length..];

@@ -68,30 +68,48 @@ pub fn is_space(character: char) -> bool {
 fn in_category(category: &LazyLock<Option<Regex>>, character: char) -> bool {
     let mut buffer = [0; 4];
     let text: &str = character.encode_utf8(&mut buffer);
-    LazyLock::force(category).as_ref().is_some_and(|pattern| pattern.is_match(text))
+    LazyLock::force(category)
+        .as_ref()
+        .is_some_and(|pattern| pattern.is_match(text))
 }
 
 /// `unicode.IsLetter` (category L).
 pub fn is_letter(character: char) -> bool {
     static LETTER: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"\pL").ok());
-    if character.is_ascii() { character.is_ascii_alphabetic() } else { in_category(&LETTER, character) }
+    if character.is_ascii() {
+        character.is_ascii_alphabetic()
+    } else {
+        in_category(&LETTER, character)
+    }
 }
 
 /// `unicode.IsUpper` (category Lu).
 pub fn is_upper(character: char) -> bool {
     static UPPER: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"\p{Lu}").ok());
-    if character.is_ascii() { character.is_ascii_uppercase() } else { in_category(&UPPER, character) }
+    if character.is_ascii() {
+        character.is_ascii_uppercase()
+    } else {
+        in_category(&UPPER, character)
+    }
 }
 
 /// `unicode.IsLower` (category Ll).
 pub fn is_lower(character: char) -> bool {
     static LOWER: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"\p{Ll}").ok());
-    if character.is_ascii() { character.is_ascii_lowercase() } else { in_category(&LOWER, character) }
+    if character.is_ascii() {
+        character.is_ascii_lowercase()
+    } else {
+        in_category(&LOWER, character)
+    }
 }
 
 /// `unicode.IsTitle` (category Lt).
 pub fn is_title(character: char) -> bool {
-    to_title(character) == character && matches!(character, '\u{1C5}' | '\u{1C8}' | '\u{1CB}' | '\u{1F2}' | '\u{1F88}'..='\u{1FFC}')
+    to_title(character) == character
+        && matches!(
+            character,
+            '\u{1C5}' | '\u{1C8}' | '\u{1CB}' | '\u{1F2}' | '\u{1F88}'..='\u{1FFC}'
+        )
         && !is_upper(character)
         && !is_lower(character)
         && is_letter(character)
@@ -100,13 +118,21 @@ pub fn is_title(character: char) -> bool {
 /// `unicode.IsDigit` (category Nd).
 pub fn is_digit(character: char) -> bool {
     static DIGIT: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"\p{Nd}").ok());
-    if character.is_ascii() { character.is_ascii_digit() } else { in_category(&DIGIT, character) }
+    if character.is_ascii() {
+        character.is_ascii_digit()
+    } else {
+        in_category(&DIGIT, character)
+    }
 }
 
 /// `unicode.IsNumber` (category N).
 pub fn is_number(character: char) -> bool {
     static NUMBER: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"\pN").ok());
-    if character.is_ascii() { character.is_ascii_digit() } else { in_category(&NUMBER, character) }
+    if character.is_ascii() {
+        character.is_ascii_digit()
+    } else {
+        in_category(&NUMBER, character)
+    }
 }
 
 /// `unicode.IsPunct` (category P).
@@ -160,12 +186,20 @@ fn greek_title(character: char) -> Option<char> {
 
 /// `strings.ToUpper`.
 pub fn upper(text: &[u8]) -> Vec<u8> {
-    if text.is_ascii() { text.to_ascii_uppercase() } else { map(text, to_upper) }
+    if text.is_ascii() {
+        text.to_ascii_uppercase()
+    } else {
+        map(text, to_upper)
+    }
 }
 
 /// `strings.ToLower`.
 pub fn lower(text: &[u8]) -> Vec<u8> {
-    if text.is_ascii() { text.to_ascii_lowercase() } else { map(text, to_lower) }
+    if text.is_ascii() {
+        text.to_ascii_lowercase()
+    } else {
+        map(text, to_lower)
+    }
 }
 
 /// `strings.Title`: the first letter of each word. A letter, digit or `_` goes on with a word, and so does, outside

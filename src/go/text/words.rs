@@ -42,7 +42,11 @@ pub fn uncapitalize(text: &[u8]) -> Vec<u8> {
             starts_word = true;
             return character;
         }
-        if std::mem::take(&mut starts_word) { unicode::to_lower(character) } else { character }
+        if std::mem::take(&mut starts_word) {
+            unicode::to_lower(character)
+        } else {
+            character
+        }
     })
 }
 
@@ -54,7 +58,11 @@ pub fn swap_case(text: &[u8]) -> Vec<u8> {
             after_space = false;
             unicode::to_lower(character)
         } else if unicode::is_lower(character) {
-            if std::mem::take(&mut after_space) { unicode::to_title(character) } else { unicode::to_upper(character) }
+            if std::mem::take(&mut after_space) {
+                unicode::to_title(character)
+            } else {
+                unicode::to_upper(character)
+            }
         } else {
             after_space = unicode::is_space(character);
             character

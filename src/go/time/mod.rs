@@ -89,10 +89,14 @@ impl Time {
     pub fn add_date(&self, years: i64, months: i64, days: i64) -> Option<Self> {
         let wall = self.wall_clock();
         let month_index = i64::from(wall.month() - 1).checked_add(months)?;
-        let year = i64::from(wall.year()).checked_add(years)?.checked_add(month_index.div_euclid(12))?;
+        let year = i64::from(wall.year())
+            .checked_add(years)?
+            .checked_add(month_index.div_euclid(12))?;
         let month = i8::try_from(month_index.rem_euclid(12) + 1).ok()?;
         let first = jiff::civil::Date::new(i16::try_from(year).ok()?, month, 1).ok()?;
-        let span = jiff::Span::new().try_days(days.checked_add(i64::from(wall.day() - 1))?).ok()?;
+        let span = jiff::Span::new()
+            .try_days(days.checked_add(i64::from(wall.day() - 1))?)
+            .ok()?;
         let date = first.checked_add(span).ok()?;
         let instant = self.zone.instant(date.to_datetime(wall.time()))?;
         Some(self.with_instant(instant))

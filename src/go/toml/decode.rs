@@ -24,14 +24,19 @@ pub enum DecodeError {
 pub fn decode(text: &[u8], local: &Zone) -> Result<Map, DecodeError> {
     let text = std::str::from_utf8(text).map_err(|_| DecodeError::Encoding)?;
     let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
-        let line = error.span().map_or(1, |span| 1 + text[..span.start.min(text.len())].matches('\n').count());
+        let line = error
+            .span()
+            .map_or(1, |span| 1 + text[..span.start.min(text.len())].matches('\n').count());
         DecodeError::Syntax(format!("line {line}: {}", error.message()))
     })?;
     Ok(to_map(table, local))
 }
 
 fn to_map(table: toml::Table, local: &Zone) -> Map {
-    table.into_iter().map(|(key, value)| (Text::from(key), to_value(value, local))).collect()
+    table
+        .into_iter()
+        .map(|(key, value)| (Text::from(key), to_value(value, local)))
+        .collect()
 }
 
 fn to_value(value: Toml, local: &Zone) -> Value {
@@ -49,7 +54,10 @@ fn to_value(value: Toml, local: &Zone) -> Value {
             // The library makes a typed slice of an array of tables.
             let tables = !items.is_empty() && items.iter().all(Toml::is_table);
             let list_type = if tables { ListType::Maps } else { ListType::Any };
-            Value::List(List::of(list_type, items.into_iter().map(|item| to_value(item, local)).collect()))
+            Value::List(List::of(
+                list_type,
+                items.into_iter().map(|item| to_value(item, local)).collect(),
+            ))
         }
     }
 }
@@ -57,8 +65,11 @@ fn to_value(value: Toml, local: &Zone) -> Value {
 const DATE_AND_TIME: &str = "2006-01-02T15:04:05.999999999";
 
 /// The three kinds of time without an offset, by the names that the library gives their zones, with their layouts.
-const WITHOUT_OFFSET: [(&str, &str); 3] =
-    [("datetime-local", DATE_AND_TIME), ("date-local", "2006-01-02"), ("time-local", "15:04:05.999999999")];
+const WITHOUT_OFFSET: [(&str, &str); 3] = [
+    ("datetime-local", DATE_AND_TIME),
+    ("date-local", "2006-01-02"),
+    ("time-local", "15:04:05.999999999"),
+];
 
 fn to_time(datetime: &Datetime, local: &Zone) -> Option<Time> {
     let text = datetime.to_string().replace(' ', "T");
@@ -70,7 +81,10 @@ fn to_time(datetime: &Datetime, local: &Zone) -> Option<Time> {
         (Some(_), None) => WITHOUT_OFFSET[1],
         (None, _) => WITHOUT_OFFSET[2],
     };
-    let zone = Zone::Fixed { abbreviation: Arc::from(name), offset: Offset::UTC };
+    let zone = Zone::Fixed {
+        abbreviation: Arc::from(name),
+        offset: Offset::UTC,
+    };
     Time::parse(layout, &text, &zone).ok()
 }
 

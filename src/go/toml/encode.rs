@@ -94,7 +94,9 @@ fn object_shape<'v>(value: &'v Value, object: &dyn Object) -> Shape<'v> {
         Underlying::Scalar(_) => Shape::Unsupported(value),
         Underlying::Map(entries) => Shape::Table(entries),
         Underlying::Struct(fields) => {
-            let exported = fields.into_iter().filter(|field| field.name.starts_with(|first: char| first.is_uppercase()));
+            let exported = fields
+                .into_iter()
+                .filter(|field| field.name.starts_with(|first: char| first.is_uppercase()));
             Shape::Table(exported.map(|field| (field.name.into(), field.value)).collect())
         }
     }
@@ -108,7 +110,11 @@ fn float(number: f64) -> String {
         return if number < 0.0 { "-inf" } else { "inf" }.to_owned();
     }
     let text = strconv::format_float(number, b'g', -1);
-    if text.contains(['e', '.']) { text } else { format!("{text}.0") }
+    if text.contains(['e', '.']) {
+        text
+    } else {
+        format!("{text}.0")
+    }
 }
 
 fn quoted(text: &[u8]) -> Vec<u8> {
@@ -133,7 +139,11 @@ fn quoted(text: &[u8]) -> Vec<u8> {
 
 fn key_text(key: &[u8]) -> Vec<u8> {
     let bare = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
-    if !key.is_empty() && key.iter().all(bare) { key.to_vec() } else { quoted(key) }
+    if !key.is_empty() && key.iter().all(bare) {
+        key.to_vec()
+    } else {
+        quoted(key)
+    }
 }
 
 /// What a value is to TOML.

@@ -20,23 +20,38 @@ pub async fn changes(
     ledger: &Ledger,
     policy: &str,
 ) -> Result<Vec<Option<Change>>, CallError> {
-    stream::iter(desired)
+    // The futures are made before they are polled: a closure inside the stream would not be general enough to be sent
+    // between threads (rust-lang/rust#102211).
+    let looks: Vec<_> = desired
+        .iter()
         .map(|object| async move {
-            let Some(record) = ledger.get(object.intent.reference()) else { return Ok(Some(Change::New)) };
+            let Some(record) = ledger.get(object.intent.reference()) else {
+                return Ok(Some(Change::New));
+            };
             let live = match context.children.get(object.intent.reference()) {
                 Known::Unknown => ask(context, object).await?,
                 known => known,
             };
             Ok(change(record, object.intent.hash(), policy, &live))
         })
-        .buffered(context.settings.parallel_writes)
+        .collect();
+    stream::iter(looks)
+        .buffered(context.settings.parallel_writes.get())
         .try_collect()
         .await
 }
 
 async fn ask(context: &Context, object: &DesiredObject) -> Result<Known, CallError> {
-    let ObjectReference { api_version: _, kind: _, namespace, name } = object.intent.reference();
-    let live = context.calls.metadata(&object.resource, namespace.as_deref(), name).await?;
+    let ObjectReference {
+        api_version: _,
+        kind: _,
+        namespace,
+        name,
+    } = object.intent.reference();
+    let live = context
+        .calls
+        .metadata(&object.resource, namespace.as_deref(), name)
+        .await?;
     Ok(live.map_or(Known::Absent, Known::Present))
 }
 

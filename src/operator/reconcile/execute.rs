@@ -10,18 +10,19 @@ use futures::{StreamExt, TryStreamExt, stream};
 use k8s_openapi::jiff::Timestamp;
 
 use super::inputs::Inputs;
-use super::record::{Recorded, conflict_labels};
+use super::record::Recorded;
 use super::render::{DesiredObject, Rendering};
 use crate::api::conditions::Reason;
 use crate::api::helm_release::HelmReleaseStatus;
 use crate::api::helm_release::history::{Inventory, InventoryEntry};
 use crate::api::helm_release::status::ReleaseAction;
-use crate::cluster::apply::{Adoption, Applied, Applier, ApplyError, ApplyRequest, ApplySettings, Decided, ObjectPlan, Observed};
+use crate::cluster::apply::{
+    Adoption, Applied, Applier, ApplyError, ApplyRequest, ApplySettings, Decided, ObjectPlan, Observed,
+};
 use crate::cluster::calls::CallError;
 use crate::cluster::delete::{DeleteError, Deleter};
 use crate::cluster::discovery::DiscoveryError;
 use crate::cluster::observe::LiveMetadata;
-use crate::cluster::preflight::{self, PreflightError};
 use crate::health::{self, Health};
 use crate::operator::children::Known;
 use crate::operator::context::Context;
@@ -49,9 +50,6 @@ pub enum AttemptError {
     /// Objects cannot be applied; nothing was written.
     #[error("nothing was applied: {}", list(.0))]
     Refused(Vec<ApplyError>),
-    /// A dry run of an object failed; nothing was written.
-    #[error("nothing was applied: {}", list(.0))]
-    Preflight(Vec<PreflightError>),
     /// Objects were not applied, after others were.
     #[error("{}", list(.0))]
     Apply(Vec<ApplyError>),
@@ -68,15 +66,26 @@ impl AttemptError {
     pub fn outcome(&self, action: ReleaseAction) -> Outcome {
         let message = self.to_string();
         match self {
-            Self::Conflicts(summary) => Outcome::Conflicted { action, reason: stop_reason(summary), message },
-            Self::Refused(errors) | Self::Apply(errors) => {
-                Outcome::Failed { action, message, retryable: errors.iter().any(ApplyError::is_retryable) }
-            }
-            Self::Preflight(errors) => {
-                Outcome::Failed { action, message, retryable: errors.iter().any(PreflightError::is_retryable) }
-            }
-            Self::Remove(error) => Outcome::Failed { action, message, retryable: error.is_retryable() },
-            Self::Crd(error) => Outcome::Failed { action, message, retryable: error.is_retryable() },
+            Self::Conflicts(summary) => Outcome::Conflicted {
+                action,
+                reason: stop_reason(summary),
+                message,
+            },
+            Self::Refused(errors) | Self::Apply(errors) => Outcome::Failed {
+                action,
+                message,
+                retryable: errors.iter().any(ApplyError::is_retryable),
+            },
+            Self::Remove(error) => Outcome::Failed {
+                action,
+                message,
+                retryable: error.is_retryable(),
+            },
+            Self::Crd(error) => Outcome::Failed {
+                action,
+                message,
+                retryable: error.is_retryable(),
+            },
         }
     }
 }
@@ -96,15 +105,28 @@ fn stop_reason(summary: &ConflictSummary) -> Reason {
 fn list<E: std::error::Error>(errors: &[E]) -> String {
     let named: Vec<String> = errors.iter().take(NAMED).map(ToString::to_string).collect();
     let more = errors.len().saturating_sub(named.len());
-    let rest = if more == 0 { String::new() } else { format!("; and {more} more") };
+    let rest = if more == 0 {
+        String::new()
+    } else {
+        format!("; and {more} more")
+    };
     format!("{}{rest}", named.join("; "))
 }
 
 /// Objects of the inventory that are no longer desired.
 pub fn leftovers(inventory: Option<&Inventory>, rendering: &Rendering) -> Vec<ObjectReference> {
     let Some(inventory) = inventory else { return Vec::new() };
-    let desired: HashSet<String> = rendering.objects.iter().map(|object| entry(object.intent.reference()).id).collect();
-    inventory.entries.iter().filter(|entry| !desired.contains(&entry.id)).filter_map(reference).collect()
+    let desired: HashSet<String> = rendering
+        .objects
+        .iter()
+        .map(|object| entry(object.intent.reference()).id)
+        .collect();
+    inventory
+        .entries
+        .iter()
+        .filter(|entry| !desired.contains(&entry.id))
+        .filter_map(reference)
+        .collect()
 }
 
 /// The inventory's entry for an object.
@@ -122,7 +144,11 @@ pub fn entry(reference: &ObjectReference) -> InventoryEntry {
 pub fn reference(entry: &InventoryEntry) -> Option<ObjectReference> {
     let (namespace, name, group, kind) = entry.parts()?;
     Some(ObjectReference {
-        api_version: if group.is_empty() { entry.v.clone() } else { format!("{group}/{}", entry.v) },
+        api_version: if group.is_empty() {
+            entry.v.clone()
+        } else {
+            format!("{group}/{}", entry.v)
+        },
         kind: kind.to_owned(),
         namespace: Some(namespace.to_owned()).filter(|namespace| !namespace.is_empty()),
         name,
@@ -132,8 +158,11 @@ pub fn reference(entry: &InventoryEntry) -> Option<ObjectReference> {
 /// Adds all desired objects to the inventory before any is written, so that none is forgotten whatever happens.
 pub fn extend_inventory(status: &mut HelmReleaseStatus, rendering: &Rendering) {
     let inventory = status.inventory.get_or_insert_default();
-    let desired: Vec<InventoryEntry> =
-        rendering.objects.iter().map(|object| entry(object.intent.reference())).collect();
+    let desired: Vec<InventoryEntry> = rendering
+        .objects
+        .iter()
+        .map(|object| entry(object.intent.reference()))
+        .collect();
     let ids: HashSet<&str> = desired.iter().map(|entry| entry.id.as_str()).collect();
     inventory.entries.retain(|entry| !ids.contains(entry.id.as_str()));
     inventory.entries.extend(desired);
@@ -158,16 +187,21 @@ pub async fn execute(
     let ledger = memory.ledger.get_or_insert_default();
     let objects: Vec<&DesiredObject> = apply.iter().filter_map(|index| rendering.objects.get(*index)).collect();
     let applier = applier(context, inputs);
-    let moment = Moment { now: Timestamp::now(), retries_exhausted: false };
+    let moment = Moment {
+        now: Timestamp::now(),
+        retries_exhausted: false,
+    };
     let requests = objects.iter().map(|object| request(context, ledger, object)).collect();
     let decided = applier.decide(requests, moment).await;
     count_conflicts(context, recorded, &decided);
     if decided.stops() {
         return Err(stopped(ledger, inputs, decided, moment.now));
     }
-    preflight::dry_run(&context.calls, &objects, inputs.policy_field_manager(), rendering, context.settings.parallel_writes)
-        .await
-        .map_err(AttemptError::Preflight)?;
+    let refused = applier.preflight(&decided.plans, &rendering.namespaces).await;
+    if !refused.is_empty() {
+        return Err(AttemptError::Refused(refused));
+    }
+    memory.attempt = Some(moment.now);
     for wave in waves(decided.plans) {
         let results = applier.write(wave, moment).await;
         let mut errors = Vec::new();
@@ -190,7 +224,8 @@ fn applier(context: &Context, inputs: &Inputs) -> Applier {
         policy: inputs.policy.clone(),
         release: inputs.release_identity(),
         redactor: context.redactor.clone(),
-        adoption: if inputs.take_ownership { Adoption::TakeOwnership } else { Adoption::OnlyOurs },
+        // As Flux does; conflicts over single fields are still the policy's.
+        adoption: Adoption::TakeOwnership,
         parallelism: context.settings.parallel_writes,
     };
     Applier::new(context.calls.clone(), context.kinds.clone(), Arc::new(settings))
@@ -200,13 +235,20 @@ fn request(context: &Context, ledger: &Ledger, object: &DesiredObject) -> ApplyR
     let reference = object.intent.reference();
     let record = ledger.get(reference).cloned();
     let observed = match context.children.get(reference) {
-        Known::Present(LiveMetadata { uid, resource_version, fingerprint: _, terminating: _ }) => {
-            Observed::Present { uid, resource_version }
-        }
+        Known::Present(LiveMetadata {
+            uid,
+            resource_version,
+            fingerprint: _,
+            terminating: _,
+        }) => Observed::Present { uid, resource_version },
         // An object without our label is not in the index, so absence there proves nothing.
         Known::Absent | Known::Unknown => Observed::Unknown,
     };
-    ApplyRequest { intent: object.intent.clone(), observed, record }
+    ApplyRequest {
+        intent: object.intent.clone(),
+        observed,
+        record,
+    }
 }
 
 fn count_conflicts(context: &Context, recorded: &Recorded, decided: &Decided) {
@@ -232,9 +274,13 @@ fn stopped(ledger: &mut Ledger, inputs: &Inputs, decided: Decided, now: Timestam
     let Decided { plans, failures } = decided;
     let policy = inputs.policy.fingerprint(now);
     for plan in plans.iter().filter(|plan| !plan.contested().is_empty()) {
-        ledger.contested(plan.reference(), plan.contested(), &policy, now);
+        ledger.stopped(plan.reference(), plan.contested(), &policy, now);
     }
-    if failures.is_empty() { AttemptError::Conflicts(summary) } else { AttemptError::Refused(failures) }
+    if failures.is_empty() {
+        AttemptError::Conflicts(summary)
+    } else {
+        AttemptError::Refused(failures)
+    }
 }
 
 /// Consecutive objects of one kind: they do not depend on each other, while the next kind may depend on them.
@@ -242,7 +288,11 @@ fn waves(plans: Vec<ObjectPlan>) -> Vec<Vec<ObjectPlan>> {
     let mut waves: Vec<Vec<ObjectPlan>> = Vec::new();
     for plan in plans {
         match waves.last_mut() {
-            Some(wave) if wave.first().is_some_and(|first| first.reference().kind == plan.reference().kind) => {
+            Some(wave)
+                if wave
+                    .first()
+                    .is_some_and(|first| first.reference().kind == plan.reference().kind) =>
+            {
                 wave.push(plan);
             }
             _ => waves.push(vec![plan]),
@@ -262,13 +312,21 @@ fn remember(context: &Context, memory: &mut ReleaseMemory, inputs: &Inputs, appl
         owned,
         contested,
         handed_over: _,
-        overridden_by_admission: _,
+        overridden_by_admission,
         live,
     } = applied;
-    context.metrics.applies.get_or_create(&ApplyLabels { operation: operation.as_str() }).inc();
+    context
+        .metrics
+        .applies
+        .get_or_create(&ApplyLabels {
+            operation: operation.as_str(),
+        })
+        .inc();
     context.children.wrote(reference, resource_version);
     if let Some(live) = live {
-        memory.health.insert(reference.clone(), (resource_version.clone(), health::status(live)));
+        memory
+            .health
+            .insert(reference.clone(), (resource_version.clone(), health::status(live)));
     }
     let policy = inputs.policy.fingerprint(now);
     let observation = Observation {
@@ -280,6 +338,7 @@ fn remember(context: &Context, memory: &mut ReleaseMemory, inputs: &Inputs, appl
         policy: &policy,
         owned,
         contested,
+        overridden: overridden_by_admission,
     };
     memory.ledger.get_or_insert_default().record(&observation, now);
 }
@@ -293,8 +352,12 @@ async fn removed(
 ) -> Result<(), AttemptError> {
     let identity = inputs.release_identity();
     let field_manager = recorded.release().field_manager();
-    let deleter =
-        Deleter { calls: &context.calls, kinds: &context.kinds, release: &identity, field_manager: &field_manager };
+    let deleter = Deleter {
+        calls: &context.calls,
+        kinds: &context.kinds,
+        release: &identity,
+        field_manager: &field_manager,
+    };
     for reference in remove {
         let ledger = memory.ledger.get_or_insert_default();
         let uid = ledger.get(reference).map(|record| record.uid.clone());
@@ -332,7 +395,9 @@ pub async fn health(
     rendering: &Rendering,
 ) -> Result<Vec<(ObjectReference, Health)>, HealthError> {
     let known = &memory.health;
-    let looked: Vec<(ObjectReference, String, Health)> = stream::iter(&rendering.objects)
+    let looks: Vec<_> = rendering
+        .objects
+        .iter()
         .map(|object| async move {
             let reference = object.intent.reference();
             if let Some((version, health)) = known.get(reference)
@@ -345,16 +410,30 @@ pub async fn health(
                 .calls
                 .get(&resource, reference.namespace.as_deref(), &reference.name)
                 .await
-                .map_err(|source| HealthError::Call { object: reference.clone(), source })?;
-            let version = live.as_ref().and_then(|live| live.pointer("/metadata/resourceVersion")?.as_str());
+                .map_err(|source| HealthError::Call {
+                    object: reference.clone(),
+                    source,
+                })?;
+            let version = live
+                .as_ref()
+                .and_then(|live| live.pointer("/metadata/resourceVersion")?.as_str());
             let health = live.as_ref().map_or_else(Health::not_found, health::status);
             Ok((reference.clone(), version.unwrap_or_default().to_owned(), health))
         })
+        .collect();
+    let looked: Vec<(ObjectReference, String, Health)> = stream::iter(looks)
         .buffered(context.settings.parallel_writes.get())
         .try_collect()
         .await?;
-    memory.health = looked.iter().cloned().map(|(reference, version, health)| (reference, (version, health))).collect();
-    Ok(looked.into_iter().map(|(reference, _, health)| (reference, health)).collect())
+    memory.health = looked
+        .iter()
+        .cloned()
+        .map(|(reference, version, health)| (reference, (version, health)))
+        .collect();
+    Ok(looked
+        .into_iter()
+        .map(|(reference, _, health)| (reference, health))
+        .collect())
 }
 
 /// Whether what is remembered of an object's health still holds.
@@ -362,6 +441,6 @@ fn is_current(context: &Context, reference: &ObjectReference, version: &str, hea
     match context.children.get(reference) {
         Known::Present(live) => live.resource_version == version,
         // The watch does not know it yet: what was ready stays so, what was not is looked at again.
-        Known::Absent | Known::Unknown => health.status == health::Status::Current,
+        Known::Absent | Known::Unknown => health.state == health::State::Current,
     }
 }

@@ -69,7 +69,10 @@ enum Next {
 
 /// Reconciles a HelmRelease once.
 pub async fn reconcile(cached: Arc<HelmRelease>, context: Arc<Context>) -> Result<Action, ReconcileError> {
-    let key = ReleaseKey { namespace: cached.own_namespace().to_owned(), name: cached.own_name().to_owned() };
+    let key = ReleaseKey {
+        namespace: cached.own_namespace().to_owned(),
+        name: cached.own_name().to_owned(),
+    };
     let started = Instant::now();
     let mut memory = context.memory.take(&key);
     let result = pass(&context, &cached, &mut memory).await;
@@ -102,7 +105,7 @@ async fn pass(
     if recorded.release().metadata.deletion_timestamp.is_some() {
         return match uninstall::uninstall(context, &mut recorded, memory).await? {
             uninstall::Progress::Gone => {
-                record::forget(context, memory);
+                record::forget(context, &recorded, memory);
                 Ok((GONE, Action::await_change()))
             }
             uninstall::Progress::Waiting(outcome) => {
@@ -116,7 +119,10 @@ async fn pass(
         return Ok((RACE, Action::requeue(AFTER_RACE)));
     }
     let Done { outcome, next } = if recorded.release().spec.suspend {
-        Done { outcome: Outcome::Suspended, next: Next::Interval }
+        Done {
+            outcome: Outcome::Suspended,
+            next: Next::Interval,
+        }
     } else {
         attempt(context, &mut recorded, memory).await?
     };
@@ -134,7 +140,10 @@ fn note(memory: &mut ReleaseMemory, outcome: &Outcome) {
         Outcome::Blocked { .. } => memory.blocked = memory.blocked.saturating_add(1),
         Outcome::Conflicted { .. } | Outcome::Failed { .. } | Outcome::UninstallFailed { .. } => {
             let count = memory.failure.map_or(0, |failure| failure.count).saturating_add(1);
-            memory.failure = Some(Failure { at: Timestamp::now(), count });
+            memory.failure = Some(Failure {
+                at: Timestamp::now(),
+                count,
+            });
             memory.blocked = 0;
         }
         Outcome::Deployed { .. } => {
@@ -142,6 +151,7 @@ fn note(memory: &mut ReleaseMemory, outcome: &Outcome) {
             memory.blocked = 0;
         }
         Outcome::Progressing { .. } | Outcome::Uninstalling { .. } | Outcome::Suspended => memory.blocked = 0,
+        Outcome::Standing => {}
     }
 }
 
@@ -163,7 +173,14 @@ fn random_fraction() -> f64 {
 }
 
 fn blocked(reason: Reason, message: String, retryable: bool) -> Done {
-    Done { outcome: Outcome::Blocked { reason, message, retryable }, next: Next::Backoff }
+    Done {
+        outcome: Outcome::Blocked {
+            reason,
+            message,
+            retryable,
+        },
+        next: Next::Backoff,
+    }
 }
 
 async fn attempt(
@@ -177,8 +194,12 @@ async fn attempt(
         Err(error) => return Ok(blocked(error.reason(), error.to_string(), error.is_retryable())),
     };
     let status = recorded.status();
-    let revision =
-        revision(status.history.first(), status.last_attempted_revision_digest.as_deref(), &inputs.identity, now);
+    let revision = revision(
+        status.history.first(),
+        status.last_attempted_revision_digest.as_deref(),
+        &inputs.identity,
+        now,
+    );
     let rendering = match render::render(context, recorded.release(), &inputs, &revision, memory).await {
         Ok(rendering) => rendering,
         Err(error) => return Ok(blocked(error.reason(), error.to_string(), error.is_retryable())),
@@ -210,7 +231,10 @@ async fn attempt(
     debug!(revision = revision.number, ?plan, "planned");
     let writes = match plan {
         Plan::Hold { until } => {
-            return Ok(Done { outcome: record::standing(recorded.status()), next: Next::At(until) });
+            return Ok(Done {
+                outcome: Outcome::Standing,
+                next: Next::At(until),
+            });
         }
         Plan::Rest => return Ok(deployed(&inputs, &revision)),
         Plan::Await => return Ok(settle(context, recorded, memory, &inputs, &revision, &rendering).await),
@@ -233,14 +257,26 @@ async fn attempt(
             revision.number,
             inputs.timeout
         );
-        record::record(context, recorded, memory, &Outcome::Progressing { action: revision.action, progress }).await?;
+        record::record(
+            context,
+            recorded,
+            memory,
+            &Outcome::Progressing {
+                action: revision.action,
+                progress,
+            },
+        )
+        .await?;
     }
     let executed = execute::execute(context, recorded, memory, &inputs, &revision, &rendering, &writes).await;
-    record::save_ledger(context, recorded, memory, &inputs, &revision).await?;
+    record::save_ledger(context, recorded, memory, &revision).await;
     match executed {
         Err(error) => {
             warn!(revision = revision.number, %error, "attempt failed");
-            Ok(Done { outcome: error.outcome(revision.action), next: Next::Backoff })
+            Ok(Done {
+                outcome: error.outcome(revision.action),
+                next: Next::Backoff,
+            })
         }
         Ok(()) if revision.phase == Some(Phase::Deployed) => Ok(deployed(&inputs, &revision)),
         Ok(()) => Ok(settle(context, recorded, memory, &inputs, &revision, &rendering).await),
@@ -248,7 +284,10 @@ async fn attempt(
 }
 
 fn deployed(inputs: &inputs::Inputs, revision: &Revision) -> Done {
-    let outcome = Outcome::Deployed { action: revision.action, chart: inputs.chart_label() };
+    let outcome = Outcome::Deployed {
+        action: revision.action,
+        chart: inputs.chart_label(),
+    };
     let next = inputs.policy_changes_at.map_or(Next::Interval, Next::At);
     Done { outcome, next }
 }
@@ -263,33 +302,56 @@ async fn settle(
     revision: &Revision,
     rendering: &render::Rendering,
 ) -> Done {
-    if inputs.disable_wait {
-        return deployed(inputs, revision);
-    }
     let health = match execute::health(context, memory, rendering).await {
         Ok(health) => health,
         Err(error) => {
             let progress = format!("cannot look at the objects: {error}");
             return Done {
-                outcome: Outcome::Progressing { action: revision.action, progress },
+                outcome: Outcome::Progressing {
+                    action: revision.action,
+                    progress,
+                },
                 next: Next::After(inputs::POLL),
             };
         }
     };
     let now = Timestamp::now();
-    let failed = recorded.status().history.first().is_some_and(|newest| Phase::of(newest) == Phase::Failed);
-    match crate::plan::settle::settle(&health, revision.began, inputs.timeout.as_std(), now) {
+    let began = memory.attempt.unwrap_or(revision.began);
+    let failed = recorded
+        .status()
+        .history
+        .first()
+        .is_some_and(|newest| Phase::of(newest) == Phase::Failed);
+    match crate::plan::settle::settle(&health, began, inputs.timeout.as_std(), now) {
         Settled::Ready => deployed(inputs, revision),
         Settled::Waiting { progress, deadline: _ } if failed => {
             // The attempt failed; its objects may still come up, and then it is deployed after all.
-            Done { outcome: record::standing_or(recorded.status(), progress, revision.action), next: Next::After(inputs::POLL) }
+            debug!(progress, "failed before");
+            Done {
+                outcome: Outcome::Standing,
+                next: Next::After(inputs::POLL),
+            }
         }
         Settled::Waiting { progress, deadline } => {
             let poll = now.saturating_add(inputs::POLL).unwrap_or(deadline);
-            Done { outcome: Outcome::Progressing { action: revision.action, progress }, next: Next::At(deadline.min(poll)) }
+            Done {
+                outcome: Outcome::Progressing {
+                    action: revision.action,
+                    progress,
+                },
+                next: Next::At(deadline.min(poll)),
+            }
         }
+        Settled::Failed { message: _ } if failed => Done {
+            outcome: Outcome::Standing,
+            next: Next::After(inputs::POLL),
+        },
         Settled::Failed { message } => Done {
-            outcome: Outcome::Failed { action: revision.action, message, retryable: true },
+            outcome: Outcome::Failed {
+                action: revision.action,
+                message,
+                retryable: true,
+            },
             next: Next::Backoff,
         },
     }

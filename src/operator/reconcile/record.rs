@@ -124,8 +124,14 @@ async fn set_finalizers(
         "resourceVersion": recorded.release.metadata.resource_version,
         "finalizers": finalizers,
     }});
-    let parameters = PatchParams { field_manager: Some(names::CONTROLLER_FIELD_MANAGER.to_owned()), ..PatchParams::default() };
-    match api(context, &recorded.release).patch(recorded.release.own_name(), &parameters, &Patch::Merge(patch)).await {
+    let parameters = PatchParams {
+        field_manager: Some(names::CONTROLLER_FIELD_MANAGER.to_owned()),
+        ..PatchParams::default()
+    };
+    match api(context, &recorded.release)
+        .patch(recorded.release.own_name(), &parameters, &Patch::Merge(patch))
+        .await
+    {
         Ok(release) => {
             recorded.wrote(release, memory);
             Ok(true)
@@ -139,11 +145,19 @@ async fn set_finalizers(
     }
 }
 
+/// The value of the annotation that asks for a reconcile.
+pub fn requested_at(release: &HelmRelease) -> Option<&str> {
+    release
+        .annotations()
+        .get(names::ANNOTATION_REQUESTED_AT)
+        .map(String::as_str)
+}
+
 /// Whether a person or a changed spec asks for an attempt now.
 pub fn is_asked(release: &HelmRelease) -> bool {
     let status = release.status.as_ref();
-    let requested = release.annotations().get(names::ANNOTATION_REQUESTED_AT);
-    let handled = status.and_then(|status| status.last_handled_reconcile_at.as_ref());
+    let requested = requested_at(release);
+    let handled = status.and_then(|status| status.last_handled_reconcile_at.as_deref());
     (requested.is_some() && requested != handled)
         || status.and_then(|status| status.observed_generation) != release.metadata.generation
 }
@@ -160,8 +174,8 @@ pub async fn record(
     let ready_before = summary(recorded.release.status.as_ref());
     outcome::record(&mut recorded.status, outcome, generation, &time);
     ignored_fields(recorded, generation);
-    if let Some(requested) = recorded.release.annotations().get(names::ANNOTATION_REQUESTED_AT) {
-        recorded.status.last_handled_reconcile_at = Some(requested.clone());
+    if let Some(requested) = requested_at(&recorded.release) {
+        recorded.status.last_handled_reconcile_at = Some(requested.to_owned());
     }
     if let Some(ledger) = &memory.ledger {
         let manager = recorded.release.field_manager();
@@ -174,9 +188,13 @@ pub async fn record(
     }
     let mut desired = HelmRelease::clone(&recorded.release);
     desired.status = Some(recorded.status.clone());
-    let parameters =
-        PostParams { field_manager: Some(names::CONTROLLER_FIELD_MANAGER.to_owned()), ..PostParams::default() };
-    let written = api(context, &recorded.release).replace_status(desired.own_name(), &parameters, &desired).await;
+    let parameters = PostParams {
+        field_manager: Some(names::CONTROLLER_FIELD_MANAGER.to_owned()),
+        ..PostParams::default()
+    };
+    let written = api(context, &recorded.release)
+        .replace_status(desired.own_name(), &parameters, &desired)
+        .await;
     match written {
         Ok(release) => recorded.wrote(release, memory),
         Err(source) => return Err(failed(&recorded.release.clone(), memory, source)),
@@ -192,7 +210,10 @@ fn ignored_fields(recorded: &mut Recorded, generation: i64) {
         conditions::remove(&mut recorded.status.conditions, ConditionType::FieldsIgnored);
         return;
     }
-    let message = format!("accepted but not acted on by this version of Fairlead: {}", fields.join(", "));
+    let message = format!(
+        "accepted but not acted on by this version of Fairlead: {}",
+        fields.join(", ")
+    );
     let update = ConditionUpdate::new(ConditionType::FieldsIgnored, true, Reason::NotActedOn, message);
     conditions::set(&mut recorded.status.conditions, update, Some(generation), &now());
 }
@@ -210,7 +231,9 @@ fn announce(context: &Context, recorded: &Recorded, before: Option<&(String, Str
         return;
     }
     let Some((reason, message)) = after else { return };
-    let Some(reason) = Reason::from_name(&reason) else { return };
+    let Some(reason) = Reason::from_name(&reason) else {
+        return;
+    };
     let (severity, action) = match outcome {
         Outcome::Deployed { action, .. } => (Severity::Normal, outcome::verb(*action)),
         Outcome::Failed { action, .. } | Outcome::Conflicted { action, .. } => {
@@ -221,7 +244,9 @@ fn announce(context: &Context, recorded: &Recorded, before: Option<&(String, Str
         // Progress is for the status: an event for each step would bury the others.
         Outcome::Progressing { .. } | Outcome::Uninstalling { .. } | Outcome::Standing | Outcome::Suspended => return,
     };
-    context.events.publish(recorded.release.object_ref(&()), severity, reason, action, &message);
+    context
+        .events
+        .publish(recorded.release.object_ref(&()), severity, reason, action, &message);
 }
 
 /// Brings the release's gauges to its status.
@@ -231,7 +256,11 @@ fn export(context: &Context, recorded: &Recorded, memory: &mut ReleaseMemory) {
         release: recorded.release.own_name().to_owned(),
     };
     let ready = conditions::is_true(&recorded.status.conditions, ConditionType::Ready);
-    context.metrics.release_ready.get_or_create(&labels).set(i64::from(ready));
+    context
+        .metrics
+        .release_ready
+        .get_or_create(&labels)
+        .set(i64::from(ready));
     let Some(ledger) = &memory.ledger else { return };
     let mut current: HashMap<ConflictLabels, i64> = HashMap::new();
     for contested in ownership_status::current(ledger) {
@@ -285,14 +314,17 @@ pub async fn ledger<'m>(
 
 /// Writes the ledger to the cluster if it differs from what was written last. A failure is not the release's: the
 /// ledger in memory serves until the next try.
-pub async fn save_ledger(
-    context: &Context,
-    recorded: &Recorded,
-    memory: &mut ReleaseMemory,
-    revision: &Revision,
-) {
+pub async fn save_ledger(context: &Context, recorded: &Recorded, memory: &mut ReleaseMemory, revision: &Revision) {
     let Some(ledger) = &memory.ledger else { return };
-    match ledger_store::write(&context.client, &recorded.release, ledger, revision, memory.ledger_written.as_deref()).await {
+    match ledger_store::write(
+        &context.client,
+        &recorded.release,
+        ledger,
+        revision,
+        memory.ledger_written.as_deref(),
+    )
+    .await
+    {
         Ok(written) => memory.ledger_written = Some(written),
         Err(error) => tracing::warn!(%error, "the ledger was not written; it will be with the next change"),
     }

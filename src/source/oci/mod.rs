@@ -4,7 +4,6 @@ mod manifest;
 mod registry;
 mod repository;
 
-use regex::RegexBuilder;
 use sha2::{Digest as _, Sha256};
 
 pub(super) use self::registry::Registry;
@@ -13,11 +12,9 @@ use super::digest::Digest;
 use super::error::SourceError;
 use super::reference::{OciReference, OciSelector};
 use super::select;
+use crate::go::regexp::Regexp;
 use crate::go::semver::Version;
 use manifest::Manifest;
-
-/// The compiled size of a tag filter, in bytes.
-const FILTER_SIZE: usize = 1 << 20;
 
 /// A chart found in a registry.
 pub(super) struct Found {
@@ -112,18 +109,16 @@ impl Registry {
         filter: Option<&str>,
     ) -> Result<String, SourceError> {
         let compile = |filter: &str| {
-            let compiled = RegexBuilder::new(filter).size_limit(FILTER_SIZE).build();
-            compiled.map_err(|error| SourceError::InvalidFilter {
+            Regexp::compile(filter).map_err(|error| SourceError::InvalidFilter {
                 filter: filter.to_owned(),
-                // The parser draws a picture of several lines; the last one says what is wrong.
-                reason: error.to_string().lines().last().unwrap_or_default().to_owned(),
+                reason: error.to_string(),
             })
         };
         let filter = filter.map(compile).transpose()?;
         let tags = self.tags(repository).await?;
         let matching = tags
             .into_iter()
-            .filter(|tag| filter.as_ref().is_none_or(|filter| filter.is_match(tag)));
+            .filter(|tag| filter.as_ref().is_none_or(|filter| filter.is_match(tag.as_bytes())));
         let lenient = matching.filter_map(|tag| {
             Some(Tagged {
                 version: Version::parse(&from_tag(&tag)).ok()?,

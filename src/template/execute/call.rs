@@ -165,6 +165,12 @@ impl Context<'_> {
                 None => found("unsigned integer", frame),
             },
             (_, Type::Uint64) => found("unsigned integer", frame),
+            // The only narrow unsigned parameter is that of `derivePassword`; Go cuts the constant off.
+            (Expression::Number { number, .. }, Type::Named(_, Kind::Uint32)) => match number.uint {
+                Some(uint) => Ok(Value::Uint64(uint & u64::from(u32::MAX))),
+                None => found("unsigned integer", frame),
+            },
+            (_, Type::Named(_, Kind::Uint32)) => found("unsigned integer", frame),
             (Expression::Number { number, .. }, Type::Float64) => match number.float {
                 Some(float) => Ok(Value::Float64(float)),
                 None => found("float", frame),

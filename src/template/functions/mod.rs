@@ -4,6 +4,9 @@ pub mod builtin;
 pub mod helm;
 pub mod sprig;
 
+#[cfg(test)]
+mod tests;
+
 use super::function::Function;
 use std::collections::HashMap;
 use std::sync::LazyLock;

@@ -29,13 +29,13 @@ pub(crate) fn assets() -> Option<PathBuf> {
 
 /// The path of a component: the one in `KUBEBUILDER_ASSETS`, or else the built one.
 pub(crate) async fn find(name: &str) -> Result<PathBuf, Error> {
+    static BUILT: OnceCell<PathBuf> = OnceCell::const_new();
     if !COMPONENTS.contains(&name) {
         return Err(Error::UnknownComponent { name: name.to_owned() });
     }
     if let Some(given) = assets().map(|folder| folder.join(name)).filter(|path| path.is_file()) {
         return Ok(given);
     }
-    static BUILT: OnceCell<PathBuf> = OnceCell::const_new();
     Ok(BUILT.get_or_try_init(|| built(Program::ControlPlane)).await?.join(name))
 }
 

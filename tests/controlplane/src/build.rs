@@ -255,7 +255,7 @@ impl GoOutput {
             packages,
             last,
         } = self;
-        let now = last.back().map_or("starting", String::as_str);
+        let now = last.back().map_or("Go reads its cache or links", String::as_str);
         format!("{downloads} modules downloaded, {packages} packages compiled; {now}")
     }
 

@@ -14,12 +14,12 @@ var errPortTaken = errors.New("a port was taken by another process")
 // endedError says that a component ended by itself.
 type endedError struct {
 	name string
-	log  string
+	log  string // its end: the file may be gone when the error is shown
 	err  error
 }
 
 func (e *endedError) Error() string {
-	return fmt.Sprintf("%s ended (%v); the end of its log:\n%s", e.name, e.err, tail(e.log, 10))
+	return fmt.Sprintf("%s ended (%v); the end of its log:\n%s", e.name, e.err, e.log)
 }
 
 // processes are the components that run, in the order in which they were started.
@@ -62,7 +62,7 @@ func (p *processes) start(name string, arguments ...string) error {
 		err := command.Wait()
 		close(done)
 		select {
-		case p.ended <- &endedError{name: name, log: log, err: err}:
+		case p.ended <- &endedError{name: name, log: tail(log, 20), err: err}:
 		default:
 		}
 	}()
@@ -72,10 +72,8 @@ func (p *processes) start(name string, arguments ...string) error {
 // explain turns a component's complaint about its port into errPortTaken.
 func (p *processes) explain(err error) error {
 	var ended *endedError
-	if errors.As(err, &ended) {
-		if content, _ := os.ReadFile(ended.log); strings.Contains(string(content), "address already in use") {
-			return fmt.Errorf("%s: %w", ended.name, errPortTaken)
-		}
+	if errors.As(err, &ended) && strings.Contains(ended.log, "address already in use") {
+		return fmt.Errorf("%s: %w", ended.name, errPortTaken)
 	}
 	return err
 }

@@ -103,8 +103,11 @@ func run(settings options) error {
 	if err := settings.complete(); err != nil {
 		return err
 	}
+	if err := empty(settings.directory); err != nil {
+		return err
+	}
 	if !settings.keep {
-		defer os.RemoveAll(settings.directory)
+		defer os.RemoveAll(settings.directory) // only now: it is ours
 	}
 	for attempt := 1; ; attempt++ {
 		err := serve(ctx, settings)

@@ -1,6 +1,7 @@
 //! The fixture itself: what tests of Fairlead take for granted.
 
 use std::error::Error;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::Child;
+use tokio::sync::{Mutex, MutexGuard};
 
 type Result<T = ()> = std::result::Result<T, Box<dyn Error>>;
 
@@ -329,6 +331,11 @@ async fn hold_a_control_plane() -> Result {
     std::future::pending().await
 }
 
+struct Owner {
+    process: Child,
+    _turn: MutexGuard<'static, ()>,
+}
+
 #[derive(Default, serde::Deserialize, serde::Serialize)]
 struct Held {
     error: String,
@@ -337,8 +344,10 @@ struct Held {
     schedules: bool,
 }
 
-/// Starts a process that holds a control plane, with further environment variables.
-async fn hold(environment: &[(&str, &str)]) -> Result<(Child, Held)> {
+/// Starts a process that holds a control plane, with further environment variables. One at a time: each takes memory.
+async fn hold(environment: &[(&str, &str)]) -> Result<(Owner, Held)> {
+    static ONE: Mutex<()> = Mutex::const_new(());
+    let turn = ONE.lock().await;
     let mut owner = tokio::process::Command::new(std::env::current_exe()?)
         .args(["--exact", "hold_a_control_plane", "--ignored", "--nocapture"])
         .env_remove("FAIRLEAD_TEST_CONTEXT")
@@ -353,7 +362,13 @@ async fn hold(environment: &[(&str, &str)]) -> Result<(Child, Held)> {
             .await?
             .ok_or("the owner ended before it held a control plane")?;
         if line.starts_with('{') {
-            return Ok((owner, serde_json::from_str(&line)?));
+            return Ok((
+                Owner {
+                    process: owner,
+                    _turn: turn,
+                },
+                serde_json::from_str(&line)?,
+            ));
         }
     }
 }
@@ -366,7 +381,7 @@ async fn no_process_outlives_a_killed_owner() -> Result {
         "{processes:?}"
     );
 
-    owner.kill().await?; // SIGKILL: no destructor runs
+    owner.process.kill().await?; // SIGKILL: no destructor runs
     let gone = async {
         while processes.iter().any(|&process| runs(process)) {
             tokio::time::sleep(Duration::from_millis(10)).await;
@@ -410,6 +425,60 @@ async fn given_binaries_run_in_place_of_built_ones() -> Result {
         (held.error.as_str(), held.processes.len(), held.schedules),
         ("", 3, false)
     );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_port_that_was_taken_meanwhile_is_no_failure() -> Result {
+    let control_plane = ControlPlane::shared().await?;
+    let assets = tempfile::tempdir()?;
+    let real = |name| control_plane.binary(name);
+    std::os::unix::fs::symlink(real("kube-apiserver").await?, assets.path().join("kube-apiserver"))?;
+    let once = assets.path().join("etcd");
+    let script = format!(
+        "#!/bin/sh\nif mkdir \"$0.failed\"; then echo 'listen tcp: bind: address already in use'; exit 1; fi\nexec '{}' \"$@\"\n",
+        real("etcd").await?.display()
+    );
+    std::fs::write(&once, script)?;
+    std::fs::set_permissions(&once, std::fs::Permissions::from_mode(0o700))?;
+    let (_owner, held) = hold(&[("KUBEBUILDER_ASSETS", &assets.path().display().to_string())]).await?;
+    assert_eq!((held.error.as_str(), held.processes.len()), ("", 3));
+    assert!(assets.path().join("etcd.failed").exists());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_component_that_cannot_run_is_named_with_its_log() -> Result {
+    let assets = tempfile::tempdir()?;
+    for name in ["etcd", "kube-apiserver"] {
+        let path = assets.path().join(name);
+        std::fs::write(&path, format!("#!/bin/sh\necho 'no {name} today'; exit 3\n"))?;
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o700))?;
+    }
+    let (_owner, held) = hold(&[("KUBEBUILDER_ASSETS", &assets.path().display().to_string())]).await?;
+    assert!(
+        held.error.contains("exit status 3") && held.error.contains(" today"),
+        "{}",
+        held.error
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_directory_with_anything_else_is_not_emptied() -> Result {
+    let control_plane = ControlPlane::shared().await?;
+    let folder = tempfile::tempdir()?;
+    std::fs::write(folder.path().join("thesis"), "the only copy")?;
+    let supervise = tokio::process::Command::new(control_plane.binary("supervise").await?)
+        .arg(folder.path())
+        .output();
+    let output = supervise.await?;
+    assert!(!output.status.success());
+    assert!(
+        String::from_utf8_lossy(&output.stderr).contains("is not empty"),
+        "{output:?}"
+    );
+    assert!(folder.path().join("thesis").exists());
     Ok(())
 }
 

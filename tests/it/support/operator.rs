@@ -30,7 +30,7 @@ impl Operator {
         let mut command = Command::new(env!("CARGO_BIN_EXE_fairlead"));
         command
             .arg("controller")
-            .arg(format!("--admin-address={admin}"))
+            .arg(format!("--listen={admin}"))
             .args(arguments);
         command
             .env("KUBECONFIG", kubeconfig)

@@ -1,9 +1,9 @@
-//! `index`, `slice` and `len`.
+//! `index` and `len`.
 
 use super::Reflect;
 use crate::template::FunctionError;
 use crate::template::function::{Int, Variadic};
-use crate::template::value::{Bytes, Kind, List, Text, Underlying, Value};
+use crate::template::value::{Kind, Underlying, Value};
 
 fn fail<T>(message: impl Into<String>) -> Result<T, FunctionError> {
     Err(FunctionError::message(message))
@@ -77,38 +77,6 @@ fn key(index: &Value) -> Result<&[u8], FunctionError> {
         Value::Nil => fail("value is nil; should be of type string"),
         other => fail(format!("value has type {}; should be string", other.type_name())),
     }
-}
-
-pub(super) fn slice(item: Reflect<'_>, indexes: Variadic<'_, Reflect<'_>>) -> Result<Value, FunctionError> {
-    let item = item.0;
-    let indexes = indexes.as_slice();
-    let length = match item {
-        Value::Nil => return fail("slice of untyped nil"),
-        _ if indexes.len() > 3 => return fail(format!("too many slice indexes: {}", indexes.len())),
-        Value::String(_) if indexes.len() == 3 => return fail("cannot 3-index slice a string"),
-        Value::String(text) => text.len(),
-        Value::Bytes(bytes) => bytes.as_bytes().len(),
-        Value::List(list) => list.len(),
-        other => return fail(format!("can't slice item of type {}", other.type_name())),
-    };
-    // Go allows indexes up to a slice's capacity, which lists do not have beyond their length.
-    let mut bounds = [0, length, length];
-    for (bound, index) in bounds.iter_mut().zip(indexes) {
-        *bound = position(index, length)?;
-    }
-    let [from, to, capacity] = bounds;
-    if from > to {
-        return fail(format!("invalid slice index: {from} > {to}"));
-    }
-    if to > capacity {
-        return fail(format!("invalid slice index: {to} > {capacity}"));
-    }
-    Ok(match item {
-        Value::String(text) => Value::String(Text::from(&text[from..to])),
-        Value::Bytes(bytes) => Value::Bytes(Bytes::new(&bytes.as_bytes()[from..to])),
-        Value::List(list) => Value::List(List::of(list.list_type(), list.as_slice()[from..to].to_vec())),
-        other => other.clone(),
-    })
 }
 
 pub(super) fn length(item: Reflect<'_>) -> Result<Int, FunctionError> {

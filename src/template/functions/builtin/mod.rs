@@ -1,4 +1,5 @@
-//! The functions that Go's text/template itself has. The executor evaluates `and`, `or` and `call` by itself.
+//! The functions that Go's text/template itself has. The executor evaluates `and`, `or` and `call` by itself;
+//! `slice` is missing because Sprig's replaces it.
 
 mod comparison;
 mod elements;
@@ -9,7 +10,7 @@ use crate::template::function::{Argument, Function, Int, Type, Variadic, functio
 use crate::template::value::Text;
 use crate::template::{FunctionError, Value};
 use comparison::{eq, ge, gt, le, lt, ne};
-use elements::{index, length, slice};
+use elements::{index, length};
 
 /// A parameter of Go type `reflect.Value`: any value, nil included.
 #[derive(Clone, Copy, Debug)]
@@ -42,7 +43,6 @@ pub const FUNCTIONS: &[Function] = &[
     function!("print", print, (; &Value) -> Vec<u8>),
     function!("printf", printf, (&Text; &Value) -> Vec<u8>),
     function!("println", println, (; &Value) -> Vec<u8>),
-    function!("slice", slice, (Reflect<'_>; Reflect<'_>) -> Result<Value, FunctionError> as Type::Reflect),
     function!("urlquery", escape::urlquery, (; &Value) -> Vec<u8>),
 ];
 

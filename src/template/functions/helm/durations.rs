@@ -42,10 +42,15 @@ fn as_duration(value: &Value) -> Result<Duration> {
             if let Some(DurationObject(duration)) = other.downcast() {
                 return Ok(*duration);
             }
-            let integer = matches!(other.kind(), Kind::Int | Kind::Int32 | Kind::Int64).then(|| other.as_int()).flatten();
+            let integer = matches!(other.kind(), Kind::Int | Kind::Int32 | Kind::Int64)
+                .then(|| other.as_int())
+                .flatten();
             let unsupported = || FunctionError::message(format!("unsupported duration type {}", other.type_name()));
             let seconds = integer.ok_or_else(unsupported)?;
-            seconds.checked_mul(NANOSECONDS).map(Duration).ok_or_else(|| overflow(seconds))
+            seconds
+                .checked_mul(NANOSECONDS)
+                .map(Duration)
+                .ok_or_else(|| overflow(seconds))
         }
     }
 }

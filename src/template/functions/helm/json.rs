@@ -52,7 +52,10 @@ fn json_kind(value: &Value) -> &'static str {
 }
 
 fn wrong_kind(value: &Value, wanted: &str) -> String {
-    format!("json: cannot unmarshal {} into Go value of type {wanted}", json_kind(value))
+    format!(
+        "json: cannot unmarshal {} into Go value of type {wanted}",
+        json_kind(value)
+    )
 }
 
 /// An error comes back under the key `Error`; null is the nil map.

@@ -10,7 +10,12 @@ mod yaml;
 use crate::template::function::Function;
 
 /// The functions, in families.
-pub const FAMILIES: &[&[Function]] =
-    &[durations::FUNCTIONS, json::FUNCTIONS, templates::FUNCTIONS, toml::FUNCTIONS, yaml::FUNCTIONS];
+pub const FAMILIES: &[&[Function]] = &[
+    durations::FUNCTIONS,
+    json::FUNCTIONS,
+    templates::FUNCTIONS,
+    toml::FUNCTIONS,
+    yaml::FUNCTIONS,
+];
 
 pub use values::METHODS as VALUES_METHODS;

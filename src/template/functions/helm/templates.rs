@@ -55,7 +55,9 @@ fn lookup(context: &mut Context<'_>, api_version: &Text, kind: &Text, namespace:
         return Ok(Map::new());
     }
     let (api_version, kind) = (api_version.to_str_lossy(), kind.to_str_lossy());
-    let found = context.host().lookup(&api_version, &kind, &namespace.to_str_lossy(), &name.to_str_lossy())?;
+    let found = context
+        .host()
+        .lookup(&api_version, &kind, &namespace.to_str_lossy(), &name.to_str_lossy())?;
     Ok(Value::from_json(&found).as_map().cloned().unwrap_or_default())
 }
 

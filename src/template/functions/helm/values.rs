@@ -23,7 +23,11 @@ fn receiver(value: &Value) -> Map {
 /// The same entries as a plain dictionary; a new one when there are none.
 fn as_map(value: &Value) -> Map {
     let map = receiver(value);
-    if map.is_empty() { Map::new() } else { map.with_type(MapType::Any) }
+    if map.is_empty() {
+        Map::new()
+    } else {
+        map.with_type(MapType::Any)
+    }
 }
 
 fn yaml(value: &Value) -> Result<String> {
@@ -58,6 +62,8 @@ fn path_value(value: &Value, path: &Text) -> Result<Value> {
         None => (Some(receiver(value)), path.as_bytes()),
         Some(dot) => (lookup(receiver(value), &path[..dot]).ok(), &path[dot + 1..]),
     };
-    let found = map.and_then(|map| map.get(key)).filter(|value| !matches!(value, Value::Map(_)));
+    let found = map
+        .and_then(|map| map.get(key))
+        .filter(|value| !matches!(value, Value::Map(_)));
     found.ok_or_else(|| format!("{} is not a value", quoted(key)).into())
 }

@@ -29,13 +29,17 @@ fn to_yaml(value: &Value) -> String {
 }
 
 pub(super) fn must_to_yaml(value: &Value) -> Result<String, FunctionError> {
-    let json = value.to_json().map_err(|error| format!("error marshaling into JSON: {error}"))?;
+    let json = value
+        .to_json()
+        .map_err(|error| format!("error marshaling into JSON: {error}"))?;
     let text = yaml::try_to_string(&json).map_err(|error| error.to_string())?;
     Ok(trimmed(text))
 }
 
 fn to_yaml_pretty(value: &Value) -> String {
-    value.to_json().map_or_else(|_| String::new(), |json| trimmed(yaml::to_string_pretty(&json)))
+    value
+        .to_json()
+        .map_or_else(|_| String::new(), |json| trimmed(yaml::to_string_pretty(&json)))
 }
 
 /// A value of what was read, where every number is a float.
@@ -51,7 +55,10 @@ fn from_json(json: Json) -> Value {
 }
 
 fn to_map(entries: serde_json::Map<String, Json>) -> Map {
-    entries.into_iter().map(|(key, value)| (key, from_json(value))).collect()
+    entries
+        .into_iter()
+        .map(|(key, value)| (key, from_json(value)))
+        .collect()
 }
 
 fn from_yaml(text: &Text) -> Map {

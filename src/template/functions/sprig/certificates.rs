@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
+use x509_cert::attr::AttributeTypeAndValue;
 use x509_cert::certificate::{Certificate, TbsCertificate, Version};
 use x509_cert::der::asn1::{
     Any as DerAny, BitString, GeneralizedTime, Ia5String, Null, OctetString, SetOfVec, UtcTime,
@@ -12,7 +13,6 @@ use x509_cert::der::asn1::{
 use x509_cert::der::asn1::{PrintableStringRef, Utf8StringRef};
 use x509_cert::der::oid::AssociatedOid;
 use x509_cert::der::{Decode as _, Encode, Tagged as _};
-use x509_cert::attr::AttributeTypeAndValue;
 use x509_cert::ext::Extension;
 use x509_cert::ext::pkix::name::GeneralName;
 use x509_cert::ext::pkix::{
@@ -67,7 +67,11 @@ impl Object for Issued {
 
     fn underlying(&self) -> Underlying {
         let fields = [("Cert", &self.certificate), ("Key", &self.key)];
-        let field = |(name, text): (&'static str, &Text)| Field { name, value: text.clone().into(), interface: false };
+        let field = |(name, text): (&'static str, &Text)| Field {
+            name,
+            value: text.clone().into(),
+            interface: false,
+        };
         Underlying::Struct(fields.into_iter().map(field).collect())
     }
 
@@ -97,7 +101,13 @@ impl<'a> Request<'a> {
     fn new(name: &'a Text, addresses: &List, names: &List, Int(days): Int) -> Result<Self> {
         let addresses = addresses.iter().map(parse_address).collect::<Result<_>>()?;
         let names = names.iter().map(parse_name).collect::<Result<_>>()?;
-        Ok(Self { name, addresses, names, days, authority: false })
+        Ok(Self {
+            name,
+            addresses,
+            names,
+            days,
+            authority: false,
+        })
     }
 }
 
@@ -108,15 +118,26 @@ fn shown(value: &Value) -> String {
 }
 
 fn parse_address(value: &Value) -> Result<IpAddr> {
-    let text = value.as_text().ok_or_else(|| message(format!("error parsing ip: {} is not a string", shown(value))))?;
-    text.to_string().parse().map_err(|_| message(format!("error parsing ip: {text}")))
+    let text = value
+        .as_text()
+        .ok_or_else(|| message(format!("error parsing ip: {} is not a string", shown(value))))?;
+    text.to_string()
+        .parse()
+        .map_err(|_| message(format!("error parsing ip: {text}")))
 }
 
 fn parse_name(value: &Value) -> Result<Ia5String> {
-    let wrong = || message(format!("error processing alternate dns name: {} is not a string", shown(value)));
+    let wrong = || {
+        message(format!(
+            "error processing alternate dns name: {} is not a string",
+            shown(value)
+        ))
+    };
     let text = value.as_text().ok_or_else(wrong)?.to_string();
     Ia5String::new(&text).map_err(|_| {
-        message(format!("error creating certificate: x509: {text:?} cannot be encoded as an IA5String"))
+        message(format!(
+            "error creating certificate: x509: {text:?} cannot be encoded as an IA5String"
+        ))
     })
 }
 
@@ -131,7 +152,13 @@ fn gen_ca_with_key(context: &mut Context<'_>, name: &Text, days: Int, key: &Text
 }
 
 fn authority(context: &mut Context<'_>, name: &Text, Int(days): Int, key: &PrivateKey) -> Result<Value> {
-    let request = Request { name, addresses: Vec::new(), names: Vec::new(), days, authority: true };
+    let request = Request {
+        name,
+        addresses: Vec::new(),
+        names: Vec::new(),
+        days,
+        authority: true,
+    };
     issue(context, &request, key, None)
 }
 
@@ -180,7 +207,12 @@ fn gen_signed_with_key(
     key: &Text,
 ) -> Result<Value> {
     let key = own_key(key)?;
-    issue(context, &Request::new(name, ips, names, days)?, &key, Some(&Issuer::new(issuer)?))
+    issue(
+        context,
+        &Request::new(name, ips, names, days)?,
+        &key,
+        Some(&Issuer::new(issuer)?),
+    )
 }
 
 /// Who signs.
@@ -196,7 +228,11 @@ impl Issuer {
             .map_err(|error| message(format!("error parsing certificate: decodedSignerCert.Bytes: {error}")))?;
         let key = PrivateKey::from_pem(&issued.key)
             .map_err(|error| message(format!("error parsing private key: {error}")))?;
-        let public = certificate.tbs_certificate.subject_public_key_info.to_der().map_err(failed)?;
+        let public = certificate
+            .tbs_certificate
+            .subject_public_key_info
+            .to_der()
+            .map_err(failed)?;
         if public != key.public_key()? {
             return Err(failed("x509: provided PrivateKey doesn't match parent's PublicKey"));
         }
@@ -205,9 +241,18 @@ impl Issuer {
 
     /// The key identifier that the authority's own certificate names.
     fn key_identifier(&self) -> Option<OctetString> {
-        let extensions = self.certificate.tbs_certificate.extensions.as_deref().unwrap_or_default();
-        let extension = extensions.iter().find(|extension| extension.extn_id == SubjectKeyIdentifier::OID)?;
-        SubjectKeyIdentifier::from_der(extension.extn_value.as_bytes()).ok().map(|identifier| identifier.0)
+        let extensions = self
+            .certificate
+            .tbs_certificate
+            .extensions
+            .as_deref()
+            .unwrap_or_default();
+        let extension = extensions
+            .iter()
+            .find(|extension| extension.extn_id == SubjectKeyIdentifier::OID)?;
+        SubjectKeyIdentifier::from_der(extension.extn_value.as_bytes())
+            .ok()
+            .map(|identifier| identifier.0)
     }
 }
 
@@ -221,10 +266,20 @@ fn issue(context: &mut Context<'_>, request: &Request<'_>, key: &PrivateKey, iss
     let signer = issuer.map_or(key, |issuer| &issuer.key);
     let (algorithm, null_parameter) = signer.signature_algorithm();
     let parameters = null_parameter.then(|| DerAny::from(Null));
-    let algorithm = AlgorithmIdentifierOwned { oid: algorithm, parameters };
+    let algorithm = AlgorithmIdentifierOwned {
+        oid: algorithm,
+        parameters,
+    };
     let public = SubjectPublicKeyInfoOwned::from_der(&key.public_key()?).map_err(failed)?;
-    let issuer_name = issuer.map_or_else(|| subject.clone(), |issuer| issuer.certificate.tbs_certificate.subject.clone());
-    let authority_key = if issuer_name == subject { None } else { issuer.and_then(Issuer::key_identifier) };
+    let issuer_name = issuer.map_or_else(
+        || subject.clone(),
+        |issuer| issuer.certificate.tbs_certificate.subject.clone(),
+    );
+    let authority_key = if issuer_name == subject {
+        None
+    } else {
+        issuer.and_then(Issuer::key_identifier)
+    };
     let signed_part = TbsCertificate {
         version: Version::V3,
         serial_number: serial_number(context)?,
@@ -244,7 +299,10 @@ fn issue(context: &mut Context<'_>, request: &Request<'_>, key: &PrivateKey, iss
         signature: BitString::from_bytes(&signed).map_err(failed)?,
     };
     let certificate = pem("CERTIFICATE", &certificate.to_der().map_err(failed)?);
-    Ok(Value::object(Issued { certificate: certificate.into(), key: key.to_pem()?.into() }))
+    Ok(Value::object(Issued {
+        certificate: certificate.into(),
+        key: key.to_pem()?.into(),
+    }))
 }
 
 /// 128 random bits.
@@ -265,7 +323,10 @@ fn subject(name: &Text) -> Result<RdnSequence> {
         Ok(printable) => DerAny::new(printable.tag(), printable.as_bytes()),
         Err(_) => Utf8StringRef::new(&text).and_then(|text| DerAny::new(text.tag(), text.as_bytes())),
     };
-    let attribute = AttributeTypeAndValue { oid: COMMON_NAME, value: value.map_err(failed)? };
+    let attribute = AttributeTypeAndValue {
+        oid: COMMON_NAME,
+        value: value.map_err(failed)?,
+    };
     let set = SetOfVec::try_from(vec![attribute]).map_err(failed)?;
     Ok(RdnSequence(vec![RelativeDistinguishedName(set)]))
 }
@@ -274,7 +335,10 @@ fn validity(context: &mut Context<'_>, days: i64) -> Result<Validity> {
     const DAY: i64 = 86_400;
     let now = context.host().now().as_second();
     let end = now.saturating_add(days.saturating_mul(DAY));
-    Ok(Validity { not_before: instant(now)?, not_after: instant(end)? })
+    Ok(Validity {
+        not_before: instant(now)?,
+        not_after: instant(end)?,
+    })
 }
 
 /// Two-digit years until 2049, four-digit ones afterwards.
@@ -283,13 +347,19 @@ fn instant(seconds: i64) -> Result<Time> {
     let since_1970 = since_1970.map_err(|_| failed("the certificate would end before 1970"))?;
     match UtcTime::from_unix_duration(since_1970) {
         Ok(time) => Ok(Time::UtcTime(time)),
-        Err(_) => GeneralizedTime::from_unix_duration(since_1970).map(Time::GeneralTime).map_err(failed),
+        Err(_) => GeneralizedTime::from_unix_duration(since_1970)
+            .map(Time::GeneralTime)
+            .map_err(failed),
     }
 }
 
 fn extension(oid: ObjectIdentifier, critical: bool, content: &impl Encode) -> Result<Extension> {
     let encoded = content.to_der().map_err(failed)?;
-    Ok(Extension { extn_id: oid, critical, extn_value: OctetString::new(encoded).map_err(failed)? })
+    Ok(Extension {
+        extn_id: oid,
+        critical,
+        extn_value: OctetString::new(encoded).map_err(failed)?,
+    })
 }
 
 /// In Go's order.
@@ -303,10 +373,17 @@ fn extensions(
     if request.authority {
         usage |= KeyUsages::KeyCertSign;
     }
-    let constraints = BasicConstraints { ca: request.authority, path_len_constraint: None };
+    let constraints = BasicConstraints {
+        ca: request.authority,
+        path_len_constraint: None,
+    };
     let mut extensions = vec![
         extension(KeyUsage::OID, true, &KeyUsage(usage))?,
-        extension(ExtendedKeyUsage::OID, false, &ExtendedKeyUsage(vec![SERVER_AUTH, CLIENT_AUTH]))?,
+        extension(
+            ExtendedKeyUsage::OID,
+            false,
+            &ExtendedKeyUsage(vec![SERVER_AUTH, CLIENT_AUTH]),
+        )?,
         extension(BasicConstraints::OID, true, &constraints)?,
     ];
     if request.authority {
@@ -348,7 +425,10 @@ fn build_custom(certificate: &Text, key: &Text) -> Result<Value> {
     Certificate::from_der(&der)
         .map_err(|error| message(format!("error parsing certificate: decodedCert.Bytes: {error}")))?;
     check_key(&key).map_err(|error| message(format!("error parsing private key: {error}")))?;
-    Ok(Value::object(Issued { certificate: certificate.into(), key: key.into() }))
+    Ok(Value::object(Issued {
+        certificate: certificate.into(),
+        key: key.into(),
+    }))
 }
 
 /// Keys of types that this program does not sign with are passed on too.

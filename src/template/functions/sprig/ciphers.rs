@@ -62,7 +62,10 @@ fn decrypt(password: &Text, text: &Text) -> Result<Vec<u8>> {
         return Err(message("runtime error: index out of range [-1]"));
     };
     let Some(length) = plain.len().checked_sub(padding) else {
-        return Err(message(format!("runtime error: slice bounds out of range [:-{}]", padding - plain.len())));
+        return Err(message(format!(
+            "runtime error: slice bounds out of range [:-{}]",
+            padding - plain.len()
+        )));
     };
     plain.truncate(length);
     Ok(plain)

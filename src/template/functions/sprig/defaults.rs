@@ -18,11 +18,21 @@ pub(super) fn is_empty(value: &Value) -> bool {
 }
 
 fn default(fallback: &Value, given: Variadic<'_, &Value>) -> Value {
-    given.as_slice().first().filter(|value| value.is_true()).unwrap_or(fallback).clone()
+    given
+        .as_slice()
+        .first()
+        .filter(|value| value.is_true())
+        .unwrap_or(fallback)
+        .clone()
 }
 
 fn coalesce(values: Variadic<'_, &Value>) -> Value {
-    values.as_slice().iter().find(|value| value.is_true()).cloned().unwrap_or_default()
+    values
+        .as_slice()
+        .iter()
+        .find(|value| value.is_true())
+        .cloned()
+        .unwrap_or_default()
 }
 
 fn all(values: Variadic<'_, &Value>) -> bool {
@@ -34,5 +44,9 @@ fn any(values: Variadic<'_, &Value>) -> bool {
 }
 
 fn ternary(when_true: &Value, when_false: &Value, condition: bool) -> Value {
-    if condition { when_true.clone() } else { when_false.clone() }
+    if condition {
+        when_true.clone()
+    } else {
+        when_false.clone()
+    }
 }

@@ -68,7 +68,10 @@ fn keys(maps: Variadic<'_, &Map>) -> Result<Strings> {
 }
 
 fn values(map: &Map) -> List {
-    List::new(map.borrow().map_or_else(Vec::new, |entries| entries.values().cloned().collect()))
+    List::new(
+        map.borrow()
+            .map_or_else(Vec::new, |entries| entries.values().cloned().collect()),
+    )
 }
 
 fn pick(map: &Map, keys: Variadic<'_, &Text>) -> Result<Map> {
@@ -94,7 +97,9 @@ fn dig(arguments: Variadic<'_, &Value>) -> Result<Value> {
         return Err(message("dig needs at least three arguments"));
     }
     let mut map = as_dictionary(root)?.clone();
-    let keys = keys.iter().map(|key| key.as_text().ok_or_else(|| failed_assertion(key, "string")));
+    let keys = keys
+        .iter()
+        .map(|key| key.as_text().ok_or_else(|| failed_assertion(key, "string")));
     let keys = keys.collect::<Result<Vec<_>>>()?;
     let Some((last, path)) = keys.split_last() else {
         return Ok(default.clone());
@@ -123,14 +128,22 @@ fn deep_copy(value: &Value) -> Result<Value> {
 }
 
 fn copy_within(value: &Value, depth: usize) -> Result<Value> {
-    let below = depth.checked_sub(1).ok_or_else(|| message("deepCopy: the value contains itself"))?;
+    let below = depth
+        .checked_sub(1)
+        .ok_or_else(|| message("deepCopy: the value contains itself"))?;
     match value {
         Value::Map(map) if !map.is_nil() => {
-            let entries = map.entries().into_iter().map(|(key, item)| Ok((key, copy_within(&item, below)?)));
+            let entries = map
+                .entries()
+                .into_iter()
+                .map(|(key, item)| Ok((key, copy_within(&item, below)?)));
             Ok(Value::Map(Map::of(map.map_type(), entries.collect::<Result<_>>()?)))
         }
         Value::List(list) if !list.is_nil() => {
-            let items = list.iter().map(|item| copy_within(item, below)).collect::<Result<_>>()?;
+            let items = list
+                .iter()
+                .map(|item| copy_within(item, below))
+                .collect::<Result<_>>()?;
             Ok(Value::List(List::of(list.list_type(), items)))
         }
         // Strings and objects never change, so that sharing them is copying them.

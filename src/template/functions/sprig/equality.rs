@@ -39,7 +39,11 @@ fn lists_equal(left: &List, right: &List, depth: usize) -> bool {
     left.list_type() == right.list_type()
         && left.is_nil() == right.is_nil()
         && left.len() == right.len()
-        && (left.is_same(right) || left.iter().zip(right).all(|(left, right)| equal_within(left, right, depth)))
+        && (left.is_same(right)
+            || left
+                .iter()
+                .zip(right)
+                .all(|(left, right)| equal_within(left, right, depth)))
 }
 
 fn maps_equal(left: &Map, right: &Map, depth: usize) -> bool {
@@ -64,7 +68,10 @@ fn objects_equal(left: &dyn Object, right: &dyn Object, depth: usize) -> bool {
         (Underlying::Scalar(left), Underlying::Scalar(right)) => equal_within(&left, &right, depth),
         (Underlying::Struct(left), Underlying::Struct(right)) => {
             left.len() == right.len()
-                && left.iter().zip(&right).all(|(left, right)| equal_within(&left.value, &right.value, depth))
+                && left
+                    .iter()
+                    .zip(&right)
+                    .all(|(left, right)| equal_within(&left.value, &right.value, depth))
         }
         (Underlying::Map(left), Underlying::Map(right)) => {
             left.len() == right.len()

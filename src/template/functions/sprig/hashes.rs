@@ -17,11 +17,13 @@ pub(super) const FUNCTIONS: &[Function] = &[
 ];
 
 fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut output, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(output, "{byte:02x}");
-        output
-    })
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut output, byte| {
+            // Writing to a String cannot fail.
+            let _ = write!(output, "{byte:02x}");
+            output
+        })
 }
 
 fn sha1sum(text: &Text) -> String {

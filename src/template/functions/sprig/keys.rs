@@ -66,7 +66,8 @@ impl PrivateKey {
     /// A new RSA key.
     pub(super) fn rsa(context: &mut Context<'_>, bits: usize) -> Result<Self, String> {
         let key = RsaPrivateKey::new(&mut HostRandom(context), bits);
-        key.map(|key| Self::Rsa(Box::new(key))).map_err(|error| format!("error generating rsa key: {error}"))
+        key.map(|key| Self::Rsa(Box::new(key)))
+            .map_err(|error| format!("error generating rsa key: {error}"))
     }
 
     /// As PEM, in the form that Sprig chooses for its type.
@@ -106,13 +107,16 @@ impl PrivateKey {
     pub(super) fn public_key(&self) -> Result<Vec<u8>, String> {
         match self {
             Self::Rsa(key) => {
-                let document = key.to_public_key().to_public_key_der().map_err(|error| error.to_string())?;
+                let document = key
+                    .to_public_key()
+                    .to_public_key_der()
+                    .map_err(|error| error.to_string())?;
                 Ok(document.as_bytes().to_vec())
             }
             Self::P256(key) => {
                 let header = [
-                    0x30, 0x59, 0x30, 0x13, 6, 7, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 2, 1, 6, 8, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 3,
-                    1, 7, 3, 0x42, 0,
+                    0x30, 0x59, 0x30, 0x13, 6, 7, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 2, 1, 6, 8, 0x2A, 0x86, 0x48, 0xCE,
+                    0x3D, 3, 1, 7, 3, 0x42, 0,
                 ];
                 Ok([header.as_slice(), key.public_key().to_encoded_point(false).as_bytes()].concat())
             }
@@ -154,7 +158,9 @@ fn rsa_key(der: &[u8]) -> Result<PrivateKey, String> {
 }
 
 fn ec_key(der: &[u8]) -> Result<PrivateKey, String> {
-    p256::SecretKey::from_sec1_der(der).map(PrivateKey::P256).map_err(|error| error.to_string())
+    p256::SecretKey::from_sec1_der(der)
+        .map(PrivateKey::P256)
+        .map_err(|error| error.to_string())
 }
 
 fn from_pkcs8(der: &[u8]) -> Result<PrivateKey, String> {
@@ -163,18 +169,25 @@ fn from_pkcs8(der: &[u8]) -> Result<PrivateKey, String> {
         RSA_OID => rsa_key(info.private_key),
         EC_OID => ec_key(info.private_key),
         ED25519_OID => {
-            let seed = info.private_key.strip_prefix(&[4, 0x20]).and_then(|seed| <[u8; 32]>::try_from(seed).ok());
+            let seed = info
+                .private_key
+                .strip_prefix(&[4, 0x20])
+                .and_then(|seed| <[u8; 32]>::try_from(seed).ok());
             let seed = seed.ok_or("x509: invalid Ed25519 private key")?;
             Ok(PrivateKey::Ed25519(Ed25519Key::from_bytes(&seed)))
         }
-        other => Err(format!("x509: PKCS#8 wrapping contained private key with unknown algorithm: {other}")),
+        other => Err(format!(
+            "x509: PKCS#8 wrapping contained private key with unknown algorithm: {other}"
+        )),
     }
 }
 
 /// SEC 1 with the curve's name and the public key, as Go writes it: only the two keys vary.
 fn p256_der(key: &p256::SecretKey) -> Vec<u8> {
     let before = [0x30, 0x77, 2, 1, 1, 4, 0x20];
-    let curve = [0xA0, 0x0A, 6, 8, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 3, 1, 7, 0xA1, 0x44, 3, 0x42, 0];
+    let curve = [
+        0xA0, 0x0A, 6, 8, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 3, 1, 7, 0xA1, 0x44, 3, 0x42, 0,
+    ];
     let secret = key.to_bytes();
     let public = key.public_key().to_encoded_point(false);
     [before.as_slice(), secret.as_slice(), &curve, public.as_bytes()].concat()
@@ -229,9 +242,16 @@ fn dsa_pem(context: &mut Context<'_>) -> Result<String, String> {
     let mut body = vec![2, 1, 0];
     for number in numbers {
         let bytes = number.to_bytes_be();
-        let encoded = UintRef::new(&bytes).and_then(|number| number.to_der()).map_err(|error| error.to_string())?;
+        let encoded = UintRef::new(&bytes)
+            .and_then(|number| number.to_der())
+            .map_err(|error| error.to_string())?;
         body.extend(encoded);
     }
-    let length = u16::try_from(body.len()).map_err(|error| error.to_string())?.to_be_bytes();
-    Ok(pem("DSA PRIVATE KEY", &[[0x30, 0x82].as_slice(), &length, &body].concat()))
+    let length = u16::try_from(body.len())
+        .map_err(|error| error.to_string())?
+        .to_be_bytes();
+    Ok(pem(
+        "DSA PRIVATE KEY",
+        &[[0x30, 0x82].as_slice(), &length, &body].concat(),
+    ))
 }

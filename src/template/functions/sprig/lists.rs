@@ -101,7 +101,9 @@ fn reverse(list: &Value) -> Result<List> {
 
 fn compact(list: &Value) -> Result<List> {
     let items = items(list, "compact on")?;
-    Ok(List::new(items.iter().filter(|item| !is_empty(item)).cloned().collect()))
+    Ok(List::new(
+        items.iter().filter(|item| !is_empty(item)).cloned().collect(),
+    ))
 }
 
 fn uniq(list: &Value) -> Result<List> {
@@ -136,7 +138,12 @@ fn slice(list: &Value, indices: Variadic<'_, &Value>) -> Result<Value> {
     let items = match list {
         Value::List(_) | Value::Bytes(_) => items(list, "slice")?,
         Value::Nil => return Err(nil_dereference()),
-        other => return Err(message(format!("list should be type of slice or array but {}", other.kind().name()))),
+        other => {
+            return Err(message(format!(
+                "list should be type of slice or array but {}",
+                other.kind().name()
+            )));
+        }
     };
     if items.is_empty() {
         return Ok(Value::Nil);
@@ -147,7 +154,9 @@ fn slice(list: &Value, indices: Variadic<'_, &Value>) -> Result<Value> {
     let (Ok(start), Ok(end)) = bounds else {
         return Err(message("reflect.Value.Slice: slice index out of bounds"));
     };
-    let part = items.get(start..end).ok_or_else(|| message("reflect.Value.Slice: slice index out of bounds"))?;
+    let part = items
+        .get(start..end)
+        .ok_or_else(|| message("reflect.Value.Slice: slice index out of bounds"))?;
     Ok(match list {
         Value::List(list) => Value::List(List::of(list.list_type(), part.to_vec())),
         Value::Bytes(bytes) => {

@@ -41,7 +41,9 @@ fn merge_all(target: &Map, sources: Variadic<'_, &Map>, overwrite: bool) -> Resu
 }
 
 fn merge_maps(target: &Map, source: &Map, overwrite: bool, depth: usize) -> Result<()> {
-    let below = depth.checked_sub(1).ok_or_else(|| message("merge: the dictionary contains itself"))?;
+    let below = depth
+        .checked_sub(1)
+        .ok_or_else(|| message("merge: the dictionary contains itself"))?;
     for (key, theirs) in source.entries() {
         if matches!(theirs, Value::Nil) {
             // A nil is never added, it only overwrites.

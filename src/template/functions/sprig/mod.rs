@@ -84,7 +84,11 @@ fn nil_dereference() -> FunctionError {
 
 /// A failed type assertion on an `interface {}`.
 fn failed_assertion(value: &Value, wanted: &str) -> FunctionError {
-    let found = if matches!(value, Value::Nil) { "nil" } else { value.type_name() };
+    let found = if matches!(value, Value::Nil) {
+        "nil"
+    } else {
+        value.type_name()
+    };
     FunctionError::message(format!("interface conversion: interface {{}} is {found}, not {wanted}"))
 }
 

@@ -40,7 +40,10 @@ fn add1(value: &Value) -> i64 {
 }
 
 fn add(values: Variadic<'_, &Value>) -> i64 {
-    values.as_slice().iter().fold(0, |sum, value| sum.wrapping_add(to_i64(value)))
+    values
+        .as_slice()
+        .iter()
+        .fold(0, |sum, value| sum.wrapping_add(to_i64(value)))
 }
 
 fn sub(left: &Value, right: &Value) -> i64 {
@@ -66,7 +69,9 @@ fn remainder(left: &Value, right: &Value) -> Result<i64> {
 }
 
 fn mul(first: &Value, rest: Variadic<'_, &Value>) -> i64 {
-    rest.as_slice().iter().fold(to_i64(first), |product, value| product.wrapping_mul(to_i64(value)))
+    rest.as_slice()
+        .iter()
+        .fold(to_i64(first), |product, value| product.wrapping_mul(to_i64(value)))
 }
 
 /// Applies an exact decimal operation from left to right.
@@ -114,7 +119,11 @@ fn min(first: &Value, rest: Variadic<'_, &Value>) -> i64 {
 /// Go's `math.Max` and `math.Min` give NaN when there is one; Rust's leave it out.
 fn pick(first: &Value, rest: &[Value], better: fn(f64, f64) -> f64) -> f64 {
     rest.iter().map(to_f64).fold(to_f64(first), |best, value| {
-        if best.is_nan() || value.is_nan() { f64::NAN } else { better(best, value) }
+        if best.is_nan() || value.is_nan() {
+            f64::NAN
+        } else {
+            better(best, value)
+        }
     })
 }
 
@@ -139,7 +148,11 @@ fn round(value: &Value, Int(places): Int, threshold: Variadic<'_, f64>) -> Resul
     let threshold = threshold.iter().next().transpose()?.unwrap_or(0.5);
     let scale = 10_f64.powi(i32::try_from(places.clamp(-400, 400)).unwrap_or(0));
     let scaled = scale * to_f64(value);
-    let rounded = if scaled.fract() >= threshold { scaled.ceil() } else { scaled.floor() };
+    let rounded = if scaled.fract() >= threshold {
+        scaled.ceil()
+    } else {
+        scaled.floor()
+    };
     Ok(rounded / scale)
 }
 

@@ -45,7 +45,9 @@ fn compile(context: &mut Context<'_>, pattern: &Text) -> std::result::Result<Rc<
     if let Some(known) = expressions.get(pattern) {
         return Ok(Rc::clone(known));
     }
-    let text = pattern.to_str().ok_or_else(|| Error::new(Code::InvalidUtf8, &pattern.to_str_lossy()))?;
+    let text = pattern
+        .to_str()
+        .ok_or_else(|| Error::new(Code::InvalidUtf8, &pattern.to_str_lossy()))?;
     let compiled = Rc::new(Regexp::compile(text)?);
     if expressions.len() >= KEPT {
         expressions.clear();
@@ -80,7 +82,9 @@ fn must_regex_match(context: &mut Context<'_>, pattern: &Text, text: &Text) -> R
 }
 
 fn find(expression: &Regexp, text: &Text) -> Text {
-    expression.find(text).map_or_else(Text::default, |range| text[range].into())
+    expression
+        .find(text)
+        .map_or_else(Text::default, |range| text[range].into())
 }
 
 fn regex_find(context: &mut Context<'_>, pattern: &Text, text: &Text) -> Result<Text> {
@@ -93,7 +97,11 @@ fn must_regex_find(context: &mut Context<'_>, pattern: &Text, text: &Text) -> Re
 
 /// Go's result is nil when nothing was found.
 fn find_all(expression: &Regexp, text: &Text, limit: i64) -> Value {
-    let found: Vec<Text> = expression.find_all(text, limit).into_iter().map(|range| text[range].into()).collect();
+    let found: Vec<Text> = expression
+        .find_all(text, limit)
+        .into_iter()
+        .map(|range| text[range].into())
+        .collect();
     if found.is_empty() {
         return Value::List(List::nil(ListType::String));
     }
@@ -111,15 +119,29 @@ fn must_regex_find_all(context: &mut Context<'_>, pattern: &Text, text: &Text, I
 /// Replaces after a check that the result cannot be beyond the limit.
 fn replaced(context: &Context<'_>, expression: &Regexp, text: &Text, with: &Text, literal: bool) -> Result<Vec<u8>> {
     // A reference to a group can bring the whole text once for each match.
-    let most_for_one = if literal { with.len() } else { with.len().saturating_mul(text.len().max(1)) };
-    if context.check_size(text.len().saturating_add(1).saturating_mul(most_for_one.max(1))).is_err() {
+    let most_for_one = if literal {
+        with.len()
+    } else {
+        with.len().saturating_mul(text.len().max(1))
+    };
+    if context
+        .check_size(text.len().saturating_add(1).saturating_mul(most_for_one.max(1)))
+        .is_err()
+    {
         let matches = expression.find_all(text, -1);
         let matched: usize = matches.iter().map(ExactSizeIterator::len).sum();
         let references = if literal { 0 } else { with.len() / 2 };
-        let added = matches.len().saturating_mul(with.len()).saturating_add(matched.saturating_mul(references));
+        let added = matches
+            .len()
+            .saturating_mul(with.len())
+            .saturating_add(matched.saturating_mul(references));
         context.check_size(text.len().saturating_add(added))?;
     }
-    Ok(if literal { expression.replace_all_literal(text, with) } else { expression.replace_all(text, with) })
+    Ok(if literal {
+        expression.replace_all_literal(text, with)
+    } else {
+        expression.replace_all(text, with)
+    })
 }
 
 fn replace_all(context: &mut Context<'_>, pattern: &Text, text: &Text, with: &Text) -> Result<Vec<u8>> {

@@ -1,8 +1,8 @@
 //! Text functions. Lengths and positions are in bytes, as in Go.
 
 use super::{length, message, print, strval};
-use crate::go::text::{self, cases, unicode, words};
 use crate::go::strconv;
+use crate::go::text::{self, cases, unicode, words};
 use crate::template::context::Context;
 use crate::template::error::FunctionError;
 use crate::template::function::{Function, Int, StringMap, Strings, Variadic, function};
@@ -54,7 +54,11 @@ pub(super) const FUNCTIONS: &[Function] = &[
 ];
 
 fn abbrev(Int(width): Int, text: &Text) -> Text {
-    if width < 4 { text.clone() } else { words::abbreviate(text, 0, width).into() }
+    if width < 4 {
+        text.clone()
+    } else {
+        words::abbreviate(text, 0, width).into()
+    }
 }
 
 fn abbrev_both(Int(left): Int, Int(right): Int, text: &Text) -> Text {
@@ -136,11 +140,13 @@ fn trim_all(cutset: &Text, text: &Text) -> Text {
 }
 
 fn trim_suffix(suffix: &Text, text: &Text) -> Text {
-    text.strip_suffix(suffix.as_bytes()).map_or_else(|| text.clone(), Text::from)
+    text.strip_suffix(suffix.as_bytes())
+        .map_or_else(|| text.clone(), Text::from)
 }
 
 fn trim_prefix(prefix: &Text, text: &Text) -> Text {
-    text.strip_prefix(prefix.as_bytes()).map_or_else(|| text.clone(), Text::from)
+    text.strip_prefix(prefix.as_bytes())
+        .map_or_else(|| text.clone(), Text::from)
 }
 
 fn nospace(text: &Text) -> Vec<u8> {
@@ -266,8 +272,16 @@ fn plural(one: &Text, many: &Text, Int(count): Int) -> Text {
 fn strings(value: &Value) -> Vec<Text> {
     match value {
         Value::Nil => Vec::new(),
-        Value::List(list) => list.iter().filter(|item| !matches!(item, Value::Nil)).map(strval).collect(),
-        Value::Bytes(bytes) => bytes.as_bytes().iter().map(|byte| Text::from(byte.to_string())).collect(),
+        Value::List(list) => list
+            .iter()
+            .filter(|item| !matches!(item, Value::Nil))
+            .map(strval)
+            .collect(),
+        Value::Bytes(bytes) => bytes
+            .as_bytes()
+            .iter()
+            .map(|byte| Text::from(byte.to_string()))
+            .collect(),
         other => vec![strval(other)],
     }
 }
@@ -299,5 +313,9 @@ fn split(separator: &Text, text: &Text) -> StringMap {
 
 fn splitn(separator: &Text, Int(limit): Int, text: &Text) -> StringMap {
     let pieces = text::split(text, separator, limit).into_iter().enumerate();
-    StringMap(pieces.map(|(index, piece)| (format!("_{index}").into(), piece.into())).collect())
+    StringMap(
+        pieces
+            .map(|(index, piece)| (format!("_{index}").into(), piece.into()))
+            .collect(),
+    )
 }

@@ -17,7 +17,15 @@ fn url_parse(text: &Text) -> Result<Map> {
     let url = Url::parse(text).map_err(|error| message(format!("unable to parse url: {error}")))?;
     let hostname = url.hostname().to_vec();
     let user_info = url.user_info();
-    let Url { scheme, opaque, user: _, host, path, query, fragment } = url;
+    let Url {
+        scheme,
+        opaque,
+        user: _,
+        host,
+        path,
+        query,
+        fragment,
+    } = url;
     let parts = [
         ("scheme", scheme),
         ("host", host),
@@ -38,7 +46,9 @@ fn url_join(parts: &Map) -> Result<Vec<u8>> {
         Some(Value::Nil) => Err(nil_dereference()),
         Some(other) => {
             let kind = other.kind().name();
-            Err(message(format!("unable to parse {name} key, must be of type string, but {kind} found")))
+            Err(message(format!(
+                "unable to parse {name} key, must be of type string, but {kind} found"
+            )))
         }
     };
     let mut url = Url {
@@ -54,7 +64,9 @@ fn url_join(parts: &Map) -> Result<Vec<u8>> {
     if !user_info.is_empty() {
         let carrier = [b"proto://", user_info.as_slice(), b"@host"].concat();
         let parsed = Url::parse(&carrier);
-        url.user = parsed.map_err(|error| message(format!("unable to parse userinfo in dict: {error}")))?.user;
+        url.user = parsed
+            .map_err(|error| message(format!("unable to parse userinfo in dict: {error}")))?
+            .user;
     }
     Ok(url.to_bytes())
 }

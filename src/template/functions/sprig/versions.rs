@@ -78,7 +78,16 @@ impl Object for VersionObject {
             ("metadata", Value::text(version.metadata())),
             ("original", Value::text(version.original())),
         ];
-        Underlying::Struct(fields.into_iter().map(|(name, value)| Field { name, value, interface: false }).collect())
+        Underlying::Struct(
+            fields
+                .into_iter()
+                .map(|(name, value)| Field {
+                    name,
+                    value,
+                    interface: false,
+                })
+                .collect(),
+        )
     }
 
     fn as_any(&self) -> &dyn Any {
@@ -132,7 +141,10 @@ fn metadata(version: &Value) -> Result<String> {
 
 fn derived<E: std::fmt::Display>(version: std::result::Result<Version, E>) -> Result<Value> {
     let version = version.map_err(message)?;
-    Ok(Value::object(VersionObject { version, pointer: false }))
+    Ok(Value::object(VersionObject {
+        version,
+        pointer: false,
+    }))
 }
 
 fn next<E: std::fmt::Display>(version: &Value, step: fn(&Version) -> std::result::Result<Version, E>) -> Result<Value> {

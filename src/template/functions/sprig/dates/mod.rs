@@ -11,9 +11,9 @@ use crate::template::error::FunctionError;
 use crate::template::function::{Function, function};
 use crate::template::value::{Text, Value};
 
+use objects::TIME;
 pub use objects::TimeObject;
 pub(crate) use objects::{DURATION, DurationObject, duration_value, instant_value};
-use objects::TIME;
 
 type Result<T> = std::result::Result<T, FunctionError>;
 
@@ -39,12 +39,19 @@ pub(super) const FUNCTIONS: &[Function] = &[
 /// What Go calls Local.
 pub(crate) fn local_zone(context: &mut Context<'_>) -> Zone {
     let zone = context.host().time_zone();
-    if zone == jiff::tz::TimeZone::UTC { Zone::Utc } else { Zone::Named(zone) }
+    if zone == jiff::tz::TimeZone::UTC {
+        Zone::Utc
+    } else {
+        Zone::Named(zone)
+    }
 }
 
 fn now(context: &mut Context<'_>) -> Time {
     let zone = local_zone(context);
-    Time { instant: context.host().now(), zone }
+    Time {
+        instant: context.host().now(),
+        zone,
+    }
 }
 
 fn now_value(context: &mut Context<'_>) -> Value {
@@ -136,8 +143,14 @@ fn duration(seconds: &Value) -> String {
 fn duration_round(context: &mut Context<'_>, duration: &Value) -> String {
     const SECOND: u64 = 1_000_000_000;
     const HOUR: u64 = 3_600 * SECOND;
-    const UNITS: [(u64, &str); 6] =
-        [(HOUR * 24 * 365, "y"), (HOUR * 24 * 30, "mo"), (HOUR * 24, "d"), (HOUR, "h"), (60 * SECOND, "m"), (SECOND, "s")];
+    const UNITS: [(u64, &str); 6] = [
+        (HOUR * 24 * 365, "y"),
+        (HOUR * 24 * 30, "mo"),
+        (HOUR * 24, "d"),
+        (HOUR, "h"),
+        (60 * SECOND, "m"),
+        (SECOND, "s"),
+    ];
     let nanoseconds = match duration {
         Value::String(text) => Duration::parse(&text.to_str_lossy()).unwrap_or_default().0,
         Value::Int64(nanoseconds) => *nanoseconds,

@@ -61,7 +61,16 @@ impl Object for TimeObject {
             ("ext", Value::Int64(time.instant.as_second())),
             ("loc", Value::text(location)),
         ];
-        Underlying::Struct(fields.into_iter().map(|(name, value)| Field { name, value, interface: false }).collect())
+        Underlying::Struct(
+            fields
+                .into_iter()
+                .map(|(name, value)| Field {
+                    name,
+                    value,
+                    interface: false,
+                })
+                .collect(),
+        )
     }
 
     fn as_any(&self) -> &dyn Any {
@@ -193,13 +202,21 @@ fn format(time: &Value, layout: &Text) -> Result<String> {
 fn month(time: &Value) -> Result<Value> {
     let time = receiver(time)?;
     let number = i64::from(time.wall_clock().month());
-    Ok(Value::object(NamedInt { go_type: MONTH, number, name: time.month_name() }))
+    Ok(Value::object(NamedInt {
+        go_type: MONTH,
+        number,
+        name: time.month_name(),
+    }))
 }
 
 fn weekday(time: &Value) -> Result<Value> {
     let time = receiver(time)?;
     let number = i64::from(time.wall_clock().weekday().to_sunday_zero_offset());
-    Ok(Value::object(NamedInt { go_type: WEEKDAY, number, name: time.weekday_name() }))
+    Ok(Value::object(NamedInt {
+        go_type: WEEKDAY,
+        number,
+        name: time.weekday_name(),
+    }))
 }
 
 fn nanosecond(time: &Value) -> Result<Int> {

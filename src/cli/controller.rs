@@ -1,0 +1,137 @@
+//! `fairlead controller`: the operator as a process.
+//!
+//! Edge. Reads flags, connects to the cluster, serves the admin server, and ends cleanly on SIGTERM or Ctrl-C.
+
+use std::net::SocketAddr;
+use std::num::{NonZeroU16, NonZeroUsize};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Client, Config};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+
+use super::CommandError;
+use crate::operator::Operator;
+use crate::operator::admin::{AdminServer, Readiness};
+use crate::operator::context::Settings;
+use crate::telemetry::logs::{self, LogFormat};
+use crate::telemetry::metrics::Metrics;
+
+/// How long the API server may be silent before a request fails; watches are kept alive by their own timeout.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Flags of `fairlead controller`.
+#[derive(Debug, clap::Args)]
+pub(super) struct ControllerArguments {
+    /// Address of /healthz, /readyz and /metrics
+    #[arg(long, default_value = "0.0.0.0:8080", env = "FAIRLEAD_LISTEN")]
+    listen: SocketAddr,
+    /// Path of a kubeconfig file; without one, KUBECONFIG, ~/.kube/config or the Pod's service account
+    #[arg(long)]
+    kubeconfig: Option<PathBuf>,
+    /// Context of the kubeconfig
+    #[arg(long)]
+    context: Option<String>,
+    /// Reconcile only releases of this namespace; without it, of all
+    #[arg(long, env = "FAIRLEAD_NAMESPACE")]
+    namespace: Option<String>,
+    /// Releases that are reconciled at once
+    #[arg(long, default_value = "10")]
+    concurrency: NonZeroU16,
+    /// Objects of one release that are written at once
+    #[arg(long, default_value = "8")]
+    parallel_writes: NonZeroUsize,
+    /// Seconds that one request to the API server may take
+    #[arg(long, default_value = "60", value_parser = clap::value_parser!(u64).range(1..=600))]
+    request_timeout: u64,
+    /// Directory that chart archives are kept in; without it they are kept in memory
+    #[arg(long, env = "FAIRLEAD_CHART_CACHE")]
+    chart_cache: Option<PathBuf>,
+    /// Which log lines are written, in the syntax of RUST_LOG
+    #[arg(long, default_value = "info", env = "RUST_LOG")]
+    log: String,
+    /// How log lines are written
+    #[arg(long, value_enum, default_value_t = LogFormat::Text)]
+    log_format: LogFormat,
+}
+
+/// Runs the operator until it is told to end.
+pub(super) fn run(arguments: ControllerArguments) -> Result<(), CommandError> {
+    let ControllerArguments {
+        listen,
+        kubeconfig,
+        context,
+        namespace,
+        concurrency,
+        parallel_writes,
+        request_timeout,
+        chart_cache,
+        log,
+        log_format,
+    } = arguments;
+    logs::install(&log, log_format)?;
+    let settings = Settings {
+        concurrency: concurrency.get(),
+        parallel_writes,
+        request_timeout: Duration::from_secs(request_timeout),
+        namespace,
+        chart_cache,
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(serve(listen, kubeconfig, context, settings))
+}
+
+async fn serve(
+    listen: SocketAddr,
+    kubeconfig: Option<PathBuf>,
+    context: Option<String>,
+    settings: Settings,
+) -> Result<(), CommandError> {
+    let shutdown = CancellationToken::new();
+    let metrics = Arc::new(Metrics::default());
+    let readiness = Readiness::default();
+    let admin = AdminServer::bind(listen, metrics.clone(), readiness.clone()).await?;
+    info!(address = %admin.address()?, version = env!("CARGO_PKG_VERSION"), "fairlead controller");
+    let client = Client::try_from(config(kubeconfig, context).await?)?;
+    let stop = shutdown.clone();
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = tokio::signal::ctrl_c() => {}
+        }
+        info!("shutting down: running reconciles are finished");
+        stop.cancel();
+    });
+    let admin = tokio::spawn(admin.serve(shutdown.clone()));
+    let operator = Operator {
+        client,
+        settings,
+        metrics,
+        readiness,
+    };
+    // Whichever ends first takes the other with it.
+    let guard = shutdown.clone().drop_guard();
+    let ran = operator.run(shutdown).await;
+    drop(guard);
+    admin.await??;
+    Ok(ran?)
+}
+
+async fn config(kubeconfig: Option<PathBuf>, context: Option<String>) -> Result<Config, CommandError> {
+    let options = KubeConfigOptions {
+        context,
+        ..KubeConfigOptions::default()
+    };
+    let mut config = match kubeconfig {
+        Some(path) => Config::from_custom_kubeconfig(Kubeconfig::read_from(path)?, &options).await?,
+        None if options.context.is_some() => Config::from_kubeconfig(&options).await?,
+        None => Config::infer().await?,
+    };
+    config.connect_timeout = Some(CONNECT_TIMEOUT);
+    Ok(config)
+}

@@ -1,0 +1,116 @@
+//! Charts as releases use them: fetched once a digest, parsed once a digest.
+//!
+//! Edge. It knows sources and digests, not releases.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::chart::archive::ArchiveLimits;
+use crate::chart::load::LoadError;
+use crate::chart::{Chart, File};
+use crate::render::Program;
+use crate::source::{ChartContent, ChartReference, Fetcher, ResolvedChart, SourceError};
+
+/// How many parsed charts are kept: enough for every chart of a large cluster, few enough to fit in memory.
+const KEPT: usize = 64;
+
+/// Why there is no chart.
+#[derive(Debug, thiserror::Error)]
+pub enum ChartError {
+    /// It could not be found or fetched.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// What was fetched is not a chart.
+    #[error("chart {name} {version} from {url}: {source}")]
+    Load {
+        /// As the repository calls it.
+        name: String,
+        /// As the repository calls it.
+        version: String,
+        /// Where it came from.
+        url: String,
+        /// What is wrong with it.
+        source: LoadError,
+    },
+    /// The task that reads charts ended.
+    #[error("reading the chart was interrupted")]
+    Interrupted,
+}
+
+impl ChartError {
+    /// Whether trying again may help.
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Source(error) => error.is_retryable(),
+            Self::Load { .. } => false,
+            Self::Interrupted => true,
+        }
+    }
+}
+
+/// Finds, fetches and parses charts.
+pub struct Charts {
+    fetcher: Fetcher,
+    /// Most recently used last.
+    programs: Mutex<VecDeque<(String, Arc<Program>)>>,
+}
+
+impl Charts {
+    /// Charts through this fetcher.
+    pub fn new(fetcher: Fetcher) -> Self {
+        Self {
+            fetcher,
+            programs: Mutex::default(),
+        }
+    }
+
+    /// Which chart a reference means now.
+    pub async fn resolve(&self, reference: &ChartReference) -> Result<ResolvedChart, SourceError> {
+        self.fetcher.resolve(reference).await
+    }
+
+    /// The parsed chart.
+    pub async fn program(&self, chart: &ResolvedChart) -> Result<Arc<Program>, ChartError> {
+        let digest = chart.digest.to_string();
+        if let Some(program) = self.known(&digest) {
+            return Ok(program);
+        }
+        let content = self.fetcher.fetch(chart).await?;
+        let loaded = tokio::task::spawn_blocking(move || load(content))
+            .await
+            .map_err(|_| ChartError::Interrupted)?;
+        let loaded = loaded.map_err(|source| ChartError::Load {
+            name: chart.name.clone(),
+            version: chart.version.clone(),
+            url: chart.url.clone(),
+            source,
+        })?;
+        let program = Arc::new(Program::new(Arc::new(loaded)));
+        let mut programs = self.programs.lock().unwrap_or_else(PoisonError::into_inner);
+        if programs.len() >= KEPT {
+            programs.pop_front();
+        }
+        programs.push_back((digest, program.clone()));
+        Ok(program)
+    }
+
+    fn known(&self, digest: &str) -> Option<Arc<Program>> {
+        let mut programs = self.programs.lock().unwrap_or_else(PoisonError::into_inner);
+        let position = programs.iter().position(|(known, _)| known == digest)?;
+        let entry = programs.remove(position)?;
+        let program = entry.1.clone();
+        programs.push_back(entry);
+        Some(program)
+    }
+}
+
+fn load(content: ChartContent) -> Result<Chart, LoadError> {
+    let limits = ArchiveLimits::default();
+    match content {
+        ChartContent::Archive(bytes) => Chart::from_archive(&bytes, &limits),
+        ChartContent::Directory(files) => {
+            let files = files.into_iter().map(|file| File::new(file.path, file.data)).collect();
+            Chart::from_files(files, &limits)
+        }
+    }
+}

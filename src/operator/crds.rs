@@ -1,0 +1,197 @@
+//! What must be there before a release's objects: the CRDs of the chart's `crds/` folders, and the target namespace.
+//!
+//! Edge. As Helm, it never deletes them.
+
+use std::time::Duration;
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::api::Api;
+use kube::runtime::conditions::is_crd_established;
+use kube::runtime::wait::await_condition;
+use serde_json::{Value, json};
+
+use super::context::Context;
+use super::reconcile::render::Rendering;
+use crate::api::helm_release::actions::CrdsPolicy;
+use crate::api::helm_release::status::ReleaseAction;
+use crate::api::{HelmRelease, names};
+use crate::cluster::calls::{ApplyOptions, CallError};
+use crate::cluster::discovery::{DiscoveryError, Resource};
+use crate::ownership::intent::{Intent, IntentError};
+use crate::ownership::reference::ObjectReference;
+
+/// How long it is awaited that the API server serves a CRD. It takes milliseconds, unless names collide.
+const ESTABLISHED_WITHIN: Duration = Duration::from_secs(30);
+
+/// Why what must be there first is not.
+#[derive(Debug, thiserror::Error)]
+pub enum CrdError {
+    /// What stands in `crds/` is not an object.
+    #[error("crds/: {0}")]
+    Manifest(#[from] IntentError),
+    /// A call failed.
+    #[error("{object}: {source}")]
+    Call {
+        /// The object.
+        object: ObjectReference,
+        /// Why.
+        source: CallError,
+    },
+    /// Its kind cannot be looked up.
+    #[error("{object}: {source}")]
+    Discovery {
+        /// The object.
+        object: ObjectReference,
+        /// Why.
+        source: DiscoveryError,
+    },
+    /// The API server accepted a CRD and does not serve it.
+    #[error(
+        "{object} is not served {0:?} after it was applied; look at its conditions",
+        ESTABLISHED_WITHIN
+    )]
+    NotEstablished {
+        /// The CRD.
+        object: ObjectReference,
+    },
+}
+
+impl CrdError {
+    /// Whether trying again may help.
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Manifest(_) => false,
+            Self::Call {
+                source: CallError::Refused(status),
+                ..
+            } => crate::ownership::conflict::Rejection::of(status).is_retryable(),
+            Self::Call {
+                source: CallError::Timeout(_) | CallError::Transport(_),
+                ..
+            }
+            | Self::Discovery { .. }
+            | Self::NotEstablished { .. } => true,
+        }
+    }
+}
+
+/// Applies the CRDs of the chart's `crds/` folders as the action's policy says, and awaits that they are served.
+///
+/// `Create` leaves existing ones alone. `CreateReplace` applies them without force: a CRD that another tool owns is a
+/// conflict that is reported, not taken.
+pub async fn apply(
+    context: &Context,
+    release: &HelmRelease,
+    rendering: &Rendering,
+    action: ReleaseAction,
+) -> Result<(), CrdError> {
+    let policy = match action {
+        ReleaseAction::Install => release.spec.install.as_ref().and_then(|install| install.crds),
+        ReleaseAction::Upgrade => release.spec.upgrade.as_ref().and_then(|upgrade| upgrade.crds),
+    };
+    let policy = policy.unwrap_or_default();
+    if policy == CrdsPolicy::Skip || rendering.crds.is_empty() {
+        return Ok(());
+    }
+    let manager = release.field_manager();
+    let mut applied = Vec::new();
+    for crd in &rendering.crds {
+        let intent = Intent::new(crd.clone(), None)?;
+        let (object, resource) = resolve(context, &intent).await?;
+        let failed = |source| CrdError::Call {
+            object: object.clone(),
+            source,
+        };
+        let exists = || context.calls.get(&resource, None, &object.name);
+        if policy == CrdsPolicy::Create && exists().await.map_err(failed)?.is_some() {
+            continue;
+        }
+        let options = ApplyOptions {
+            manager: &manager,
+            force: false,
+            dry_run: false,
+        };
+        context
+            .calls
+            .apply(&resource, None, &object.name, intent.body(), options)
+            .await
+            .map_err(failed)?;
+        applied.push(object);
+    }
+    if applied.is_empty() {
+        return Ok(());
+    }
+    for object in applied
+        .into_iter()
+        .filter(|object| object.kind == "CustomResourceDefinition")
+    {
+        established(context, object).await?;
+    }
+    context.kinds.invalidate().await;
+    Ok(())
+}
+
+async fn resolve(context: &Context, intent: &Intent) -> Result<(ObjectReference, Resource), CrdError> {
+    let object = intent.reference().clone();
+    match context.kinds.resolve(&object.api_version, &object.kind).await {
+        Ok(resource) => Ok((object, resource)),
+        Err(source) => Err(CrdError::Discovery { object, source }),
+    }
+}
+
+/// Awaits that the API server serves a CRD.
+pub async fn established(context: &Context, object: ObjectReference) -> Result<(), CrdError> {
+    let api: Api<CustomResourceDefinition> = Api::all(context.client.clone());
+    let awaited = await_condition(api, &object.name, is_crd_established());
+    match tokio::time::timeout(ESTABLISHED_WITHIN, awaited).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(error)) => {
+            let source = CallError::Transport(error.to_string());
+            Err(CrdError::Call { object, source })
+        }
+        Err(_elapsed) => Err(CrdError::NotEstablished { object }),
+    }
+}
+
+/// Creates the target namespace if the release asks for it and it does not exist. It is never deleted.
+pub async fn ensure_namespace(context: &Context, release: &HelmRelease) -> Result<(), CrdError> {
+    let asked = release
+        .spec
+        .install
+        .as_ref()
+        .is_some_and(|install| install.create_namespace);
+    let Some(name) = release.spec.target_namespace.as_ref().filter(|_| asked) else {
+        return Ok(());
+    };
+    let manifest: Value = json!({
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": {"name": name, "labels": {"name": name}},
+    });
+    let intent = Intent::new(manifest, None)?;
+    let (object, resource) = resolve(context, &intent).await?;
+    let failed = |source| CrdError::Call {
+        object: object.clone(),
+        source,
+    };
+    if context
+        .calls
+        .get(&resource, None, name)
+        .await
+        .map_err(failed)?
+        .is_some()
+    {
+        return Ok(());
+    }
+    let options = ApplyOptions {
+        manager: names::CONTROLLER_FIELD_MANAGER,
+        force: false,
+        dry_run: false,
+    };
+    context
+        .calls
+        .apply(&resource, None, name, intent.body(), options)
+        .await
+        .map_err(failed)?;
+    Ok(())
+}

@@ -1,0 +1,260 @@
+//! The ledger in the cluster: one ReleaseLedger beside each HelmRelease, owned by it.
+//!
+//! Edge. It is written when it changed, and read once a process. What it holds is bounded: what does not fit is left out,
+//! and those objects are compared anew after a restart.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::jiff::Timestamp;
+use kube::api::{Api, ObjectMeta, Patch, PatchParams};
+use kube::{Client, Resource};
+use sha2::{Digest, Sha256};
+
+use super::reconcile::execute::{entry, reference};
+use crate::api::helm_release::history::InventoryEntry;
+use crate::api::release_ledger::{
+    LedgerEvent, LedgerField, LedgerObject, MAX_CONTESTED, MAX_FIELD_SET_BYTES, MAX_FIELD_SETS_BYTES, MAX_OBJECTS,
+    ReleaseLedger, ReleaseLedgerSpec,
+};
+use crate::api::{HelmRelease, names};
+use crate::ownership::fieldset::FieldSet;
+use crate::ownership::ledger::{ContestRecord, Ledger, ObjectRecord};
+use crate::plan::ownership_status::{action, action_of, class, class_of, operation, operation_of};
+use crate::plan::revision::Revision;
+
+/// The ledger could not be read or written.
+#[derive(Debug, thiserror::Error)]
+#[error("ReleaseLedger {namespace}/{name}: {source}")]
+pub struct LedgerStoreError {
+    /// Its namespace.
+    namespace: String,
+    /// Its name.
+    name: String,
+    /// Why.
+    source: Box<kube::Error>,
+}
+
+fn failed(release: &HelmRelease, source: kube::Error) -> LedgerStoreError {
+    LedgerStoreError {
+        namespace: release.own_namespace().to_owned(),
+        name: release.own_name().to_owned(),
+        source: Box::new(source),
+    }
+}
+
+fn api(client: &Client, release: &HelmRelease) -> Api<ReleaseLedger> {
+    Api::namespaced(client.clone(), release.own_namespace())
+}
+
+/// Reads a release's ledger; an empty one if there is none, or if it is of an earlier release with the same name.
+pub async fn read(client: &Client, release: &HelmRelease) -> Result<Ledger, LedgerStoreError> {
+    let kept = api(client, release)
+        .get_opt(release.own_name())
+        .await
+        .map_err(|source| failed(release, source))?;
+    let is_ours = |ledger: &ReleaseLedger| {
+        let owners = ledger.metadata.owner_references.iter().flatten();
+        owners
+            .into_iter()
+            .any(|owner| Some(&owner.uid) == release.metadata.uid.as_ref())
+    };
+    Ok(kept
+        .filter(is_ours)
+        .map(|kept| from_resource(kept.spec))
+        .unwrap_or_default())
+}
+
+/// Writes a release's ledger unless it is what was `written` last. Gives the digest of what is in the cluster now.
+pub async fn write(
+    client: &Client,
+    release: &HelmRelease,
+    ledger: &Ledger,
+    revision: &Revision,
+    written: Option<&str>,
+) -> Result<String, LedgerStoreError> {
+    let mut spec = to_resource(ledger, release.field_manager(), revision.number);
+    let digest = format!("{:x}", Sha256::digest(serde_json::to_vec(&spec).unwrap_or_default()));
+    if written == Some(digest.as_str()) {
+        return Ok(digest);
+    }
+    spec.updated = Some(Time(Timestamp::now()));
+    let mut resource = ReleaseLedger::new(release.own_name(), spec);
+    resource.metadata = ObjectMeta {
+        name: Some(release.own_name().to_owned()),
+        owner_references: release.controller_owner_ref(&()).map(|owner| vec![owner]),
+        ..ObjectMeta::default()
+    };
+    // Nobody else writes ledgers: force repairs what somebody changed by hand.
+    let parameters = PatchParams::apply(names::CONTROLLER_FIELD_MANAGER).force();
+    let patch = Patch::Apply(&resource);
+    api(client, release)
+        .patch_metadata(release.own_name(), &parameters, &patch)
+        .await
+        .map_err(|source| failed(release, source))?;
+    Ok(digest)
+}
+
+fn to_resource(ledger: &Ledger, field_manager: String, revision: u32) -> ReleaseLedgerSpec {
+    let mut room = MAX_FIELD_SETS_BYTES;
+    let mut objects = Vec::new();
+    let mut contested = Vec::new();
+    for record in ledger.objects() {
+        let InventoryEntry { id, v } = entry(&record.reference);
+        contested.extend(record.history.iter().map(|field| to_field(&id, field)));
+        if record.uid.is_empty() || objects.len() >= MAX_OBJECTS {
+            continue;
+        }
+        let fields = Some(record.owned.to_fields_v1().to_string())
+            .filter(|fields| fields.len() <= MAX_FIELD_SET_BYTES.min(room));
+        room -= fields.as_ref().map_or(0, String::len);
+        objects.push(LedgerObject {
+            id,
+            v,
+            // What was contested is looked at anew by the next process: the policy may decide otherwise by then.
+            intent: if record.policy.is_some() {
+                String::new()
+            } else {
+                record.intent_hash.clone()
+            },
+            uid: record.uid.clone(),
+            resource_version: record.resource_version.clone(),
+            fingerprint: record.fingerprint.clone(),
+            fields,
+        });
+    }
+    contested.sort_by(|a: &LedgerField, b| b.last_seen.0.cmp(&a.last_seen.0));
+    contested.truncate(MAX_CONTESTED);
+    contested.sort_by(|a, b| (&a.id, &a.path, &a.manager).cmp(&(&b.id, &b.path, &b.manager)));
+    ReleaseLedgerSpec {
+        field_manager,
+        revision: Some(revision),
+        updated: None,
+        objects,
+        contested,
+    }
+}
+
+fn to_field(id: &str, record: &ContestRecord) -> LedgerField {
+    let ContestRecord {
+        field,
+        manager,
+        operation: how,
+        subresource,
+        ours,
+        theirs,
+        class: conflict_class,
+        action: taken,
+        rule,
+        first_seen,
+        last_seen,
+        count,
+    } = record;
+    let count = u32::try_from(*count).unwrap_or(u32::MAX);
+    let event = LedgerEvent {
+        time: Time(*last_seen),
+        class: class(*conflict_class),
+        action: action(*taken),
+        rule: Some(rule.clone()),
+        ours: ours.as_ref().map(|value| value.as_json().clone()),
+        theirs: theirs.as_ref().map(|value| value.as_json().clone()),
+        count,
+    };
+    LedgerField {
+        id: id.to_owned(),
+        path: field.clone(),
+        manager: manager.clone(),
+        operation: operation(*how),
+        subresource: subresource.clone(),
+        first_seen: Time(*first_seen),
+        last_seen: Time(*last_seen),
+        count,
+        history: vec![event],
+    }
+}
+
+fn from_resource(spec: ReleaseLedgerSpec) -> Ledger {
+    let ReleaseLedgerSpec {
+        field_manager: _,
+        revision: _,
+        updated: _,
+        objects,
+        contested,
+    } = spec;
+    let mut histories: BTreeMap<String, Vec<ContestRecord>> = BTreeMap::new();
+    for field in contested {
+        let id = field.id.clone();
+        if let Some(record) = from_field(field) {
+            histories.entry(id).or_default().push(record);
+        }
+    }
+    let mut ledger = Ledger::default();
+    for object in objects {
+        let LedgerObject {
+            id,
+            v,
+            intent,
+            uid,
+            resource_version,
+            fingerprint,
+            fields,
+        } = object;
+        let history = histories.remove(&id).unwrap_or_default();
+        let Some(reference) = reference(&InventoryEntry { id, v }) else {
+            continue;
+        };
+        let owned = fields.and_then(|fields| FieldSet::from_fields_v1(&serde_json::from_str(&fields).ok()?).ok());
+        ledger.insert(ObjectRecord {
+            reference,
+            uid,
+            resource_version,
+            fingerprint,
+            // Without the fields that we own, a loss of one could not be noticed: apply it anew.
+            intent_hash: if owned.is_some() { intent } else { String::new() },
+            policy: None,
+            owned: owned.unwrap_or_default(),
+            contested: Vec::new(),
+            overridden: Vec::new(),
+            history,
+        });
+    }
+    ledger
+}
+
+fn from_field(field: LedgerField) -> Option<ContestRecord> {
+    let LedgerField {
+        id: _,
+        path,
+        manager,
+        operation,
+        subresource,
+        first_seen,
+        last_seen,
+        count,
+        history,
+    } = field;
+    let LedgerEvent {
+        time: _,
+        class,
+        action,
+        rule,
+        ours: _,
+        theirs: _,
+        count: _,
+    } = history.into_iter().next()?;
+    Some(ContestRecord {
+        field: path,
+        manager,
+        operation: operation_of(operation),
+        subresource,
+        // Values are shown again when the field is contested again.
+        ours: None,
+        theirs: None,
+        class: class_of(class),
+        action: action_of(action),
+        rule: rule.unwrap_or_default(),
+        first_seen: first_seen.0,
+        last_seen: last_seen.0,
+        count: u64::from(count),
+    })
+}

@@ -1,0 +1,320 @@
+//! The first step: everything that a rendering is made from.
+//!
+//! Edge. Reads the source, the chart, the values and the cluster's capabilities; judges nothing but whether they are there.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use k8s_openapi::jiff::Timestamp;
+use kube::api::Api;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::api::conditions::Reason;
+use crate::api::helm_release::values::{ValuesKind, ValuesReference};
+use crate::api::{Duration as ApiDuration, HelmRelease};
+use crate::chart::values::merge_maps;
+use crate::chart::{Capabilities, JsonMap};
+use crate::operator::capabilities::CapabilitiesError;
+use crate::operator::charts::ChartError;
+use crate::operator::context::Context;
+use crate::operator::memory::{LookedUp, ReleaseMemory};
+use crate::operator::sources::SourcesError;
+use crate::ownership::class::Roster;
+use crate::ownership::intent::ReleaseIdentity;
+use crate::ownership::policy::Policy;
+use crate::plan::policy::{PolicyError, policy};
+use crate::plan::revision::Identity;
+use crate::render::Program;
+use crate::source::{ResolvedChart, SourceError};
+use crate::yaml;
+
+/// How often objects that are not ready are looked at even when no watch says that they changed.
+pub const POLL: Duration = Duration::from_secs(15);
+
+/// Everything that a rendering is made from, and what governs how it is applied.
+#[derive(Debug)]
+pub struct Inputs {
+    /// The chart, parsed.
+    pub program: Arc<Program>,
+    /// What the user sets.
+    pub values: JsonMap,
+    /// What the cluster offers.
+    pub capabilities: Arc<Capabilities>,
+    /// What makes this revision this revision.
+    pub identity: Identity,
+    /// What decides about contested fields.
+    pub policy: Policy,
+    /// Who is who among the field managers.
+    pub roster: Roster,
+    /// When the policy next changes by itself, because a rule ends.
+    pub policy_changes_at: Option<Timestamp>,
+    /// How long it is awaited that objects become ready.
+    pub timeout: ApiDuration,
+}
+
+impl Inputs {
+    /// Name and version of the chart, for messages.
+    pub fn chart_label(&self) -> String {
+        format!("{}@{}", self.identity.chart_name, self.identity.chart_version)
+    }
+
+    /// The release, as Helm marks its objects.
+    pub fn release_identity(&self) -> ReleaseIdentity {
+        ReleaseIdentity {
+            name: self.identity.release_name.clone(),
+            namespace: self.identity.namespace.clone(),
+        }
+    }
+}
+
+/// Why the desired state could not be made out.
+#[derive(Debug, thiserror::Error)]
+pub enum InputError {
+    /// It cannot be said where the chart is.
+    #[error(transparent)]
+    Sources(#[from] SourcesError),
+    /// The chart could not be found.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// The chart could not be fetched or read.
+    #[error(transparent)]
+    Chart(#[from] ChartError),
+    /// Values could not be read from an object.
+    #[error("spec.valuesFrom[{index}] ({kind} {namespace}/{name}): {problem}")]
+    Values {
+        /// Position in the list.
+        index: usize,
+        /// Kind of the object.
+        kind: &'static str,
+        /// Namespace of the object.
+        namespace: String,
+        /// Name of the object.
+        name: String,
+        /// What is wrong; never a value.
+        problem: String,
+    },
+    /// The ownership rules cannot be used.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+    /// The cluster could not be asked.
+    #[error(transparent)]
+    Capabilities(#[from] CapabilitiesError),
+}
+
+impl InputError {
+    /// The reason in `Ready`.
+    pub fn reason(&self) -> Reason {
+        match self {
+            Self::Sources(error) => error.reason(),
+            Self::Source(_) | Self::Chart(_) => Reason::ArtifactFailed,
+            Self::Values { .. } => Reason::ValuesError,
+            Self::Policy(error) => error.reason(),
+            Self::Capabilities(_) => Reason::ClusterError,
+        }
+    }
+
+    /// Whether it may pass without a change of the spec. Charts and versions are published, objects are created.
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Sources(error) => error.is_retryable(),
+            Self::Chart(error) => error.is_retryable(),
+            Self::Source(_) | Self::Values { .. } | Self::Capabilities(_) => true,
+            Self::Policy(_) => false,
+        }
+    }
+}
+
+/// Observes the inputs of a release.
+pub async fn observe(
+    context: &Context,
+    release: &HelmRelease,
+    memory: &mut ReleaseMemory,
+) -> Result<Inputs, InputError> {
+    let ownership = release.spec.effective_ownership();
+    let policy = policy(&ownership)?;
+    let legacy = ownership
+        .effective_adopt_from()
+        .into_iter()
+        .map(str::to_owned)
+        .collect();
+    let roster = Roster::new(release.field_manager(), legacy, None);
+    let chart = look_up(context, release, memory).await?;
+    let program = context.charts.program(&chart).await?;
+    let values = values(context, release).await?;
+    let capabilities = context.capabilities.get().await?;
+    let metadata = &program.chart().metadata;
+    let identity = Identity {
+        release_name: release.release_name(),
+        namespace: release.target_namespace().to_owned(),
+        chart_name: metadata.name.clone(),
+        chart_version: metadata.version.clone(),
+        app_version: Some(metadata.app_version.clone()).filter(|version| !version.is_empty()),
+        chart_digest: chart.digest.to_string(),
+        config_digest: digest(&values),
+    };
+    let now = Timestamp::now();
+    let ends = ownership
+        .rules
+        .iter()
+        .filter_map(|rule| rule.until.as_ref())
+        .map(|until| until.0);
+    let policy_changes_at = ends.filter(|end| *end > now).min();
+    Ok(Inputs {
+        program,
+        values,
+        capabilities,
+        identity,
+        policy,
+        roster,
+        policy_changes_at,
+        timeout: release.spec.effective_timeout(),
+    })
+}
+
+/// `sha256:...` of the values as JSON with sorted keys.
+fn digest(values: &JsonMap) -> String {
+    let text = serde_json::to_vec(values).unwrap_or_default();
+    format!("sha256:{:x}", Sha256::digest(text))
+}
+
+/// The chart that the release means now: what was looked up last, while it is younger than the interval and neither the
+/// source nor the release changed.
+async fn look_up(
+    context: &Context,
+    release: &HelmRelease,
+    memory: &mut ReleaseMemory,
+) -> Result<ResolvedChart, InputError> {
+    let located = context.sources.locate(release)?;
+    let requested = super::record::requested_at(release);
+    let key = format!("{} {}", located.key(), requested.unwrap_or_default());
+    let interval = release
+        .spec
+        .chart
+        .as_ref()
+        .and_then(|chart| chart.spec.interval)
+        .unwrap_or(release.spec.interval);
+    if let Some(LookedUp { key: known, at, chart }) = &memory.chart
+        && *known == key
+        && at.elapsed() < interval.as_std()
+    {
+        return Ok(chart.clone());
+    }
+    let reference = context.sources.reference(&located).await?;
+    let chart = context.charts.resolve(&reference).await?;
+    memory.chart = Some(LookedUp {
+        key,
+        at: Instant::now(),
+        chart: chart.clone(),
+    });
+    Ok(chart)
+}
+
+/// The user's values: `valuesFrom` in order, then `values`.
+async fn values(context: &Context, release: &HelmRelease) -> Result<JsonMap, InputError> {
+    let mut merged = JsonMap::new();
+    for (index, reference) in release.spec.values_from.iter().enumerate() {
+        merged = merge_from(context, release.own_namespace(), index, reference, merged).await?;
+    }
+    let mut inline = Value::Object(release.spec.values.clone().unwrap_or_default());
+    floats(&mut inline);
+    match inline {
+        Value::Object(inline) => Ok(merge_maps(merged, inline)),
+        _ => Ok(merged),
+    }
+}
+
+async fn merge_from(
+    context: &Context,
+    namespace: &str,
+    index: usize,
+    reference: &ValuesReference,
+    merged: JsonMap,
+) -> Result<JsonMap, InputError> {
+    let ValuesReference {
+        kind,
+        name,
+        values_key: _,
+        target_path,
+        optional,
+        literal: _,
+    } = reference;
+    let key = reference.effective_key();
+    let kind_name = match kind {
+        ValuesKind::Secret => "Secret",
+        ValuesKind::ConfigMap => "ConfigMap",
+    };
+    let problem = |problem: String| InputError::Values {
+        index,
+        kind: kind_name,
+        namespace: namespace.to_owned(),
+        name: name.clone(),
+        problem,
+    };
+    let found = match kind {
+        ValuesKind::Secret => from_secret(context, namespace, name, key).await,
+        ValuesKind::ConfigMap => from_config_map(context, namespace, name, key).await,
+    };
+    let content = match found.map_err(|error| problem(error.to_string()))? {
+        Found::Content(content) => content,
+        Found::NoObject | Found::NoKey if *optional => return Ok(merged),
+        Found::NoObject => return Err(problem("it does not exist; create it, or set optional".to_owned())),
+        Found::NoKey => {
+            return Err(problem(format!(
+                "it has no key {key:?}; add it, or set valuesKey or optional"
+            )));
+        }
+    };
+    match target_path {
+        Some(_) => Err(problem("targetPath is not supported yet".to_owned())),
+        None => match yaml::from_slice(&content) {
+            Ok(Value::Object(values)) => Ok(merge_maps(merged, values)),
+            Ok(Value::Null) => Ok(merged),
+            Ok(_) => Err(problem(format!("key {key:?} is not a YAML map"))),
+            // The parser's message names a line and no value.
+            Err(error) => Err(problem(format!("key {key:?}: {error}"))),
+        },
+    }
+}
+
+enum Found {
+    Content(Vec<u8>),
+    NoObject,
+    NoKey,
+}
+
+async fn from_secret(context: &Context, namespace: &str, name: &str, key: &str) -> kube::Result<Found> {
+    let secrets: Api<Secret> = Api::namespaced(context.client.clone(), namespace);
+    let Some(secret) = secrets.get_opt(name).await? else {
+        return Ok(Found::NoObject);
+    };
+    let content = secret.data.unwrap_or_default().remove(key);
+    Ok(content.map_or(Found::NoKey, |content| Found::Content(content.0)))
+}
+
+async fn from_config_map(context: &Context, namespace: &str, name: &str, key: &str) -> kube::Result<Found> {
+    let maps: Api<ConfigMap> = Api::namespaced(context.client.clone(), namespace);
+    let Some(map) = maps.get_opt(name).await? else {
+        return Ok(Found::NoObject);
+    };
+    if let Some(text) = map.data.unwrap_or_default().remove(key) {
+        return Ok(Found::Content(text.into_bytes()));
+    }
+    let content = map.binary_data.unwrap_or_default().remove(key);
+    Ok(content.map_or(Found::NoKey, |content| Found::Content(content.0)))
+}
+
+/// Helm reads values through YAML and JSON, where every number becomes a float; so must those of the spec.
+fn floats(value: &mut Value) {
+    match value {
+        Value::Number(number) => {
+            if let Some(float) = number.as_f64().and_then(serde_json::Number::from_f64) {
+                *number = float;
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(floats),
+        Value::Object(map) => map.values_mut().for_each(floats),
+        Value::Null | Value::Bool(_) | Value::String(_) => {}
+    }
+}

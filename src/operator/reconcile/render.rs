@@ -1,0 +1,356 @@
+//! The second step: inputs -> desired objects, on a thread of its own, cached by what it was made from.
+//!
+//! Edge only for the thread and for looking up kinds; rendering itself is `crate::render`.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use kube::api::ApiResource;
+use serde_json::{Map, Value};
+
+use super::inputs::Inputs;
+use super::seed::{self, SeedError, SeededHost};
+use crate::api::conditions::Reason;
+use crate::api::helm_release::status::ReleaseAction;
+use crate::api::{HelmRelease, names};
+use crate::chart::{Capabilities, JsonMap};
+use crate::cluster::discovery::{DiscoveryError, Resource};
+use crate::operator::context::Context;
+use crate::operator::memory::ReleaseMemory;
+use crate::ownership::intent::{Intent, IntentError};
+use crate::plan::revision::{Identity, Revision};
+use crate::render::{Operation, Program, Release, RenderError, Rendered, Request, render as render_chart};
+use crate::template::{Limits, Mode};
+
+/// One object as it is to be applied.
+#[derive(Debug, Clone)]
+pub struct DesiredObject {
+    /// The object in its canonical form.
+    pub intent: Intent,
+    /// How it is served, or will be once the release's own CRDs are there.
+    pub resource: Resource,
+}
+
+/// What a rendering was made from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Key {
+    identity: Identity,
+    number: u32,
+    action: ReleaseAction,
+    /// Of the HelmRelease: a new object with the same name has another seed.
+    uid: Option<String>,
+}
+
+/// What a release should be.
+#[derive(Debug)]
+pub struct Rendering {
+    key: Key,
+    /// The objects, in install order.
+    pub objects: Vec<DesiredObject>,
+    /// The CRDs of the chart's `crds/` folders.
+    pub crds: Vec<Value>,
+    /// Namespaces that the release itself creates.
+    pub namespaces: HashSet<String>,
+    /// Hooks that the chart has, which are not run yet.
+    pub hooks: usize,
+    /// What Helm would warn about, and what was left out of manifests.
+    pub warnings: Vec<String>,
+}
+
+/// Why there is nothing to apply.
+#[derive(Debug, thiserror::Error)]
+pub enum RenderStepError {
+    /// The chart refuses, or its templates fail.
+    #[error("chart {chart}: {source}")]
+    Render {
+        /// Name and version.
+        chart: String,
+        /// What Helm would say.
+        source: RenderError,
+    },
+    /// An object cannot be applied at all.
+    #[error(transparent)]
+    Intent(#[from] IntentError),
+    /// An object's kind is not served by the cluster and not defined by the chart.
+    #[error("{object}: {source}")]
+    Kind {
+        /// The object.
+        object: String,
+        /// Why.
+        source: DiscoveryError,
+    },
+    /// Two manifests of the chart are one object.
+    #[error("the chart renders {object} twice; remove one of them")]
+    Twice {
+        /// The object.
+        object: String,
+    },
+    /// The release's seed.
+    #[error(transparent)]
+    Seed(#[from] SeedError),
+    /// The rendering thread ended without an answer.
+    #[error("rendering was interrupted")]
+    Interrupted,
+}
+
+impl RenderStepError {
+    /// The reason in `Ready`.
+    pub fn reason(&self) -> Reason {
+        match self {
+            Self::Render { source, .. } if !source.is_of_templates() => Reason::ValuesError,
+            Self::Render { .. } | Self::Intent(_) | Self::Twice { .. } => Reason::RenderFailed,
+            Self::Kind { .. } | Self::Seed(_) | Self::Interrupted => Reason::ClusterError,
+        }
+    }
+
+    /// Whether it may pass without a change of the spec or of the chart.
+    pub const fn is_retryable(&self) -> bool {
+        match self {
+            Self::Render { .. } | Self::Intent(_) | Self::Twice { .. } => false,
+            Self::Kind { .. } | Self::Seed(_) | Self::Interrupted => true,
+        }
+    }
+}
+
+/// Renders a release, or takes what was rendered from the same inputs.
+pub async fn render(
+    context: &Context,
+    release: &HelmRelease,
+    inputs: &Inputs,
+    revision: &Revision,
+    memory: &mut ReleaseMemory,
+) -> Result<Arc<Rendering>, RenderStepError> {
+    let key = Key {
+        identity: inputs.identity.clone(),
+        number: revision.number,
+        action: revision.action,
+        uid: release.metadata.uid.clone(),
+    };
+    if let Some(rendering) = memory.rendering.as_ref().filter(|rendering| rendering.key == key) {
+        return Ok(rendering.clone());
+    }
+    let rendered = with_seed(context, release, inputs, revision).await?;
+    let rendering = Arc::new(arrange(context, release, inputs, key, rendered).await?);
+    memory.rendering = Some(rendering.clone());
+    Ok(rendering)
+}
+
+/// Renders with the release's seed. One is made and kept when templates ask for randomness and there is none yet.
+async fn with_seed(
+    context: &Context,
+    release: &HelmRelease,
+    inputs: &Inputs,
+    revision: &Revision,
+) -> Result<Rendered, RenderStepError> {
+    let kept = seed::read(context, release).await?;
+    let is_kept = kept.is_some();
+    let used = match kept {
+        Some(kept) => kept,
+        None => seed::Seed::random()?,
+    };
+    let (rendered, used_randomness) = on_a_thread(inputs, revision, used.clone()).await?;
+    if is_kept || !used_randomness {
+        return Ok(rendered);
+    }
+    let kept = seed::keep(context, release, used.clone()).await?;
+    if kept == used {
+        return Ok(rendered);
+    }
+    Ok(on_a_thread(inputs, revision, kept).await?.0)
+}
+
+/// What a rendering thread needs, owned.
+struct Job {
+    program: Arc<Program>,
+    values: JsonMap,
+    capabilities: Arc<Capabilities>,
+    release: Release,
+    host: SeededHost,
+}
+
+async fn on_a_thread(
+    inputs: &Inputs,
+    revision: &Revision,
+    seed: seed::Seed,
+) -> Result<(Rendered, bool), RenderStepError> {
+    let job = Job {
+        program: inputs.program.clone(),
+        values: inputs.values.clone(),
+        capabilities: inputs.capabilities.clone(),
+        release: Release {
+            name: inputs.identity.release_name.clone(),
+            namespace: inputs.identity.namespace.clone(),
+            revision: i64::from(revision.number),
+            operation: match revision.action {
+                ReleaseAction::Install => Operation::Install,
+                ReleaseAction::Upgrade => Operation::Upgrade,
+            },
+        },
+        host: SeededHost::new(seed, revision.number, revision.began),
+    };
+    let (sender, receiver) = tokio::sync::oneshot::channel();
+    // A thread of its own, because deep templates need a larger stack than the runtime's threads have.
+    let spawned = std::thread::Builder::new()
+        .name("render".to_owned())
+        .stack_size(Limits::STACK_BYTES)
+        .spawn(move || {
+            // Nobody waits any more only when the operator shuts down.
+            let _ = sender.send(run(job));
+        });
+    spawned.map_err(|_| RenderStepError::Interrupted)?;
+    let answer = receiver.await.map_err(|_| RenderStepError::Interrupted)?;
+    answer.map_err(|source| RenderStepError::Render {
+        chart: inputs.chart_label(),
+        source,
+    })
+}
+
+fn run(job: Job) -> Result<(Rendered, bool), RenderError> {
+    let Job {
+        program,
+        values,
+        capabilities,
+        release,
+        mut host,
+    } = job;
+    let request = Request {
+        program: &program,
+        values: &values,
+        release: &release,
+        capabilities: &capabilities,
+        limits: Limits::default(),
+        mode: Mode::default(),
+        skip_schema_validation: false,
+        subchart_notes: false,
+    };
+    let rendered = render_chart(&request, &mut host)?;
+    Ok((rendered, host.used_randomness()))
+}
+
+/// Manifests -> intents with their kinds looked up, labels set and namespaces settled.
+async fn arrange(
+    context: &Context,
+    release: &HelmRelease,
+    inputs: &Inputs,
+    key: Key,
+    rendered: Rendered,
+) -> Result<Rendering, RenderStepError> {
+    let chart_error = |source| RenderStepError::Render {
+        chart: inputs.chart_label(),
+        source,
+    };
+    let mut crds = Vec::new();
+    for crd in &rendered.crds {
+        crds.extend(crd.objects().map_err(chart_error)?);
+    }
+    let manifests: Vec<&Value> = rendered.objects().map(|(_, object)| object).collect();
+    let own_kinds = own_kinds(crds.iter().chain(manifests.iter().copied()));
+    let identity = inputs.release_identity();
+    let mut objects = Vec::with_capacity(manifests.len());
+    let mut warnings = rendered.warnings.clone();
+    let mut seen = HashSet::new();
+    for manifest in manifests {
+        let mut manifest = manifest.clone();
+        label(&mut manifest, release);
+        let intent = Intent::new(manifest, Some(&identity))?;
+        warnings.extend_from_slice(intent.warnings());
+        let resource = resource(context, &own_kinds, &intent).await?;
+        let namespace = match (&intent.reference().namespace, resource.namespaced) {
+            (_, false) => None,
+            (Some(own), true) => Some(own.clone()),
+            (None, true) => Some(identity.namespace.clone()),
+        };
+        let intent = intent.in_namespace(namespace.as_deref());
+        if !seen.insert(intent.reference().clone()) {
+            return Err(RenderStepError::Twice {
+                object: intent.reference().to_string(),
+            });
+        }
+        objects.push(DesiredObject { intent, resource });
+    }
+    let namespaces = objects
+        .iter()
+        .map(|object| object.intent.reference())
+        .filter(|reference| reference.kind == "Namespace" && reference.group().is_empty())
+        .map(|reference| reference.name.clone())
+        .collect();
+    Ok(Rendering {
+        key,
+        objects,
+        crds,
+        namespaces,
+        hooks: rendered.hooks.len(),
+        warnings,
+    })
+}
+
+/// The labels by which the watches find the object and its release.
+fn label(manifest: &mut Value, release: &HelmRelease) {
+    let Some(Value::Object(metadata)) = manifest.get_mut("metadata") else {
+        return;
+    };
+    let labels = metadata.entry("labels").or_insert_with(|| Value::Object(Map::new()));
+    if labels.is_null() {
+        *labels = Value::Object(Map::new());
+    }
+    if let Value::Object(labels) = labels {
+        for (label, value) in [
+            (names::LABEL_NAME, names::label_value(release.own_name())),
+            (names::LABEL_NAMESPACE, names::label_value(release.own_namespace())),
+        ] {
+            labels.insert(label.to_owned(), Value::String(value));
+        }
+    }
+}
+
+/// The kinds that the release's own CRDs define, by apiVersion and kind.
+fn own_kinds<'a>(objects: impl Iterator<Item = &'a Value>) -> HashMap<(String, String), Resource> {
+    let mut kinds = HashMap::new();
+    for crd in objects.filter(|object| object.get("kind").and_then(Value::as_str) == Some("CustomResourceDefinition")) {
+        let text = |pointer: &str| {
+            crd.pointer(pointer)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned()
+        };
+        let (group, kind, plural) = (
+            text("/spec/group"),
+            text("/spec/names/kind"),
+            text("/spec/names/plural"),
+        );
+        let versions = crd
+            .pointer("/spec/versions")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten();
+        for version in versions.filter_map(|version| version.get("name").and_then(Value::as_str)) {
+            let api_version = format!("{group}/{version}");
+            let api = ApiResource {
+                group: group.clone(),
+                version: version.to_owned(),
+                api_version: api_version.clone(),
+                kind: kind.clone(),
+                plural: plural.clone(),
+            };
+            let namespaced = text("/spec/scope") == "Namespaced";
+            kinds.insert((api_version, kind.clone()), Resource { api, namespaced });
+        }
+    }
+    kinds
+}
+
+async fn resource(
+    context: &Context,
+    own_kinds: &HashMap<(String, String), Resource>,
+    intent: &Intent,
+) -> Result<Resource, RenderStepError> {
+    let reference = intent.reference();
+    if let Some(resource) = own_kinds.get(&(reference.api_version.clone(), reference.kind.clone())) {
+        return Ok(resource.clone());
+    }
+    let resolved = context.kinds.resolve(&reference.api_version, &reference.kind).await;
+    resolved.map_err(|source| RenderStepError::Kind {
+        object: reference.to_string(),
+        source,
+    })
+}

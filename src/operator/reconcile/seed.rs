@@ -1,0 +1,209 @@
+//! The release's own source of randomness and time for templates.
+//!
+//! A chart that makes a random password must make the same one each time a revision is rendered, or every restart of the
+//! operator would change it. So randomness comes from a seed that is kept in a Secret beside the release (made only for
+//! charts that ask for randomness), together with the revision's number; and time is the time at which the revision began.
+
+use k8s_openapi::ByteString;
+use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::jiff::Timestamp;
+use kube::Resource;
+use kube::api::{Api, ObjectMeta, PostParams};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::api::{HelmRelease, names};
+use crate::operator::context::Context;
+use crate::template::Host;
+
+/// Length of a seed in bytes.
+const LENGTH: usize = 32;
+/// Key of the seed in its Secret.
+const KEY: &str = "seed";
+
+/// What all randomness of a release comes from.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Seed([u8; LENGTH]);
+
+impl std::fmt::Debug for Seed {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("<seed>")
+    }
+}
+
+/// Why there is no seed.
+#[derive(Debug, thiserror::Error)]
+pub enum SeedError {
+    /// The system gave no randomness.
+    #[error("the system's random source failed: {0}")]
+    Random(getrandom::Error),
+    /// The Secret could not be read or written.
+    #[error("Secret {namespace}/{name}, which keeps the release's seed: {source}")]
+    Secret {
+        /// Its namespace.
+        namespace: String,
+        /// Its name.
+        name: String,
+        /// Why.
+        source: Box<kube::Error>,
+    },
+}
+
+impl Seed {
+    /// A new one.
+    pub fn random() -> Result<Self, SeedError> {
+        let mut bytes = [0; LENGTH];
+        getrandom::fill(&mut bytes).map_err(SeedError::Random)?;
+        Ok(Self(bytes))
+    }
+}
+
+/// Random bytes that keep digests of secret values from being looked up.
+pub fn salt() -> Result<Vec<u8>, SeedError> {
+    Ok(Seed::random()?.0.to_vec())
+}
+
+fn secret_name(release: &HelmRelease) -> String {
+    format!("fairlead.seed.{}", release.own_name())
+}
+
+fn failed(release: &HelmRelease, source: kube::Error) -> SeedError {
+    SeedError::Secret {
+        namespace: release.own_namespace().to_owned(),
+        name: secret_name(release),
+        source: Box::new(source),
+    }
+}
+
+/// The seed that is kept for a release, if there is one.
+pub async fn read(context: &Context, release: &HelmRelease) -> Result<Option<Seed>, SeedError> {
+    let secrets: Api<Secret> = Api::namespaced(context.client.clone(), release.own_namespace());
+    let secret = secrets
+        .get_opt(&secret_name(release))
+        .await
+        .map_err(|source| failed(release, source))?;
+    let bytes = secret.and_then(|secret| secret.data?.remove(KEY));
+    Ok(bytes.and_then(|bytes| <[u8; LENGTH]>::try_from(bytes.0).ok()).map(Seed))
+}
+
+/// Keeps a new seed. If another one came first, that one counts.
+pub async fn keep(context: &Context, release: &HelmRelease, seed: Seed) -> Result<Seed, SeedError> {
+    let secrets: Api<Secret> = Api::namespaced(context.client.clone(), release.own_namespace());
+    let secret = Secret {
+        metadata: ObjectMeta {
+            name: Some(secret_name(release)),
+            owner_references: release.controller_owner_ref(&()).map(|owner| vec![owner]),
+            ..ObjectMeta::default()
+        },
+        type_: Some("fairlead.dev/seed".to_owned()),
+        data: Some([(KEY.to_owned(), ByteString(seed.0.to_vec()))].into()),
+        immutable: Some(true),
+        ..Secret::default()
+    };
+    let parameters = PostParams {
+        field_manager: Some(names::CONTROLLER_FIELD_MANAGER.to_owned()),
+        ..PostParams::default()
+    };
+    match secrets.create(&parameters, &secret).await {
+        Ok(_) => Ok(seed),
+        Err(kube::Error::Api(status)) if status.is_already_exists() => {
+            Ok(read(context, release).await?.unwrap_or(seed))
+        }
+        Err(source) => Err(failed(release, source)),
+    }
+}
+
+/// The outside world as the templates of one revision see it: no look-ups, no DNS, a fixed time, seeded randomness.
+#[derive(Debug)]
+pub struct SeededHost {
+    seed: Seed,
+    revision: u32,
+    began: Timestamp,
+    blocks: u64,
+    warnings: Vec<String>,
+}
+
+impl SeededHost {
+    /// For one revision.
+    pub const fn new(seed: Seed, revision: u32, began: Timestamp) -> Self {
+        Self {
+            seed,
+            revision,
+            began,
+            blocks: 0,
+            warnings: Vec::new(),
+        }
+    }
+
+    /// Whether any template asked for randomness.
+    pub const fn used_randomness(&self) -> bool {
+        self.blocks > 0
+    }
+
+    /// The next block of the stream: a hash of seed, revision and position, which nobody can guess without the seed.
+    fn block(&mut self) -> [u8; LENGTH] {
+        let mut hash = Sha256::new();
+        hash.update(self.seed.0);
+        hash.update(self.revision.to_be_bytes());
+        hash.update(self.blocks.to_be_bytes());
+        self.blocks += 1;
+        hash.finalize().into()
+    }
+}
+
+impl Host for SeededHost {
+    fn lookup(&mut self, _: &str, _: &str, _: &str, _: &str) -> Result<Value, String> {
+        Ok(Value::Object(serde_json::Map::new()))
+    }
+
+    fn host_by_name(&mut self, _: &str) -> String {
+        String::new()
+    }
+
+    fn now(&mut self) -> jiff::Timestamp {
+        self.began
+    }
+
+    fn time_zone(&self) -> jiff::tz::TimeZone {
+        jiff::tz::TimeZone::UTC
+    }
+
+    fn random(&mut self, buffer: &mut [u8]) {
+        for chunk in buffer.chunks_mut(LENGTH) {
+            let block = self.block();
+            for (target, byte) in chunk.iter_mut().zip(block) {
+                *target = byte;
+            }
+        }
+    }
+
+    fn warn(&mut self, message: &str) {
+        self.warnings.push(message.to_owned());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stream(seed: u8, revision: u32, lengths: &[usize]) -> Vec<u8> {
+        let mut host = SeededHost::new(Seed([seed; LENGTH]), revision, Timestamp::UNIX_EPOCH);
+        lengths
+            .iter()
+            .flat_map(|length| {
+                let mut buffer = vec![0; *length];
+                host.random(&mut buffer);
+                buffer
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_revision_has_its_own_repeatable_stream() {
+        assert_eq!(stream(1, 1, &[5, 40, 7]), stream(1, 1, &[5, 40, 7]));
+        assert_ne!(stream(1, 1, &[16]), stream(1, 2, &[16]));
+        assert_ne!(stream(1, 1, &[16]), stream(2, 1, &[16]));
+        let long = stream(1, 1, &[64]);
+        assert_ne!(long[..32], long[32..]);
+    }
+}

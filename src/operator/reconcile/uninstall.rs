@@ -1,0 +1,178 @@
+//! The end of a release: its objects go in Helm's uninstall order, then our finalizer.
+//!
+//! Edge. Only objects of this release are deleted, and none that is to be kept. Holds no worker while they go.
+
+use std::time::Duration;
+
+use futures::{StreamExt, TryStreamExt, stream};
+use tracing::info;
+
+use super::ReconcileError;
+use super::execute::{entry, reference};
+use super::record::{self, Recorded};
+use crate::cluster::delete::{DeleteError, Deleter, Deletion};
+use crate::cluster::discovery::DiscoveryError;
+use crate::operator::context::Context;
+use crate::operator::memory::ReleaseMemory;
+use crate::ownership::intent::ReleaseIdentity;
+use crate::ownership::reference::ObjectReference;
+use crate::plan::outcome::Outcome;
+use crate::render::uninstall_position;
+
+/// How often it is looked whether objects are gone, when no watch says so before.
+pub const POLL: Duration = Duration::from_secs(5);
+/// How many objects a message names.
+const NAMED: usize = 3;
+
+/// How far an uninstall is.
+#[derive(Debug)]
+pub enum Progress {
+    /// Everything is gone, and the HelmRelease may go.
+    Gone,
+    /// Something is still there.
+    Waiting(Outcome),
+}
+
+/// Uninstalls a release as far as possible now.
+pub async fn uninstall(
+    context: &Context,
+    recorded: &mut Recorded,
+    memory: &mut ReleaseMemory,
+) -> Result<Progress, ReconcileError> {
+    // Flux's rule: a suspended release goes without its objects, so that a release can be handed to another tool.
+    let mut objects = if recorded.release().spec.suspend {
+        Vec::new()
+    } else {
+        inventory(recorded)
+    };
+    objects.sort_by(|a, b| uninstall_position(&a.kind).cmp(&uninstall_position(&b.kind)));
+    let remaining = match delete(context, recorded, memory, &objects).await {
+        Ok(remaining) => remaining,
+        Err(error) => {
+            return Ok(Progress::Waiting(Outcome::UninstallFailed {
+                message: error.to_string(),
+            }));
+        }
+    };
+    if remaining.is_empty() {
+        info!(objects = objects.len(), "uninstalled");
+        let released = record::remove_finalizer(context, recorded, memory).await?;
+        let again = || Outcome::Uninstalling {
+            progress: "removing the finalizer".to_owned(),
+        };
+        return Ok(if released {
+            Progress::Gone
+        } else {
+            Progress::Waiting(again())
+        });
+    }
+    let named: Vec<String> = remaining.iter().take(NAMED).map(ToString::to_string).collect();
+    let more = remaining.len().saturating_sub(named.len());
+    let rest = if more == 0 {
+        String::new()
+    } else {
+        format!(" and {more} more")
+    };
+    let progress = format!("waiting until {}{rest} are gone", named.join(", "));
+    Ok(Progress::Waiting(Outcome::Uninstalling { progress }))
+}
+
+fn inventory(recorded: &Recorded) -> Vec<ObjectReference> {
+    let inventory = recorded.status().inventory.as_ref();
+    inventory
+        .map(|inventory| inventory.entries.iter().filter_map(reference).collect())
+        .unwrap_or_default()
+}
+
+/// Deletes what is there, kind by kind; gives what is still there, because finalizers or dependents hold it.
+async fn delete(
+    context: &Context,
+    recorded: &mut Recorded,
+    memory: &mut ReleaseMemory,
+    objects: &[ObjectReference],
+) -> Result<Vec<ObjectReference>, DeleteError> {
+    let release = recorded.release();
+    let identity = ReleaseIdentity {
+        name: release.release_name(),
+        namespace: release.target_namespace().to_owned(),
+    };
+    let field_manager = release.field_manager();
+    let deleter = Deleter {
+        calls: &context.calls,
+        kinds: &context.kinds,
+        release: &identity,
+        field_manager: &field_manager,
+    };
+    let mut remaining = Vec::new();
+    for wave in objects.chunk_by(|a, b| a.kind == b.kind) {
+        let ledger = &memory.ledger;
+        let deletions: Vec<_> = wave
+            .iter()
+            .map(|object| async move {
+                let uid = ledger
+                    .as_ref()
+                    .and_then(|ledger| ledger.get(object))
+                    .map(|record| record.uid.as_str());
+                Ok((object, deleter.delete(object, uid).await?))
+            })
+            .collect();
+        let results: Vec<(&ObjectReference, Deletion)> = stream::iter(deletions)
+            .buffered(context.settings.parallel_writes.get())
+            .try_collect()
+            .await?;
+        for (object, deletion) in results {
+            match deletion {
+                Deletion::Deleted { uid: _ } => {
+                    if is_there(context, object).await? {
+                        watch(context, object).await?;
+                        remaining.push(object.clone());
+                    }
+                }
+                // Kept objects and those of others leave the inventory: they are not this release's any more.
+                Deletion::Absent | Deletion::Kept | Deletion::NotOurs => {
+                    let gone = entry(object);
+                    if let Some(inventory) = &mut recorded.status_mut().inventory {
+                        inventory.entries.retain(|entry| entry.id != gone.id);
+                    }
+                }
+            }
+        }
+    }
+    Ok(remaining)
+}
+
+async fn is_there(context: &Context, object: &ObjectReference) -> Result<bool, DeleteError> {
+    let resource = match context.kinds.resolve(&object.api_version, &object.kind).await {
+        Ok(resource) => resource,
+        Err(DiscoveryError::UnknownKind { .. }) => return Ok(false),
+        Err(source) => {
+            return Err(DeleteError::Discovery {
+                object: object.clone(),
+                source,
+            });
+        }
+    };
+    let found = context
+        .calls
+        .metadata(&resource, object.namespace.as_deref(), &object.name)
+        .await;
+    found.map(|found| found.is_some()).map_err(|source| DeleteError::Call {
+        object: object.clone(),
+        source,
+    })
+}
+
+/// So that the object's end wakes the release.
+async fn watch(context: &Context, object: &ObjectReference) -> Result<(), DeleteError> {
+    match context.kinds.resolve(&object.api_version, &object.kind).await {
+        Ok(resource) => context.children.watch(&resource.api),
+        Err(DiscoveryError::UnknownKind { .. }) => {}
+        Err(source) => {
+            return Err(DeleteError::Discovery {
+                object: object.clone(),
+                source,
+            });
+        }
+    }
+    Ok(())
+}

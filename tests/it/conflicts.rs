@@ -1,0 +1,10 @@
+//! Field conflicts on a real API server: who wins, what is reported, what is never touched.
+//!
+//! Other managers are played under their true names, through the kind of write that they use.
+
+mod adoption;
+mod controllers;
+mod people;
+mod promises;
+mod refusals;
+mod stage;
