@@ -6,9 +6,9 @@ use std::time::Duration;
 use clap::Args;
 
 use super::CommandError;
-use crate::chart::{ArchiveLimits, Chart, File};
+use crate::chart::{ArchiveLimits, Chart};
 use crate::source::{
-    Access, ChartContent, ChartFile, ChartReference, Fetcher, FetcherOptions, HttpReference, OciReference, OciSelector,
+    Access, ChartContent, ChartReference, Fetcher, FetcherOptions, HttpReference, OciReference, OciSelector,
     UrlReference,
 };
 
@@ -46,10 +46,7 @@ impl ChartArguments {
         let limits = ArchiveLimits::default();
         Ok(match content {
             ChartContent::Archive(bytes) => Chart::from_archive(&bytes, &limits)?,
-            ChartContent::Directory(files) => {
-                let files = files.into_iter().map(|ChartFile { path, data }| File::new(path, data));
-                Chart::from_directory(files.collect(), &limits)?
-            }
+            ChartContent::Directory(files) => Chart::from_directory(files, &limits)?,
         })
     }
 
