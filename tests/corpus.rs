@@ -17,7 +17,7 @@ use fairlead::template::{Host, Limits, Mode};
 use sha2::Digest as _;
 
 /// How many cases of the corpus must be identical. Only ever raised.
-const FLOOR: usize = 274;
+const FLOOR: usize = 375;
 
 /// Unoptimised code needs larger frames than [`Limits::STACK_BYTES`] is made for.
 const STACK_BYTES: usize = 64 << 20;
@@ -42,8 +42,9 @@ struct Case {
     error: Option<String>,
 }
 
-/// A host without a cluster. Randomness is a plain sequence: the corpus has no case whose output depends on it.
-struct Offline(u8);
+/// A host without a cluster. Randomness is a seeded sequence (SplitMix64), good enough to find primes with: the corpus
+/// has no case whose output depends on it.
+struct Offline(u64);
 
 impl Host for Offline {
     fn lookup(&mut self, _: &str, _: &str, _: &str, _: &str) -> Result<serde_json::Value, String> {
@@ -63,9 +64,11 @@ impl Host for Offline {
     }
 
     fn random(&mut self, buffer: &mut [u8]) {
-        for byte in buffer {
-            self.0 = self.0.wrapping_mul(5).wrapping_add(17);
-            *byte = self.0;
+        for chunk in buffer.chunks_mut(8) {
+            self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+            let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+            let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+            chunk.copy_from_slice(&(mixed ^ (mixed >> 31)).to_le_bytes()[..chunk.len()]);
         }
     }
 

@@ -183,11 +183,12 @@ fn check_schemas(view: &View, values: &JsonMap) -> Result<(), RenderError> {
 }
 
 fn describe_mismatches(view: &View, values: &JsonMap, report: &mut String) {
+    use std::fmt::Write;
     let name = &view.metadata.name;
     if let Some(schema) = &view.chart.schema
         && let Err(error) = schema::validate(schema, &serde_json::Value::Object(values.clone()))
     {
-        report.push_str(&format!("{name}:\n{error}"));
+        let _ = write!(report, "{name}:\n{error}"); // a string takes everything
     }
     for subchart in &view.subcharts {
         // Coalescing has put a table there for every subchart.

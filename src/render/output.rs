@@ -56,7 +56,7 @@ impl TemplateOutput {
         all.map(file).collect()
     }
 
-    fn released<'a>(self, rendered: &'a Rendered) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
+    fn released(self, rendered: &Rendered) -> impl Iterator<Item = (&str, &str)> + use<'_> {
         let crds = if self.include_crds {
             rendered.crds.as_slice()
         } else {
@@ -71,7 +71,7 @@ impl TemplateOutput {
         )
     }
 
-    fn hooks<'a>(self, rendered: &'a Rendered) -> impl Iterator<Item = &'a Hook> + use<'a> {
+    fn hooks(self, rendered: &Rendered) -> impl Iterator<Item = &Hook> + use<'_> {
         let Self {
             no_hooks,
             skip_tests,

@@ -25,6 +25,7 @@ const STACK_BYTES: usize = if cfg!(debug_assertions) { 8 * Limits::STACK_BYTES }
 
 /// Render a chart locally and print its manifests.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct TemplateArguments {
     /// The release's name (default: release-name), and the chart: a folder, an archive, an http(s):// or oci:// address,
     /// or with --repo a name.
@@ -133,8 +134,7 @@ impl TemplateArguments {
 
     fn name_and_chart(&self) -> Result<(String, &str), CommandError> {
         match self.arguments.as_slice() {
-            [name, chart, ..] if self.generate_name || self.name_template.is_some() => {
-                let _ = (name, chart);
+            [_, _, ..] if self.generate_name || self.name_template.is_some() => {
                 let flag = if self.generate_name { "generate-name" } else { "name-template" };
                 Err(ArgumentError::TwoNames(flag).into())
             }

@@ -12,6 +12,7 @@ use crate::render::{Rendered, TemplateOutput, select};
 
 /// What is written, and where to.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct OutputArguments {
     /// Also print the files under crds/.
     #[arg(long)]
@@ -72,7 +73,7 @@ fn write_files(folder: &Path, output: TemplateOutput, rendered: &Rendered) -> Re
         let path = folder.join(&name);
         let append = !seen.insert(name);
         write_file(&path, &text, append).map_err(|source| WriteError { path: path.clone(), source })?;
-        names.push_str(&format!("wrote {}\n", path.display()));
+        names.extend(["wrote ", &path.to_string_lossy(), "\n"]);
     }
     names.push('\n');
     Ok(names)
