@@ -5,9 +5,9 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::chart::Chart;
 use crate::chart::archive::ArchiveLimits;
 use crate::chart::load::LoadError;
-use crate::chart::Chart;
 use crate::render::Program;
 use crate::source::{ChartContent, ChartReference, Fetcher, ResolvedChart, SourceError};
 

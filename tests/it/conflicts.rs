@@ -7,5 +7,9 @@ mod controllers;
 mod people;
 mod promises;
 mod refusals;
-#[expect(clippy::unwrap_used, clippy::panic, reason = "a stage that cannot be set up fails the test")]
+#[expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a stage that cannot be set up fails the test"
+)]
 mod stage;

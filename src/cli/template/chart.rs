@@ -80,7 +80,10 @@ impl ChartArguments {
                 insecure: self.plain_http,
             }))
         } else if chart.starts_with("http://") || chart.starts_with("https://") {
-            Ok(ChartReference::Url(UrlReference { url: chart.to_owned(), access: Access::default() }))
+            Ok(ChartReference::Url(UrlReference {
+                url: chart.to_owned(),
+                access: Access::default(),
+            }))
         } else {
             Err(NotFound(chart.to_owned()))
         }

@@ -21,7 +21,11 @@ use crate::render::{Operation, Program, Release, Rendered, Request, render};
 use crate::template::{Context, Limits, Mode, TemplateSet, Value};
 
 /// Unoptimised code has larger frames than [`Limits::STACK_BYTES`] is made for.
-const STACK_BYTES: usize = if cfg!(debug_assertions) { 8 * Limits::STACK_BYTES } else { Limits::STACK_BYTES };
+const STACK_BYTES: usize = if cfg!(debug_assertions) {
+    8 * Limits::STACK_BYTES
+} else {
+    Limits::STACK_BYTES
+};
 
 /// Render a chart locally and print its manifests.
 #[derive(Debug, Args)]
@@ -89,7 +93,11 @@ pub(super) fn run(arguments: &TemplateArguments) -> Result<(), CommandError> {
         name,
         namespace: arguments.namespace.clone(),
         revision: 1,
-        operation: if arguments.is_upgrade { Operation::Upgrade } else { Operation::Install },
+        operation: if arguments.is_upgrade {
+            Operation::Upgrade
+        } else {
+            Operation::Install
+        },
     };
     let program = Program::new(Arc::new(chart));
     let rendered = on_large_stack(|| arguments.render(&program, &values, &release, &capabilities))??;
@@ -125,7 +133,10 @@ impl TemplateArguments {
         if let Some(version) = &self.kube_version {
             capabilities.kube_version = version.parse().map_err(|error| {
                 let error: crate::chart::capabilities::KubeVersionError = error;
-                ArgumentError::KubeVersion { version: version.clone(), reason: error.to_string() }
+                ArgumentError::KubeVersion {
+                    version: version.clone(),
+                    reason: error.to_string(),
+                }
             })?;
         }
         capabilities.api_versions.extend(self.api_versions.iter().cloned());
@@ -135,7 +146,11 @@ impl TemplateArguments {
     fn name_and_chart(&self) -> Result<(String, &str), CommandError> {
         match self.arguments.as_slice() {
             [_, _, ..] if self.generate_name || self.name_template.is_some() => {
-                let flag = if self.generate_name { "generate-name" } else { "name-template" };
+                let flag = if self.generate_name {
+                    "generate-name"
+                } else {
+                    "name-template"
+                };
                 Err(ArgumentError::TwoNames(flag).into())
             }
             [name, chart, ..] => Ok((name.clone(), chart)),
@@ -171,7 +186,9 @@ fn expand(text: &str) -> Result<String, String> {
 /// Runs template code where its limits are safe.
 fn on_large_stack<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, CommandError> {
     std::thread::scope(|scope| {
-        let thread = std::thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, work)?;
+        let thread = std::thread::Builder::new()
+            .stack_size(STACK_BYTES)
+            .spawn_scoped(scope, work)?;
         thread.join().map_err(|_| ArgumentError::Stopped.into())
     })
 }

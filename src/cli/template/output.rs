@@ -72,7 +72,10 @@ fn write_files(folder: &Path, output: TemplateOutput, rendered: &Rendered) -> Re
     for (name, text) in output.files(rendered) {
         let path = folder.join(&name);
         let append = !seen.insert(name);
-        write_file(&path, &text, append).map_err(|source| WriteError { path: path.clone(), source })?;
+        write_file(&path, &text, append).map_err(|source| WriteError {
+            path: path.clone(),
+            source,
+        })?;
         names.extend(["wrote ", &path.to_string_lossy(), "\n"]);
     }
     names.push('\n');

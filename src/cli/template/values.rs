@@ -43,16 +43,28 @@ pub(super) enum ValuesError {
     #[error("failed parsing --set-json data {0}")]
     SetJson(String),
     #[error("failed parsing --{flag} data: {source}")]
-    Set { flag: &'static str, source: strvals::StrvalsError },
+    Set {
+        flag: &'static str,
+        source: strvals::StrvalsError,
+    },
 }
 
 impl ValuesArguments {
     pub(super) fn read(&self) -> Result<JsonMap, ValuesError> {
-        let Self { files, set_json, set, set_string, set_file, set_literal } = self;
+        let Self {
+            files,
+            set_json,
+            set,
+            set_string,
+            set_file,
+            set_literal,
+        } = self;
         let mut values = JsonMap::new();
         for path in files {
-            let parsed = read_values(&read_file(path)?)
-                .map_err(|reason| ValuesError::Parse { path: path.clone(), reason })?;
+            let parsed = read_values(&read_file(path)?).map_err(|reason| ValuesError::Parse {
+                path: path.clone(),
+                reason,
+            })?;
             values = merge_maps(values, parsed);
         }
         for text in set_json {
@@ -80,7 +92,10 @@ impl ValuesArguments {
 }
 
 fn read_file(path: &str) -> Result<Vec<u8>, ValuesError> {
-    let failure = |source| ValuesError::Read { path: path.to_owned(), source };
+    let failure = |source| ValuesError::Read {
+        path: path.to_owned(),
+        source,
+    };
     if path.trim() == "-" {
         let mut bytes = Vec::new();
         std::io::stdin().read_to_end(&mut bytes).map_err(failure)?;
