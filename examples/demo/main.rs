@@ -1,1 +1,3 @@
+//! The main job on an embedded control plane.
+
 fn main() {}

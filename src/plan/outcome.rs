@@ -172,6 +172,9 @@ pub fn begin(status: &mut HelmReleaseStatus, desired: &Identity, revision: &Revi
 
 /// Records how a reconcile ended in conditions, the newest snapshot and the counters.
 pub fn record(status: &mut HelmReleaseStatus, outcome: &Outcome, generation: i64, now: &Time) {
+    use ConditionStatus::{False, True, Unknown};
+    use ConditionType::{Ready, Reconciling, Released, Stalled};
+
     move_newest(status, outcome);
     count(status, outcome);
     let mut set = |type_, holds: ConditionStatus, reason, message: &str| {
@@ -182,8 +185,6 @@ pub fn record(status: &mut HelmReleaseStatus, outcome: &Outcome, generation: i64
             now,
         );
     };
-    use ConditionStatus::{False, True, Unknown};
-    use ConditionType::{Ready, Reconciling, Released, Stalled};
     let (mut reconciling, mut stalled) = (false, false);
     match outcome {
         Outcome::Blocked {
