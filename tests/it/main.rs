@@ -2,6 +2,7 @@
 
 mod conflicts;
 mod fixtures;
+mod releases;
 mod resources;
 mod source;
 mod support;
