@@ -19,9 +19,11 @@ pub fn backoff(failures: u32, interval: Duration) -> Duration {
         .min(interval.max(FIRST))
 }
 
-/// `interval` spread by up to 5 % either way, so that releases made together do not stay in step. `random` is in `0..1`.
+/// `interval` spread by up to 5 % either way, so that releases made together do not stay in step. `random` is in `0..1`;
+/// what is no number leaves the interval as it is.
 pub fn jittered(interval: Duration, random: f64) -> Duration {
-    interval.mul_f64(0.95 + 0.1 * random.clamp(0.0, 1.0))
+    let seconds = interval.as_secs_f64() * (0.95 + 0.1 * random.clamp(0.0, 1.0));
+    Duration::try_from_secs_f64(seconds).unwrap_or(interval)
 }
 
 #[cfg(test)]
@@ -43,9 +45,7 @@ mod tests {
         let interval = Duration::from_secs(100);
         assert_eq!(jittered(interval, 0.0).as_secs(), 95);
         assert_eq!(jittered(interval, 1.0).as_millis(), 105_000);
-        assert_eq!(
-            jittered(interval, f64::NAN),
-            interval.mul_f64(0.95).min(jittered(interval, f64::NAN))
-        );
+        assert_eq!(jittered(interval, f64::NAN), interval);
+        assert_eq!(jittered(Duration::MAX, 1.0), Duration::MAX);
     }
 }
