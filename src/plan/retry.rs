@@ -19,10 +19,10 @@ pub fn backoff(failures: u32, interval: Duration) -> Duration {
         .min(interval.max(FIRST))
 }
 
-/// `interval` spread by up to 5 % either way, so that releases made together do not stay in step. `random` is in `0..1`;
-/// what is no number leaves the interval as it is.
+/// `interval` spread by up to 5 % either way, so that releases made together do not stay in step. `random` is in `0..1`.
 pub fn jittered(interval: Duration, random: f64) -> Duration {
     let seconds = interval.as_secs_f64() * (0.95 + 0.1 * random.clamp(0.0, 1.0));
+    // What is no time at all, from a number that is none or an interval near the end of time, is not spread.
     Duration::try_from_secs_f64(seconds).unwrap_or(interval)
 }
 

@@ -255,7 +255,7 @@ async fn attempt(
             "running {} of revision {} with a timeout of {}",
             outcome::verb(revision.action),
             revision.number,
-            inputs.timeout
+            recorded.release().spec.action_options(revision.action).timeout
         );
         record::record(
             context,
@@ -302,6 +302,10 @@ async fn settle(
     revision: &Revision,
     rendering: &render::Rendering,
 ) -> Done {
+    let options = recorded.release().spec.action_options(revision.action);
+    if options.disable_wait {
+        return deployed(inputs, revision);
+    }
     let health = match execute::health(context, memory, rendering).await {
         Ok(health) => health,
         Err(error) => {
@@ -322,7 +326,7 @@ async fn settle(
         .history
         .first()
         .is_some_and(|newest| Phase::of(newest) == Phase::Failed);
-    match crate::plan::settle::settle(&health, began, inputs.timeout.as_std(), now) {
+    match crate::plan::settle::settle(&health, began, options.timeout.as_std(), now) {
         Settled::Ready => deployed(inputs, revision),
         Settled::Waiting { progress, deadline: _ } if failed => {
             // The attempt failed; its objects may still come up, and then it is deployed after all.

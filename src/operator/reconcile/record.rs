@@ -173,7 +173,7 @@ pub async fn record(
     let generation = recorded.release.metadata.generation.unwrap_or_default();
     let ready_before = summary(recorded.release.status.as_ref());
     outcome::record(&mut recorded.status, outcome, generation, &time);
-    ignored_fields(recorded, generation);
+    ignored_fields(recorded, memory, generation);
     if let Some(requested) = requested_at(&recorded.release) {
         recorded.status.last_handled_reconcile_at = Some(requested.to_owned());
     }
@@ -203,9 +203,13 @@ pub async fn record(
     Ok(true)
 }
 
-/// Reports spec fields that are accepted but not acted on.
-fn ignored_fields(recorded: &mut Recorded, generation: i64) {
-    let fields = acted_on::fields_not_acted_on(&recorded.release.spec).unwrap_or_default();
+/// Reports spec fields that are accepted but not acted on, and the chart's hooks, which are not run.
+fn ignored_fields(recorded: &mut Recorded, memory: &ReleaseMemory, generation: i64) {
+    let mut fields = acted_on::fields_not_acted_on(&recorded.release.spec).unwrap_or_default();
+    let hooks = memory.rendering.as_ref().map_or(0, |rendering| rendering.hooks);
+    if hooks > 0 {
+        fields.push(format!("{hooks} hooks of the chart"));
+    }
     if fields.is_empty() {
         conditions::remove(&mut recorded.status.conditions, ConditionType::FieldsIgnored);
         return;
@@ -263,7 +267,8 @@ fn export(context: &Context, recorded: &Recorded, memory: &mut ReleaseMemory) {
         .set(i64::from(ready));
     let Some(ledger) = &memory.ledger else { return };
     let mut current: HashMap<ConflictLabels, i64> = HashMap::new();
-    for contested in ownership_status::current(ledger) {
+    // What was forced or resolved is ours now; contested are the others.
+    for contested in ownership_status::current(ledger).filter(|contested| contested.is_unresolved()) {
         *current.entry(conflict_labels(&labels, &contested)).or_default() += 1;
     }
     for gone in memory.conflicts.keys().filter(|labels| !current.contains_key(labels)) {
