@@ -268,7 +268,7 @@ fn export(context: &Context, recorded: &Recorded, memory: &mut ReleaseMemory) {
     let Some(ledger) = &memory.ledger else { return };
     let mut current: HashMap<ConflictLabels, i64> = HashMap::new();
     // What was forced or resolved is ours now; contested are the others.
-    for contested in ownership_status::current(ledger).filter(|contested| contested.is_unresolved()) {
+    for contested in ownership_status::current(ledger).filter(ownership_status::Current::is_unresolved) {
         *current.entry(conflict_labels(&labels, &contested)).or_default() += 1;
     }
     for gone in memory.conflicts.keys().filter(|labels| !current.contains_key(labels)) {
