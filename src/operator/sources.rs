@@ -12,6 +12,7 @@ use kube::{Client, Resource, ResourceExt};
 
 use crate::api::HelmRelease;
 use crate::api::conditions::Reason;
+use crate::api::duration::Duration;
 use crate::api::helm_release::chart::{ChartReferenceKind, SourceKind};
 use crate::api::helm_repository::{HelmRepository, HelmRepositorySpec, RepositoryType};
 use crate::api::oci_repository::{OCIRepository, OCIRepositorySpec, OciReference as OciSpecReference};
@@ -309,7 +310,7 @@ impl Sources {
                 version: version.to_owned(),
                 access,
                 pass_credentials: *pass_credentials,
-                refresh: interval.map(|interval| interval.as_std()).unwrap_or_default(),
+                refresh: interval.map(Duration::as_std).unwrap_or_default(),
             })
         })
     }

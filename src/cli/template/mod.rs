@@ -31,7 +31,10 @@ const STACK_BYTES: usize = if cfg!(debug_assertions) {
 
 /// Render a chart locally and print its manifests.
 #[derive(Debug, Args)]
-#[command(override_usage = "fairlead template [OPTIONS] [NAME] CHART", args_override_self = true)]
+#[command(
+    override_usage = "fairlead template [OPTIONS] [NAME] CHART",
+    args_override_self = true
+)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct TemplateArguments {
     /// The release's name (default: release-name), and the chart: a folder, an archive, an http(s):// or oci:// address,
