@@ -17,7 +17,7 @@ pub(crate) enum DemoError {
     NotWhole { part: &'static str },
     #[error("`{line}` ended with code {code}:\n{output}")]
     Command { line: String, code: i32, output: String },
-    #[error("{what}: expected {expected}, found {found}")]
+    #[error("it does not hold that {what}\n  expected {expected}\n  found    {found}")]
     Unmet {
         what: String,
         expected: String,

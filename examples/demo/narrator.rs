@@ -1,5 +1,6 @@
 //! What people read: acts, commands, their output, and the expectations that held. Colours only on a terminal.
 
+use std::cell::Cell;
 use std::fmt::Debug;
 use std::io::{IsTerminal as _, Write as _};
 use std::time::{Duration, Instant};
@@ -9,6 +10,8 @@ use crate::error::DemoError;
 /// Tells the story on standard output, and remembers how long each act took.
 pub(crate) struct Narrator {
     colours: bool,
+    /// Whether the last line was empty: two in a row say nothing more than one.
+    after_empty: Cell<bool>,
     started: Instant,
     acts: Vec<Act>,
 }
@@ -24,6 +27,7 @@ enum Style {
     Command,
     Output,
     Held,
+    Missed,
 }
 
 impl Style {
@@ -34,6 +38,7 @@ impl Style {
             Self::Command => "1;36",
             Self::Output => "2",
             Self::Held => "32",
+            Self::Missed => "31",
         }
     }
 }
@@ -43,6 +48,7 @@ impl Narrator {
         let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         Self {
             colours: std::io::stdout().is_terminal() && !refused,
+            after_empty: Cell::new(true),
             started: Instant::now(),
             acts: Vec::new(),
         }
@@ -82,6 +88,7 @@ impl Narrator {
     /// Says that an expectation holds, or fails.
     pub(crate) fn expect<T: PartialEq + Debug>(&self, what: &str, found: T, expected: T) -> Result<(), DemoError> {
         if found != expected {
+            self.styled(Style::Missed, &format!("✗ {what}"));
             return Err(DemoError::unmet(what, &expected, &found));
         }
         self.styled(Style::Held, &format!("✓ {what}"));
@@ -110,8 +117,9 @@ impl Narrator {
     }
 
     /// One line. Whoever closed our output does not want to read on; the story goes on, since it is also a check.
-    #[expect(clippy::unused_self, reason = "all that is told goes through the narrator")]
     fn line(&self, text: &str) {
-        let _ = writeln!(std::io::stdout(), "{text}");
+        if !(self.after_empty.replace(text.is_empty()) && text.is_empty()) {
+            let _ = writeln!(std::io::stdout(), "{text}");
+        }
     }
 }

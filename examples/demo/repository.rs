@@ -39,6 +39,45 @@ impl Drop for Repository {
     }
 }
 
+/// A chart of the world, if there is a folder of them.
+pub(crate) struct RealChart {
+    pub(crate) name: &'static str,
+    /// Its package.
+    pub(crate) from: PathBuf,
+}
+
+/// Copies a well-known chart to the folder, from `$FAIRLEAD_CORPUS` or `../shared/corpus`, when one of them is there.
+pub(crate) async fn copy_real_chart(folder: &Path) -> Result<Option<RealChart>, DemoError> {
+    const NAME: &str = "kube-state-metrics";
+    let corpus = std::env::var_os("FAIRLEAD_CORPUS").map(PathBuf::from);
+    let corpus = corpus.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus"));
+    let charts = corpus.join("charts");
+    if !charts.is_dir() {
+        return Ok(None);
+    }
+    let reading = || DemoError::io(format!("reading {}", charts.display()));
+    let mut entries = tokio::fs::read_dir(&charts).await.map_err(reading())?;
+    while let Some(entry) = entries.next_entry().await.map_err(reading())? {
+        // `<owner>__<repository>__<chart>-<version>.tgz`
+        let file = entry.file_name().to_string_lossy().into_owned();
+        let Some((_, package)) = file
+            .rsplit_once("__")
+            .filter(|(owner, _)| owner.starts_with("prometheus-community"))
+        else {
+            continue;
+        };
+        if package.starts_with(NAME) {
+            let from = entry.path();
+            let to = folder.join(package);
+            tokio::fs::copy(&from, &to)
+                .await
+                .map_err(DemoError::io(format!("copying {}", from.display())))?;
+            return Ok(Some(RealChart { name: NAME, from }));
+        }
+    }
+    Ok(None)
+}
+
 /// Answers with a file of the folder; nothing outside it can be named.
 async fn answer(State(folder): State<PathBuf>, request: Request) -> Result<Vec<u8>, StatusCode> {
     let name = request.uri().path().trim_start_matches('/');

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use crate::error::DemoError;
 use crate::narrator::Narrator;
 use crate::observed::{self, Release};
-use crate::repository::Repository;
+use crate::repository::{self, RealChart, Repository};
 use crate::shell::Shell;
 
 const REPLICAS: &str = ".spec.replicas";
@@ -16,6 +16,7 @@ const IMAGE: &str = ".spec.template.spec.containers[name=\"shop\"].image";
 /// Shows the contested fields, as the API server has them.
 const CONTESTED: &str = "kubectl get helmrelease shop -o go-template-file=examples/demo/contested.gotemplate";
 const READY: &str = "kubectl wait helmrelease/shop --for=condition=Ready --timeout=90s";
+const ROLLED_OUT: &str = "kubectl rollout status deployment/shop --timeout=90s | tail -n 1";
 const CONFLICTS: &str = "fairlead_ssa_conflicts";
 
 /// Everything that the acts need.
@@ -33,7 +34,7 @@ impl Story {
         self.run("kubectl get nodes").await?;
         self.narrator.act("Fairlead");
         self.run("kubectl apply --server-side -k crds").await?;
-        self.run("kubectl wait crd --all --for=condition=Established --timeout=30s")
+        self.run("kubectl wait crd --all --for=condition=Established --timeout=30s > /dev/null")
             .await
     }
 
@@ -42,8 +43,11 @@ impl Story {
         self.narrator.say(&format!(
             "The operator runs in this process; its metrics are at {operator}/metrics."
         ));
-        let repository = self.publish().await?;
+        let (repository, real) = self.publish().await?;
         self.install(&repository).await?;
+        if let Some(chart) = real {
+            self.install_real(chart).await?;
+        }
         self.night(operator).await?;
         self.decision(operator).await?;
         self.next_version().await?;
@@ -56,18 +60,22 @@ impl Story {
         Ok(())
     }
 
-    async fn publish(&mut self) -> Result<Repository, DemoError> {
+    async fn publish(&mut self) -> Result<(Repository, Option<&'static str>), DemoError> {
         self.narrator.act("A chart repository");
         let folder = self.folder.display();
         let package = format!("helm package examples/demo/chart/shop --destination {folder}");
         self.run(&package).await?;
         self.run(&format!("{package} --version 1.5.0 --app-version 1.5.0"))
             .await?;
+        let real = repository::copy_real_chart(&self.folder).await?;
+        if let Some(RealChart { from, name: _ }) = &real {
+            self.narrator.command(&format!("cp {} {folder}", from.display()));
+        }
         self.run(&format!("helm repo index {folder}")).await?;
         let repository = Repository::serve(self.folder.clone()).await?;
         self.narrator
             .say(&format!("A web server serves that folder at {}.", repository.url()));
-        Ok(repository)
+        Ok((repository, real.map(|chart| chart.name)))
     }
 
     async fn install(&mut self, repository: &Repository) -> Result<(), DemoError> {
@@ -90,6 +98,33 @@ impl Story {
             .await
     }
 
+    async fn install_real(&mut self, chart: &str) -> Result<(), DemoError> {
+        self.narrator.act("A chart that others wrote");
+        let release = format!(
+            "kubectl apply -f - <<EOF\n\
+             apiVersion: fairlead.dev/v1alpha1\n\
+             kind: HelmRelease\n\
+             metadata: {{name: {chart}}}\n\
+             spec:\n  \
+               interval: 10m\n  \
+               chart: {{spec: {{chart: {chart}, sourceRef: {{kind: HelmRepository, name: charts}}}}}}\n\
+             EOF"
+        );
+        self.run(&release).await?;
+        self.run(&format!(
+            "kubectl wait helmrelease/{chart} --for=condition=Ready --timeout=90s"
+        ))
+        .await?;
+        self.run(&format!("kubectl get helmrelease/{chart} deployment/{chart}"))
+            .await?;
+        let ready = Release::read(&self.client, chart).await?.condition("Ready");
+        self.narrator.expect(
+            "Ready is True InstallSucceeded",
+            ready.as_str(),
+            "True InstallSucceeded",
+        )
+    }
+
     async fn night(&mut self, operator: &str) -> Result<(), DemoError> {
         self.narrator.act("The night");
         self.narrator.say(
@@ -101,7 +136,7 @@ impl Story {
             .await?;
         self.run("kubectl wait helmrelease/shop --for=jsonpath='{.status.ownership.conflicts.total}'=2 --timeout=90s")
             .await?;
-        self.run("kubectl get helmrelease shop").await?;
+        self.run("kubectl get helmrelease shop --no-headers").await?;
         self.run(CONTESTED).await?;
         let contested = [
             contested(REPLICAS, "3", "5", "kubectl", "Failed by onConflict"),
@@ -125,11 +160,12 @@ impl Story {
         self.run("kubectl patch helmrelease shop --type=merge --patch-file=examples/demo/rules.yaml")
             .await?;
         self.run(READY).await?;
+        self.run(ROLLED_OUT).await?;
         self.run("kubectl get helmrelease,deployment").await?;
         self.run(CONTESTED).await?;
         let contested = [
-            contested(REPLICAS, "3", "5", "kubectl", "Yielded by on-call-may-scale"),
-            image("kubectl-set", "Forced by images-come-from-git"),
+            contested(REPLICAS, "3", "5", "kubectl", "Yielded by rules/on-call-may-scale"),
+            image("kubectl-set", "Forced by rules/images-come-from-git"),
         ];
         self.stands(
             "True InstallSucceeded",
@@ -152,8 +188,15 @@ impl Story {
         self.run(r#"kubectl patch helmrelease shop --type=merge -p '{"spec":{"chart":{"spec":{"version":"1.5.x"}}}}'"#)
             .await?;
         self.run(READY).await?;
-        self.run("kubectl get helmrelease,deployment -o wide").await?;
-        let contested = [contested(REPLICAS, "3", "5", "kubectl", "Yielded by on-call-may-scale")];
+        self.run("kubectl get helmrelease shop").await?;
+        self.run("kubectl get deployment shop -o wide").await?;
+        let contested = [contested(
+            REPLICAS,
+            "3",
+            "5",
+            "kubectl",
+            "Yielded by rules/on-call-may-scale",
+        )];
         self.stands(
             "True UpgradeSucceeded",
             &contested,
