@@ -79,7 +79,9 @@ pub async fn fresh(
     cached: &Arc<HelmRelease>,
     memory: &mut ReleaseMemory,
 ) -> Result<Option<Arc<HelmRelease>>, ReconcileError> {
-    if memory.written.is_none() || memory.written == cached.metadata.resource_version {
+    // One that is being deleted may be gone already, and nothing is remembered of those that are.
+    let is_known = memory.written.is_some() || cached.metadata.deletion_timestamp.is_some();
+    if !is_known || memory.written == cached.metadata.resource_version {
         return Ok(Some(cached.clone()));
     }
     let read = api(context, cached).get_opt(cached.own_name()).await;
@@ -88,7 +90,7 @@ pub async fn fresh(
     Ok(live.map(Arc::new))
 }
 
-/// Puts our finalizer on the release. `false` if somebody changed the release meanwhile.
+/// Puts our finalizer on the release. `false` if somebody changed or deleted the release meanwhile.
 pub async fn ensure_finalizer(
     context: &Context,
     recorded: &mut Recorded,
@@ -99,7 +101,7 @@ pub async fn ensure_finalizer(
         return Ok(true);
     }
     finalizers.push(names::FINALIZER.to_owned());
-    set_finalizers(context, recorded, memory, &finalizers).await
+    Ok(set_finalizers(context, recorded, memory, &finalizers).await? == Finalizers::Set)
 }
 
 /// Takes our finalizer off the release, which lets it go.
@@ -110,7 +112,18 @@ pub async fn remove_finalizer(
 ) -> Result<bool, ReconcileError> {
     let mut finalizers = recorded.release.metadata.finalizers.clone().unwrap_or_default();
     finalizers.retain(|finalizer| finalizer != names::FINALIZER);
-    set_finalizers(context, recorded, memory, &finalizers).await
+    Ok(set_finalizers(context, recorded, memory, &finalizers).await? != Finalizers::Outdated)
+}
+
+/// What became of a change of finalizers.
+#[derive(PartialEq, Eq)]
+enum Finalizers {
+    /// They are as wanted.
+    Set,
+    /// Somebody changed the release meanwhile.
+    Outdated,
+    /// The release is gone.
+    Gone,
 }
 
 async fn set_finalizers(
@@ -118,7 +131,7 @@ async fn set_finalizers(
     recorded: &mut Recorded,
     memory: &mut ReleaseMemory,
     finalizers: &[String],
-) -> Result<bool, ReconcileError> {
+) -> Result<Finalizers, ReconcileError> {
     // The resourceVersion keeps us from dropping a finalizer that somebody else adds at the same time.
     let patch = json!({"metadata": {
         "resourceVersion": recorded.release.metadata.resource_version,
@@ -134,12 +147,12 @@ async fn set_finalizers(
     {
         Ok(release) => {
             recorded.wrote(release, memory);
-            Ok(true)
+            Ok(Finalizers::Set)
         }
-        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(true),
+        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(Finalizers::Gone),
         Err(kube::Error::Api(status)) if status.is_conflict() => {
             memory.written = Some(String::new());
-            Ok(false)
+            Ok(Finalizers::Outdated)
         }
         Err(source) => Err(failed(&recorded.release.clone(), memory, source)),
     }

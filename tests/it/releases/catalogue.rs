@@ -128,6 +128,7 @@ pub(super) fn charts() -> Vec<RealChart> {
         chart(
             "bitnami__charts__memcached-8.0.0",
             json!({"architecture": "high-availability", "auth": {"enabled": true, "username": "u", "password": "p"},
+                "containerSecurityContext": {"readOnlyRootFilesystem": false},
                 "autoscaling": {"enabled": true}}),
             json!({"podLabels": {"stage": "two"}}),
             ("StatefulSet", STAGE_LABEL, json!("two")),
