@@ -30,7 +30,7 @@ use crate::operator::context::Context;
 use crate::operator::crds::{self, CrdError};
 use crate::operator::memory::ReleaseMemory;
 use crate::ownership::contested::ContestedField;
-use crate::ownership::ledger::{Ledger, Observation};
+use crate::ownership::ledger::{Ledger, ObjectRecord, Observation};
 use crate::ownership::manager_class::ManagerClass;
 use crate::ownership::policy::{Action, Moment};
 use crate::ownership::reference::ObjectReference;
@@ -195,7 +195,7 @@ pub async fn execute(
     };
     let requests = objects.iter().map(|object| request(context, ledger, object)).collect();
     let decided = applier.decide(requests, moment).await;
-    count_conflicts(context, recorded, &decided);
+    count_conflicts(context, recorded, ledger, &decided);
     if decided.stops() {
         return Err(stopped(ledger, inputs, decided, moment.now));
     }
@@ -256,10 +256,15 @@ fn request(context: &Context, ledger: &Ledger, object: &DesiredObject) -> ApplyR
     }
 }
 
-fn count_conflicts(context: &Context, recorded: &Recorded, decided: &Decided) {
+/// Counts decisions that the last look at the object did not lead to: a conflict that stays is counted once, however often
+/// the release is tried again.
+fn count_conflicts(context: &Context, recorded: &Recorded, ledger: &Ledger, decided: &Decided) {
     for contest in decided.contests() {
         let release = recorded.release();
         let field = &contest.contested;
+        if is_known(ledger.get(&contest.object), field) {
+            continue;
+        }
         let class = ManagerClass::of(&field.manager.name, field.manager.subresource.as_deref());
         let labels = ConflictLabels {
             namespace: release.own_namespace().to_owned(),
@@ -309,13 +314,7 @@ fn waves(plans: Vec<ObjectPlan>) -> Vec<Vec<ObjectPlan>> {
 /// An event for every field that was taken from its owner or left to it, once a decision: no take-over is silent.
 fn announce(context: &Context, recorded: &Recorded, memory: &ReleaseMemory, applied: &Applied, action: ReleaseAction) {
     let known = memory.ledger.as_ref().and_then(|ledger| ledger.get(&applied.reference));
-    let is_known = |field: &ContestedField| {
-        known.is_some_and(|record| {
-            let same = |other: &ContestedField| other.sort_key() == field.sort_key() && other.action == field.action;
-            record.contested.iter().any(same)
-        })
-    };
-    for field in applied.contested.iter().filter(|field| !is_known(field)) {
+    for field in applied.contested.iter().filter(|field| !is_known(known, field)) {
         let (severity, reason, done) = match field.action {
             Action::Forced => (Severity::Warning, Reason::FieldForced, "taken from"),
             Action::Yielded => (Severity::Normal, Reason::FieldYielded, "left to"),
@@ -338,6 +337,14 @@ fn announce(context: &Context, recorded: &Recorded, memory: &ReleaseMemory, appl
             .events
             .publish(about, severity, reason, outcome::verb(action), &note);
     }
+}
+
+/// Whether the last look at the object led to the same decision about the field.
+fn is_known(record: Option<&ObjectRecord>, field: &ContestedField) -> bool {
+    record.is_some_and(|record| {
+        let same = |other: &ContestedField| other.sort_key() == field.sort_key() && other.action == field.action;
+        record.contested.iter().any(same)
+    })
 }
 
 fn remember(context: &Context, memory: &mut ReleaseMemory, inputs: &Inputs, applied: &Applied, now: Timestamp) {
