@@ -135,7 +135,7 @@ fn to_resource(ledger: &Ledger, field_manager: String, revision: u32) -> Release
             fields,
         });
     }
-    contested.sort_by(|a: &LedgerField, b| b.last_seen.0.cmp(&a.last_seen.0));
+    contested.sort_by_key(|field: &LedgerField| std::cmp::Reverse(field.last_seen.0));
     contested.truncate(MAX_CONTESTED);
     contested.sort_by(|a, b| (&a.id, &a.path, &a.manager).cmp(&(&b.id, &b.path, &b.manager)));
     ReleaseLedgerSpec {

@@ -58,8 +58,11 @@ struct Done {
 
 /// When a release is looked at again if nothing happens before.
 enum Next {
-    /// At its interval.
-    Interval,
+    /// At its interval, or before that when the policy changes by itself.
+    Interval {
+        /// When it does.
+        policy_changes_at: Option<Timestamp>,
+    },
     /// After a wait.
     After(Duration),
     /// At a time.
@@ -122,7 +125,9 @@ async fn pass(
     let Done { outcome, next } = if recorded.release().spec.suspend {
         Done {
             outcome: Outcome::Suspended,
-            next: Next::Interval,
+            next: Next::Interval {
+                policy_changes_at: None,
+            },
         }
     } else {
         attempt(context, &mut recorded, memory).await?
@@ -158,14 +163,21 @@ fn note(memory: &mut ReleaseMemory, outcome: &Outcome) {
 
 fn wait(next: &Next, memory: &ReleaseMemory, interval: Duration) -> Duration {
     match next {
-        Next::Interval => jittered(interval, random_fraction()),
+        Next::Interval { policy_changes_at } => {
+            let interval = jittered(interval, random_fraction());
+            policy_changes_at.map_or(interval, |time| until(time).min(interval))
+        }
         Next::After(wait) => *wait,
-        Next::At(time) => Duration::try_from(time.duration_since(Timestamp::now())).unwrap_or(Duration::ZERO),
+        Next::At(time) => until(*time),
         Next::Backoff => {
             let failures = memory.failure.map_or(0, |failure| failure.count).max(memory.blocked);
             jittered(backoff(failures, interval), random_fraction())
         }
     }
+}
+
+fn until(time: Timestamp) -> Duration {
+    Duration::try_from(time.duration_since(Timestamp::now())).unwrap_or(Duration::ZERO)
 }
 
 /// Spreads requeues; needs no better randomness than the clock's last digits.
@@ -254,7 +266,7 @@ async fn attempt(
             "running {} of revision {} with a timeout of {}",
             outcome::verb(revision.action),
             revision.number,
-            inputs.timeout
+            recorded.release().spec.action_options(revision.action).timeout
         );
         record::record(
             context,
@@ -299,7 +311,9 @@ fn deployed(inputs: &inputs::Inputs, revision: &Revision) -> Done {
         action: revision.action,
         chart: inputs.chart_label(),
     };
-    let next = inputs.policy_changes_at.map_or(Next::Interval, Next::At);
+    let next = Next::Interval {
+        policy_changes_at: inputs.policy_changes_at,
+    };
     Done { outcome, next }
 }
 
@@ -313,6 +327,10 @@ async fn settle(
     revision: &Revision,
     rendering: &render::Rendering,
 ) -> Done {
+    let options = recorded.release().spec.action_options(revision.action);
+    if options.disable_wait {
+        return deployed(inputs, revision);
+    }
     let health = match execute::health(context, memory, rendering).await {
         Ok(health) => health,
         Err(error) => {
@@ -333,7 +351,7 @@ async fn settle(
         .history
         .first()
         .is_some_and(|newest| Phase::of(newest) == Phase::Failed);
-    match crate::plan::settle::settle(&health, began, inputs.timeout.as_std(), now) {
+    match crate::plan::settle::settle(&health, began, options.timeout.as_std(), now) {
         Settled::Ready => deployed(inputs, revision),
         Settled::Waiting { progress, deadline: _ } if failed => {
             // The attempt failed; its objects may still come up, and then it is deployed after all.

@@ -12,6 +12,7 @@ use serde_json::json;
 use super::{ReconcileError, now};
 use crate::api::conditions::{self, ConditionType, ConditionUpdate, Reason};
 use crate::api::helm_release::HelmReleaseStatus;
+use crate::api::helm_release::ownership_status::{ConflictOutcome, OwnershipStatus};
 use crate::api::{HelmRelease, acted_on, names};
 use crate::operator::context::Context;
 use crate::operator::ledger_store::{self, LedgerStoreError};
@@ -184,9 +185,9 @@ pub async fn record(
 ) -> Result<bool, ReconcileError> {
     let time = now();
     let generation = recorded.release.metadata.generation.unwrap_or_default();
-    let ready_before = summary(recorded.release.status.as_ref());
+    let before = recorded.release.status.clone();
     outcome::record(&mut recorded.status, outcome, generation, &time);
-    ignored_fields(recorded, generation);
+    ignored_fields(recorded, memory, generation);
     if let Some(requested) = requested_at(&recorded.release) {
         recorded.status.last_handled_reconcile_at = Some(requested.to_owned());
     }
@@ -212,13 +213,18 @@ pub async fn record(
         Ok(release) => recorded.wrote(release, memory),
         Err(source) => return Err(failed(&recorded.release.clone(), memory, source)),
     }
-    announce(context, recorded, ready_before.as_ref(), outcome);
+    announce(context, recorded, before.as_ref(), outcome);
+    announce_conflicts(context, recorded, before.as_ref(), outcome);
     Ok(true)
 }
 
-/// Reports spec fields that are accepted but not acted on.
-fn ignored_fields(recorded: &mut Recorded, generation: i64) {
-    let fields = acted_on::fields_not_acted_on(&recorded.release.spec).unwrap_or_default();
+/// Reports spec fields that are accepted but not acted on, and the chart's hooks, which are not run.
+fn ignored_fields(recorded: &mut Recorded, memory: &ReleaseMemory, generation: i64) {
+    let mut fields = acted_on::fields_not_acted_on(&recorded.release.spec).unwrap_or_default();
+    let hooks = memory.rendering.as_ref().map_or(0, |rendering| rendering.hooks);
+    if hooks > 0 {
+        fields.push(format!("{hooks} hooks of the chart"));
+    }
     if fields.is_empty() {
         conditions::remove(&mut recorded.status.conditions, ConditionType::FieldsIgnored);
         return;
@@ -231,20 +237,20 @@ fn ignored_fields(recorded: &mut Recorded, generation: i64) {
     conditions::set(&mut recorded.status.conditions, update, Some(generation), &now());
 }
 
-/// Reason and message of `Ready`.
-fn summary(status: Option<&HelmReleaseStatus>) -> Option<(String, String)> {
-    let ready = conditions::get(&status?.conditions, ConditionType::Ready)?;
-    Some((ready.reason.clone(), ready.message.clone()))
+/// Reason and message of a condition.
+fn summary(status: Option<&HelmReleaseStatus>, condition: ConditionType) -> Option<(&str, &str)> {
+    let condition = conditions::get(&status?.conditions, condition)?;
+    Some((&condition.reason, &condition.message))
 }
 
 /// An event for each change of `Ready`.
-fn announce(context: &Context, recorded: &Recorded, before: Option<&(String, String)>, outcome: &Outcome) {
-    let after = summary(Some(&recorded.status));
-    if after.as_ref() == before {
+fn announce(context: &Context, recorded: &Recorded, before: Option<&HelmReleaseStatus>, outcome: &Outcome) {
+    let after = summary(Some(&recorded.status), ConditionType::Ready);
+    if after == summary(before, ConditionType::Ready) {
         return;
     }
     let Some((reason, message)) = after else { return };
-    let Some(reason) = Reason::from_name(&reason) else {
+    let Some(reason) = Reason::from_name(reason) else {
         return;
     };
     let (severity, action) = match outcome {
@@ -259,7 +265,38 @@ fn announce(context: &Context, recorded: &Recorded, before: Option<&(String, Str
     };
     context
         .events
-        .publish(recorded.release.object_ref(&()), severity, reason, action, &message);
+        .publish(recorded.release.object_ref(&()), severity, reason, action, message);
+}
+
+/// An event when other fields are contested, or something else is done about them, than before: `Ready` does not tell of
+/// what the policy yields or takes. Conflicts that are none, because all want the same, are not worth one.
+fn announce_conflicts(context: &Context, recorded: &Recorded, before: Option<&HelmReleaseStatus>, outcome: &Outcome) {
+    // That is the reason of `Ready` already.
+    if matches!(outcome, Outcome::Conflicted { .. }) {
+        return;
+    }
+    let decided = |ownership: &OwnershipStatus| {
+        let mut outcomes = ownership.conflicts.by_action.keys();
+        outcomes.any(|outcome| *outcome != ConflictOutcome::Resolved)
+    };
+    if !recorded.status.ownership.as_ref().is_some_and(decided) {
+        return;
+    }
+    let after = summary(Some(&recorded.status), ConditionType::Conflicted);
+    if after == summary(before, ConditionType::Conflicted) {
+        return;
+    }
+    let Some((reason, message)) = after else { return };
+    let Some(reason) = Reason::from_name(reason) else {
+        return;
+    };
+    let severity = match reason {
+        Reason::ConflictsResolved => Severity::Normal,
+        _ => Severity::Warning,
+    };
+    context
+        .events
+        .publish(recorded.release.object_ref(&()), severity, reason, "apply", message);
 }
 
 /// Brings the release's gauges to its status.
@@ -276,7 +313,8 @@ fn export(context: &Context, recorded: &Recorded, memory: &mut ReleaseMemory) {
         .set(i64::from(ready));
     let Some(ledger) = &memory.ledger else { return };
     let mut current: HashMap<ConflictLabels, i64> = HashMap::new();
-    for contested in ownership_status::current(ledger) {
+    // What was forced or resolved is ours now; contested are the others.
+    for contested in ownership_status::current(ledger).filter(ownership_status::Current::is_unresolved) {
         *current.entry(conflict_labels(&labels, &contested)).or_default() += 1;
     }
     for gone in memory.conflicts.keys().filter(|labels| !current.contains_key(labels)) {

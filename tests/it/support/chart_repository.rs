@@ -100,6 +100,11 @@ impl ChartRepository {
         self.index().await
     }
 
+    /// Serves a file as it is, in the place of one with the same name.
+    pub(crate) fn put(&self, name: &str, content: &str) -> Result {
+        Ok(fs::write(self.served.folder.path().join(name), content)?)
+    }
+
     async fn index(&self) -> Result {
         let folder = self.served.folder.path().display().to_string();
         self.control_plane.helm(&["repo", "index", &folder]).await?.checked()?;
