@@ -2,5 +2,9 @@
 //! charts come from a repository, and everything is said and read through the API, as users do.
 
 mod catalogue;
+mod kills;
 mod real_charts;
+mod small_charts;
+mod sources;
 mod stage;
+mod waiting;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use fairlead::api::helm_release::history::InventoryEntry;
 use fairlead::api::{HelmRelease, custom_resource_definitions};
 use fairlead::cluster::calls::Calls;
-use fairlead::cluster::discovery::KindCache;
+use fairlead::cluster::discovery::{KindCache, Resource};
 use fairlead_controlplane::ControlPlane;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{Api, DeleteParams, Patch, PatchParams};
@@ -55,6 +55,11 @@ impl Stage {
 
     pub(super) fn releases(&self, namespace: &str) -> Api<HelmRelease> {
         Api::namespaced(self.client.clone(), namespace)
+    }
+
+    /// How a kind is served.
+    pub(super) async fn resource(&self, api_version: &str, kind: &str) -> Result<Resource> {
+        Ok(self.kinds.resolve(api_version, kind).await?)
     }
 
     /// Applies a manifest as kubectl does.

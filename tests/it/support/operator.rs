@@ -84,7 +84,6 @@ impl Operator {
     }
 
     /// Kills it as SIGKILL does, in the middle of whatever it is doing, and returns its log.
-    #[expect(dead_code, reason = "for the tests of the operator")]
     pub(crate) fn kill(mut self) -> Result<String> {
         self.child.kill()?;
         self.child.wait()?;
