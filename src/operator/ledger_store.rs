@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
-use kube::api::{Api, ObjectMeta, Patch, PatchParams};
+use kube::api::{Api, DeleteParams, ObjectMeta, Patch, PatchParams};
 use kube::{Client, Resource};
 use sha2::{Digest, Sha256};
 
@@ -93,6 +93,18 @@ pub async fn write(
         .await
         .map_err(|source| failed(release, source))?;
     Ok(digest)
+}
+
+/// Deletes the ledger of a release that ends.
+pub async fn delete(client: &Client, release: &HelmRelease) -> Result<(), LedgerStoreError> {
+    let deleted = api(client, release)
+        .delete(release.own_name(), &DeleteParams::default())
+        .await;
+    match deleted {
+        Ok(_) => Ok(()),
+        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
+        Err(source) => Err(failed(release, source)),
+    }
 }
 
 fn to_resource(ledger: &Ledger, field_manager: String, revision: u32) -> ReleaseLedgerSpec {

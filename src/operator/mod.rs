@@ -18,7 +18,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::{Stream, StreamExt};
+use futures::{Stream, StreamExt, TryStreamExt};
 use kube::api::Api;
 use kube::runtime::controller::{Action, Config as ControllerConfig, Controller};
 use kube::runtime::reflector::{self, ObjectRef, Store};
@@ -114,24 +114,27 @@ impl Operator {
         let unchanged = predicates::generation
             .combine(predicates::annotations)
             .combine(predicates::finalizers);
+        // A release that is looked at before its source is known would be told that there is none.
+        tokio::select! {
+            () = shutdown.cancelled() => return Ok(()),
+            // The writers live as long as the operator, so waiting fails only at its end.
+            _ = async { tokio::join!(repositories.wait_until_ready(), artifacts.wait_until_ready()) } => {}
+        }
         let triggers = watcher(
             scoped::<HelmRelease>(&client, &context.settings),
             watcher::Config::default(),
         )
         .default_backoff()
         .reflect(writer)
+        // Not `wait_until_ready`: the controller waits for this store, and of two that wait only one is woken.
+        .inspect_ok(move |event| {
+            if matches!(event, watcher::Event::InitDone) {
+                readiness.set_ready();
+                info!("watches are synced");
+            }
+        })
         .touched_objects()
         .predicate_filter(unchanged, PredicateConfig::default());
-        tokio::spawn(async move {
-            // The writers live as long as the operator, so waiting fails only at its end.
-            let _ = tokio::join!(
-                releases.wait_until_ready(),
-                repositories.wait_until_ready(),
-                artifacts.wait_until_ready()
-            );
-            readiness.set_ready();
-            info!("watches are synced");
-        });
         Controller::for_stream(triggers, follow.releases.clone())
             .with_config(ControllerConfig::default().concurrency(concurrency).debounce(GATHER))
             .reconcile_on(UnboundedReceiverStream::new(child_changes))

@@ -136,7 +136,7 @@ mod tests {
 
     fn plan(phase: Option<Phase>, changes: &[Option<Change>], failure: Option<Failure>, asked: bool) -> Plan {
         let revision = revision(phase);
-        let interval = Duration::from_secs(600);
+        let interval = Duration::from_mins(10);
         let input = Input {
             revision: &revision,
             changes,
@@ -204,7 +204,7 @@ mod tests {
             leftovers: std::slice::from_ref(&leftover),
             failure: None,
             asked: false,
-            interval: Duration::from_secs(60),
+            interval: Duration::from_mins(1),
         };
         assert_eq!(
             decide(&input, at(1)),

@@ -100,7 +100,7 @@ mod tests {
 
     fn settled(objects: &[(ObjectReference, Health)], now: i64) -> Settled {
         let at = |second| Timestamp::from_second(second).unwrap();
-        settle(objects, at(100), Duration::from_secs(60), at(now))
+        settle(objects, at(100), Duration::from_mins(1), at(now))
     }
 
     #[test]

@@ -1,7 +1,13 @@
 //! Integration tests on real parts: one binary, one control plane.
+#![expect(clippy::print_stderr, reason = "long tests say how far they are")]
 
+mod bad_input;
 mod conflicts;
+mod deployed;
 mod fixtures;
+mod noop;
+mod policies;
+mod releases;
 mod resources;
 mod source;
 mod support;

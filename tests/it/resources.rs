@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::support::Result;
 
 /// Installs as the README says, from this checkout.
-async fn install(control_plane: &ControlPlane) -> Result<String> {
+pub(crate) async fn install(control_plane: &ControlPlane) -> Result<String> {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy");
     Ok(control_plane
         .kubectl(&["apply", "--server-side", "-k", folder], None)
@@ -16,7 +16,7 @@ async fn install(control_plane: &ControlPlane) -> Result<String> {
 }
 
 /// Installs, and waits until all resources are served.
-async fn installed() -> Result<&'static ControlPlane> {
+pub(crate) async fn installed() -> Result<&'static ControlPlane> {
     let control_plane = ControlPlane::shared().await?;
     install(control_plane).await?;
     let definitions: Vec<String> = custom_resource_definitions()

@@ -14,6 +14,7 @@ use crate::source::{
 
 /// Where the chart comes from.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct ChartArguments {
     /// The address of the chart's repository.
     #[arg(long, value_name = "URL")]

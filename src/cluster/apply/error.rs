@@ -208,6 +208,9 @@ fn explain(rejection: &Rejection, message: &str) -> String {
             "two fields exclude each other and another manager owns one of them; remove that field from the object"
         }
         Rejection::Invalid(_) => "correct the chart or its values; an immutable field needs the object to be recreated",
+        Rejection::Forbidden if message.contains("RBAC permissions not currently held") => {
+            "the API server lets only those grant permissions who have them: grant these permissions themselves, too"
+        }
         Rejection::Forbidden => "grant the verbs get, create and patch on this resource",
         Rejection::NamespaceMissing => "create the namespace, or let the release create it",
         Rejection::NamespaceTerminating => "the namespace is being deleted",

@@ -6,6 +6,7 @@
 use std::collections::HashSet;
 
 use futures::StreamExt as _;
+use serde_json::Value;
 
 use super::Applier;
 use super::error::ApplyError;
@@ -17,10 +18,12 @@ use crate::ownership::conflict::Rejection;
 impl Applier {
     /// Dry-runs every plan that would be written as a whole; gives what the server refuses.
     ///
-    /// `namespaces` are those that the release itself creates: that they do not exist yet is no reason to refuse. Objects
-    /// whose kind is not served yet cannot be dry-run.
+    /// `namespaces` are those that the release itself creates. What the server refuses only because of something that the
+    /// release itself brings, and that is there by the time of the write, is no reason to refuse. Objects whose kind is not
+    /// served yet cannot be dry-run.
     pub async fn preflight(&self, plans: &[ObjectPlan], namespaces: &HashSet<String>) -> Vec<ApplyError> {
-        let runs: Vec<_> = plans.iter().map(|plan| self.preflight_one(plan, namespaces)).collect();
+        let companions = Companions::of(plans, namespaces);
+        let runs: Vec<_> = plans.iter().map(|plan| self.preflight_one(plan, &companions)).collect();
         futures::stream::iter(runs)
             .buffered(self.settings.parallelism.get())
             .filter_map(|refusal| async move { refusal })
@@ -28,7 +31,7 @@ impl Applier {
             .await
     }
 
-    async fn preflight_one(&self, plan: &ObjectPlan, namespaces: &HashSet<String>) -> Option<ApplyError> {
+    async fn preflight_one(&self, plan: &ObjectPlan, companions: &Companions<'_>) -> Option<ApplyError> {
         let body = match &plan.step {
             Step::Create => plan.intent.body(),
             Step::Configure(configure) if !configure.exact => &configure.body,
@@ -47,22 +50,73 @@ impl Applier {
             .apply(resource, reference.namespace.as_deref(), &reference.name, body, options)
             .await;
         let error = ApplyError::of_call(reference, answer.err()?);
-        let comes_with_the_release = reference
-            .namespace
-            .as_ref()
-            .is_some_and(|name| namespaces.contains(name));
-        let passes = match &error {
-            // Decided anew when it is written.
-            ApplyError::Rejected {
-                rejection: Rejection::FieldConflict(_) | Rejection::StaleVersion,
-                ..
-            } => true,
-            ApplyError::Rejected {
-                rejection: Rejection::NamespaceMissing,
-                ..
-            } => comes_with_the_release,
-            _ => false,
-        };
-        (!passes).then_some(error)
+        (!companions.explain(plan, &error)).then_some(error)
     }
+}
+
+/// What the release itself brings, and what other objects of it may depend on.
+struct Companions<'a> {
+    namespaces: &'a HashSet<String>,
+    /// Kind, namespace and name of roles and service accounts.
+    subjects: HashSet<(&'a str, Option<&'a str>, &'a str)>,
+    /// Group and kind that are defined or changed.
+    kinds: HashSet<(&'a str, &'a str)>,
+}
+
+impl<'a> Companions<'a> {
+    fn of(plans: &'a [ObjectPlan], namespaces: &'a HashSet<String>) -> Self {
+        let mut companions = Self {
+            namespaces,
+            subjects: HashSet::new(),
+            kinds: HashSet::new(),
+        };
+        for plan in plans.iter().filter(|plan| !plan.is_skip()) {
+            let reference = plan.reference();
+            match reference.kind.as_str() {
+                kind @ ("Role" | "ClusterRole" | "ServiceAccount") => {
+                    let subject = (kind, reference.namespace.as_deref(), reference.name.as_str());
+                    companions.subjects.insert(subject);
+                }
+                "CustomResourceDefinition" => {
+                    let body = plan.intent.body();
+                    let kind = (text(body, "/spec/group"), text(body, "/spec/names/kind"));
+                    companions.kinds.insert(kind);
+                }
+                _ => {}
+            }
+        }
+        companions
+    }
+
+    /// Whether the refusal of a dry run says nothing about the write, because that comes after what the release brings.
+    fn explain(&self, plan: &ObjectPlan, error: &ApplyError) -> bool {
+        let ApplyError::Rejected { rejection, message, .. } = error else {
+            return false;
+        };
+        let (reference, body) = (plan.reference(), plan.intent.body());
+        let namespace = reference.namespace.as_deref();
+        match (rejection, reference.kind.as_str()) {
+            // Decided anew when it is written.
+            (Rejection::FieldConflict(_) | Rejection::StaleVersion, _) => true,
+            (Rejection::NamespaceMissing, _) => namespace.is_some_and(|name| self.namespaces.contains(name)),
+            // Who may not bind every role may bind those whose rights he has, for which the role must be there.
+            (Rejection::NotFound, "RoleBinding" | "ClusterRoleBinding") => {
+                let kind = text(body, "/roleRef/kind");
+                let namespace = namespace.filter(|_| kind == "Role");
+                self.subjects.contains(&(kind, namespace, text(body, "/roleRef/name")))
+            }
+            (Rejection::Forbidden, "Pod") => {
+                let account = ("ServiceAccount", namespace, text(body, "/spec/serviceAccountName"));
+                message.contains("error looking up service account") && self.subjects.contains(&account)
+            }
+            (Rejection::Schema { .. } | Rejection::Invalid(_) | Rejection::BadRequest, kind) => {
+                self.kinds.contains(&(reference.group(), kind))
+            }
+            _ => false,
+        }
+    }
+}
+
+fn text<'a>(body: &'a Value, pointer: &str) -> &'a str {
+    body.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }

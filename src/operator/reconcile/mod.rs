@@ -23,6 +23,7 @@ use super::context::Context;
 use super::memory::{ReleaseKey, ReleaseMemory};
 use crate::api::HelmRelease;
 use crate::api::conditions::Reason;
+use crate::ownership::ledger::Ledger;
 use crate::plan::decide::{Failure, Input, Plan, decide};
 use crate::plan::outcome::{self, Outcome};
 use crate::plan::retry::{backoff, jittered};
@@ -57,8 +58,11 @@ struct Done {
 
 /// When a release is looked at again if nothing happens before.
 enum Next {
-    /// At its interval.
-    Interval,
+    /// At its interval, or before that when the policy changes by itself.
+    Interval {
+        /// When it does.
+        policy_changes_at: Option<Timestamp>,
+    },
     /// After a wait.
     After(Duration),
     /// At a time.
@@ -121,7 +125,9 @@ async fn pass(
     let Done { outcome, next } = if recorded.release().spec.suspend {
         Done {
             outcome: Outcome::Suspended,
-            next: Next::Interval,
+            next: Next::Interval {
+                policy_changes_at: None,
+            },
         }
     } else {
         attempt(context, &mut recorded, memory).await?
@@ -157,14 +163,21 @@ fn note(memory: &mut ReleaseMemory, outcome: &Outcome) {
 
 fn wait(next: &Next, memory: &ReleaseMemory, interval: Duration) -> Duration {
     match next {
-        Next::Interval => jittered(interval, random_fraction()),
+        Next::Interval { policy_changes_at } => {
+            let interval = jittered(interval, random_fraction());
+            policy_changes_at.map_or(interval, |time| until(time).min(interval))
+        }
         Next::After(wait) => *wait,
-        Next::At(time) => Duration::try_from(time.duration_since(Timestamp::now())).unwrap_or(Duration::ZERO),
+        Next::At(time) => until(*time),
         Next::Backoff => {
             let failures = memory.failure.map_or(0, |failure| failure.count).max(memory.blocked);
             jittered(backoff(failures, interval), random_fraction())
         }
     }
+}
+
+fn until(time: Timestamp) -> Duration {
+    Duration::try_from(time.duration_since(Timestamp::now())).unwrap_or(Duration::ZERO)
 }
 
 /// Spreads requeues; needs no better randomness than the clock's last digits.
@@ -204,14 +217,12 @@ async fn attempt(
         Ok(rendering) => rendering,
         Err(error) => return Ok(blocked(error.reason(), error.to_string(), error.is_retryable())),
     };
-    for object in &rendering.objects {
-        context.children.watch(&object.resource.api);
-    }
     let policy_fingerprint = inputs.policy.fingerprint(now);
     let ledger = match record::ledger(context, recorded.release(), memory).await {
         Ok(ledger) => ledger.clone(),
         Err(error) => return Ok(blocked(Reason::ClusterError, error.to_string(), true)),
     };
+    watch(context, &rendering, &ledger);
     let changes = match compare::changes(context, &rendering.objects, &ledger, &policy_fingerprint).await {
         Ok(changes) => changes,
         Err(error) => return Ok(blocked(Reason::ClusterError, error.to_string(), true)),
@@ -269,6 +280,9 @@ async fn attempt(
         .await?;
     }
     let executed = execute::execute(context, recorded, memory, &inputs, &revision, &rendering, &writes).await;
+    if let Some(ledger) = &memory.ledger {
+        watch(context, &rendering, ledger);
+    }
     record::save_ledger(context, recorded, memory, &revision).await;
     match executed {
         Err(error) => {
@@ -283,12 +297,23 @@ async fn attempt(
     }
 }
 
+/// Watches the kinds of the objects that were applied. Others may not be served yet, because the chart brings them.
+fn watch(context: &Context, rendering: &render::Rendering, ledger: &Ledger) {
+    for object in &rendering.objects {
+        if ledger.get(object.intent.reference()).is_some() {
+            context.children.watch(&object.resource.api);
+        }
+    }
+}
+
 fn deployed(inputs: &inputs::Inputs, revision: &Revision) -> Done {
     let outcome = Outcome::Deployed {
         action: revision.action,
         chart: inputs.chart_label(),
     };
-    let next = inputs.policy_changes_at.map_or(Next::Interval, Next::At);
+    let next = Next::Interval {
+        policy_changes_at: inputs.policy_changes_at,
+    };
     Done { outcome, next }
 }
 

@@ -12,6 +12,7 @@ use serde_json::json;
 use super::{ReconcileError, now};
 use crate::api::conditions::{self, ConditionType, ConditionUpdate, Reason};
 use crate::api::helm_release::HelmReleaseStatus;
+use crate::api::helm_release::ownership_status::{ConflictOutcome, OwnershipStatus};
 use crate::api::{HelmRelease, acted_on, names};
 use crate::operator::context::Context;
 use crate::operator::ledger_store::{self, LedgerStoreError};
@@ -79,7 +80,9 @@ pub async fn fresh(
     cached: &Arc<HelmRelease>,
     memory: &mut ReleaseMemory,
 ) -> Result<Option<Arc<HelmRelease>>, ReconcileError> {
-    if memory.written.is_none() || memory.written == cached.metadata.resource_version {
+    // One that is being deleted may be gone already, and nothing is remembered of those that are.
+    let is_known = memory.written.is_some() || cached.metadata.deletion_timestamp.is_some();
+    if !is_known || memory.written == cached.metadata.resource_version {
         return Ok(Some(cached.clone()));
     }
     let read = api(context, cached).get_opt(cached.own_name()).await;
@@ -88,7 +91,7 @@ pub async fn fresh(
     Ok(live.map(Arc::new))
 }
 
-/// Puts our finalizer on the release. `false` if somebody changed the release meanwhile.
+/// Puts our finalizer on the release. `false` if somebody changed or deleted the release meanwhile.
 pub async fn ensure_finalizer(
     context: &Context,
     recorded: &mut Recorded,
@@ -99,7 +102,7 @@ pub async fn ensure_finalizer(
         return Ok(true);
     }
     finalizers.push(names::FINALIZER.to_owned());
-    set_finalizers(context, recorded, memory, &finalizers).await
+    Ok(set_finalizers(context, recorded, memory, &finalizers).await? == Finalizers::Set)
 }
 
 /// Takes our finalizer off the release, which lets it go.
@@ -110,7 +113,18 @@ pub async fn remove_finalizer(
 ) -> Result<bool, ReconcileError> {
     let mut finalizers = recorded.release.metadata.finalizers.clone().unwrap_or_default();
     finalizers.retain(|finalizer| finalizer != names::FINALIZER);
-    set_finalizers(context, recorded, memory, &finalizers).await
+    Ok(set_finalizers(context, recorded, memory, &finalizers).await? != Finalizers::Outdated)
+}
+
+/// What became of a change of finalizers.
+#[derive(PartialEq, Eq)]
+enum Finalizers {
+    /// They are as wanted.
+    Set,
+    /// Somebody changed the release meanwhile.
+    Outdated,
+    /// The release is gone.
+    Gone,
 }
 
 async fn set_finalizers(
@@ -118,7 +132,7 @@ async fn set_finalizers(
     recorded: &mut Recorded,
     memory: &mut ReleaseMemory,
     finalizers: &[String],
-) -> Result<bool, ReconcileError> {
+) -> Result<Finalizers, ReconcileError> {
     // The resourceVersion keeps us from dropping a finalizer that somebody else adds at the same time.
     let patch = json!({"metadata": {
         "resourceVersion": recorded.release.metadata.resource_version,
@@ -134,12 +148,12 @@ async fn set_finalizers(
     {
         Ok(release) => {
             recorded.wrote(release, memory);
-            Ok(true)
+            Ok(Finalizers::Set)
         }
-        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(true),
+        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(Finalizers::Gone),
         Err(kube::Error::Api(status)) if status.is_conflict() => {
             memory.written = Some(String::new());
-            Ok(false)
+            Ok(Finalizers::Outdated)
         }
         Err(source) => Err(failed(&recorded.release.clone(), memory, source)),
     }
@@ -171,7 +185,7 @@ pub async fn record(
 ) -> Result<bool, ReconcileError> {
     let time = now();
     let generation = recorded.release.metadata.generation.unwrap_or_default();
-    let ready_before = summary(recorded.release.status.as_ref());
+    let before = recorded.release.status.clone();
     outcome::record(&mut recorded.status, outcome, generation, &time);
     ignored_fields(recorded, memory, generation);
     if let Some(requested) = requested_at(&recorded.release) {
@@ -199,7 +213,8 @@ pub async fn record(
         Ok(release) => recorded.wrote(release, memory),
         Err(source) => return Err(failed(&recorded.release.clone(), memory, source)),
     }
-    announce(context, recorded, ready_before.as_ref(), outcome);
+    announce(context, recorded, before.as_ref(), outcome);
+    announce_conflicts(context, recorded, before.as_ref(), outcome);
     Ok(true)
 }
 
@@ -222,20 +237,20 @@ fn ignored_fields(recorded: &mut Recorded, memory: &ReleaseMemory, generation: i
     conditions::set(&mut recorded.status.conditions, update, Some(generation), &now());
 }
 
-/// Reason and message of `Ready`.
-fn summary(status: Option<&HelmReleaseStatus>) -> Option<(String, String)> {
-    let ready = conditions::get(&status?.conditions, ConditionType::Ready)?;
-    Some((ready.reason.clone(), ready.message.clone()))
+/// Reason and message of a condition.
+fn summary(status: Option<&HelmReleaseStatus>, condition: ConditionType) -> Option<(&str, &str)> {
+    let condition = conditions::get(&status?.conditions, condition)?;
+    Some((&condition.reason, &condition.message))
 }
 
 /// An event for each change of `Ready`.
-fn announce(context: &Context, recorded: &Recorded, before: Option<&(String, String)>, outcome: &Outcome) {
-    let after = summary(Some(&recorded.status));
-    if after.as_ref() == before {
+fn announce(context: &Context, recorded: &Recorded, before: Option<&HelmReleaseStatus>, outcome: &Outcome) {
+    let after = summary(Some(&recorded.status), ConditionType::Ready);
+    if after == summary(before, ConditionType::Ready) {
         return;
     }
     let Some((reason, message)) = after else { return };
-    let Some(reason) = Reason::from_name(&reason) else {
+    let Some(reason) = Reason::from_name(reason) else {
         return;
     };
     let (severity, action) = match outcome {
@@ -250,7 +265,38 @@ fn announce(context: &Context, recorded: &Recorded, before: Option<&(String, Str
     };
     context
         .events
-        .publish(recorded.release.object_ref(&()), severity, reason, action, &message);
+        .publish(recorded.release.object_ref(&()), severity, reason, action, message);
+}
+
+/// An event when other fields are contested, or something else is done about them, than before: `Ready` does not tell of
+/// what the policy yields or takes. Conflicts that are none, because all want the same, are not worth one.
+fn announce_conflicts(context: &Context, recorded: &Recorded, before: Option<&HelmReleaseStatus>, outcome: &Outcome) {
+    // That is the reason of `Ready` already.
+    if matches!(outcome, Outcome::Conflicted { .. }) {
+        return;
+    }
+    let decided = |ownership: &OwnershipStatus| {
+        let mut outcomes = ownership.conflicts.by_action.keys();
+        outcomes.any(|outcome| *outcome != ConflictOutcome::Resolved)
+    };
+    if !recorded.status.ownership.as_ref().is_some_and(decided) {
+        return;
+    }
+    let after = summary(Some(&recorded.status), ConditionType::Conflicted);
+    if after == summary(before, ConditionType::Conflicted) {
+        return;
+    }
+    let Some((reason, message)) = after else { return };
+    let Some(reason) = Reason::from_name(reason) else {
+        return;
+    };
+    let severity = match reason {
+        Reason::ConflictsResolved => Severity::Normal,
+        _ => Severity::Warning,
+    };
+    context
+        .events
+        .publish(recorded.release.object_ref(&()), severity, reason, "apply", message);
 }
 
 /// Brings the release's gauges to its status.
@@ -268,7 +314,7 @@ fn export(context: &Context, recorded: &Recorded, memory: &mut ReleaseMemory) {
     let Some(ledger) = &memory.ledger else { return };
     let mut current: HashMap<ConflictLabels, i64> = HashMap::new();
     // What was forced or resolved is ours now; contested are the others.
-    for contested in ownership_status::current(ledger).filter(|contested| contested.is_unresolved()) {
+    for contested in ownership_status::current(ledger).filter(ownership_status::Current::is_unresolved) {
         *current.entry(conflict_labels(&labels, &contested)).or_default() += 1;
     }
     for gone in memory.conflicts.keys().filter(|labels| !current.contains_key(labels)) {

@@ -91,6 +91,20 @@ impl ChartRepository {
         self.index().await
     }
 
+    /// Adds packaged charts.
+    pub(crate) async fn add_packages(&self, packages: &[impl AsRef<Path>]) -> Result {
+        for package in packages {
+            let name = package.as_ref().file_name().ok_or("a package is a file")?;
+            fs::copy(package, self.served.folder.path().join(name))?;
+        }
+        self.index().await
+    }
+
+    /// Serves a file as it is, in the place of one with the same name.
+    pub(crate) fn put(&self, name: &str, content: &str) -> Result {
+        Ok(fs::write(self.served.folder.path().join(name), content)?)
+    }
+
     async fn index(&self) -> Result {
         let folder = self.served.folder.path().display().to_string();
         self.control_plane.helm(&["repo", "index", &folder]).await?.checked()?;

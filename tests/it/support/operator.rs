@@ -74,7 +74,6 @@ impl Operator {
     }
 
     /// Its metrics.
-    #[expect(dead_code, reason = "for the tests of the operator")]
     pub(crate) async fn metrics(&self) -> Result<Metrics> {
         Metrics::read(&format!("http://{}/metrics", self.admin)).await
     }

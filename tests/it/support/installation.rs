@@ -1,0 +1,191 @@
+//! An operator of its own for one namespace, with a chart repository: what a test of whole releases needs.
+
+use std::path::Path;
+use std::time::Duration;
+
+use fairlead::api::HelmRelease;
+use fairlead::api::helm_repository::HelmRepository;
+use fairlead_controlplane::{ControlPlane, Namespace};
+use kube::api::{Api, DeleteParams, Patch, PatchParams};
+use kube::core::NamespaceResourceScope;
+use kube::{Client, Resource, ResourceExt as _};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::Result;
+use super::chart_repository::ChartRepository;
+use super::operator::Operator;
+use super::wait::becomes;
+use crate::resources::installed;
+
+/// Within this everything that a test awaits has to happen; the machine may be busy.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
+
+/// A namespace, an operator for it alone, and a HelmRepository `charts` in it.
+pub(crate) struct Installation {
+    pub(crate) plane: &'static ControlPlane,
+    pub(crate) client: Client,
+    pub(crate) namespace: Namespace,
+    pub(crate) repository: ChartRepository,
+    pub(crate) operator: Operator,
+}
+
+impl Installation {
+    /// On the shared control plane, with all rights.
+    pub(crate) async fn start(prefix: &str) -> Result<Self> {
+        let plane = installed().await?;
+        let namespace = plane.namespace(prefix).await?;
+        Self::with(plane, namespace, plane.kubeconfig_path()).await
+    }
+
+    /// In this namespace, with the rights of this kubeconfig.
+    pub(crate) async fn with(plane: &'static ControlPlane, namespace: Namespace, kubeconfig: &Path) -> Result<Self> {
+        let mut operator = Operator::start(
+            kubeconfig,
+            &[
+                "--namespace",
+                namespace.name(),
+                "--log=info,fairlead=debug,kube_client=debug,kube_runtime=debug",
+            ],
+        )?;
+        operator.ready().await?;
+        let installation = Self {
+            plane,
+            client: plane.client()?,
+            repository: ChartRepository::start(plane).await?,
+            namespace,
+            operator,
+        };
+        let url = installation.repository.url().to_owned();
+        installation.repository_at("charts", &url).await?;
+        Ok(installation)
+    }
+
+    /// An API of the namespace.
+    pub(crate) fn api<K>(&self) -> Api<K>
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
+    {
+        Api::namespaced(self.client.clone(), &self.namespace)
+    }
+
+    /// Makes a HelmRepository, or gives it another address.
+    pub(crate) async fn repository_at(&self, name: &str, url: &str) -> Result {
+        let object = json!({
+            "apiVersion": "fairlead.dev/v1alpha1", "kind": "HelmRepository",
+            "metadata": {"name": name}, "spec": {"url": url},
+        });
+        self.apply::<HelmRepository>(&object).await?;
+        Ok(())
+    }
+
+    /// Applies an object as a person would who overrules everybody.
+    pub(crate) async fn apply<K>(&self, object: &Value) -> Result<K>
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + std::fmt::Debug + DeserializeOwned,
+    {
+        let name = object["metadata"]["name"].as_str().ok_or("an object without name")?;
+        let parameters = PatchParams::apply("person").force();
+        Ok(self.api().patch(name, &parameters, &Patch::Apply(object)).await?)
+    }
+
+    /// Makes or changes a release of the chart with the release's own name; `spec` says what differs from the usual.
+    pub(crate) async fn release(&self, name: &str, spec: Value) -> Result<HelmRelease> {
+        let mut whole = json!({
+            "interval": "10m",
+            "chart": {"spec": {"chart": name, "sourceRef": {"kind": "HelmRepository", "name": "charts"}}},
+        });
+        merge(&mut whole, spec);
+        self.apply(&json!({
+            "apiVersion": "fairlead.dev/v1alpha1", "kind": "HelmRelease",
+            "metadata": {"name": name}, "spec": whole,
+        }))
+        .await
+    }
+
+    /// Asks for a reconcile now, as people do.
+    pub(crate) async fn request(&self, name: &str, at: &str) -> Result {
+        let patch = json!({"metadata": {"annotations": {"fairlead.dev/requestedAt": at}}});
+        let releases: Api<HelmRelease> = self.api();
+        releases
+            .patch(name, &PatchParams::default(), &Patch::Merge(patch))
+            .await?;
+        Ok(())
+    }
+
+    /// Waits until `Ready` of the release's current generation is as said and its message has all these texts.
+    pub(crate) async fn ready_is(&self, name: &str, status: &str, texts: &[&str]) -> Result<HelmRelease> {
+        let met = becomes(
+            &self.api::<HelmRelease>(),
+            name,
+            DEADLINE,
+            |release: Option<&HelmRelease>| {
+                release.is_some_and(|release| {
+                    let ready = condition(release, "Ready");
+                    let message = ready["message"].as_str().unwrap_or_default();
+                    ready["status"] == status
+                        && ready["observedGeneration"].as_i64() == release.metadata.generation
+                        && texts.iter().all(|text| message.contains(text))
+                })
+            },
+        )
+        .await;
+        let met = met.map_err(|error| format!("{texts:?}: {error}; the operator logged:\n{}", self.operator.log()))?;
+        Ok(met.ok_or("no release")?)
+    }
+
+    /// Deletes a release and waits until it is gone.
+    pub(crate) async fn uninstall(&self, name: &str) -> Result {
+        let releases: Api<HelmRelease> = self.api();
+        releases.delete(name, &DeleteParams::default()).await?;
+        becomes(&releases, name, DEADLINE, super::wait::is_absent()).await?;
+        Ok(())
+    }
+
+    /// The names of the objects of a kind that bear the release's label.
+    pub(crate) async fn objects_of<K>(&self, release: &str) -> Result<Vec<String>>
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + std::fmt::Debug + DeserializeOwned,
+    {
+        let selected = kube::api::ListParams::default().labels(&format!("fairlead.dev/name={release}"));
+        let objects = self.api::<K>().list(&selected).await?;
+        Ok(objects.iter().map(kube::ResourceExt::name_any).collect())
+    }
+
+    /// The notes of the events about a release.
+    pub(crate) async fn events(&self, release: &HelmRelease) -> Result<Vec<(String, String)>> {
+        let events: Api<k8s_openapi::api::events::v1::Event> = self.api();
+        let about = events.list(&kube::api::ListParams::default()).await?;
+        Ok(about
+            .into_iter()
+            .filter(|event| event.regarding.as_ref().and_then(|regarding| regarding.uid.clone()) == release.uid())
+            .map(|event| (event.reason.unwrap_or_default(), event.note.unwrap_or_default()))
+            .collect())
+    }
+}
+
+/// A condition of a release as JSON; null without it.
+pub(crate) fn condition(release: &HelmRelease, kind: &str) -> Value {
+    let release = serde_json::to_value(release).unwrap_or_default();
+    let conditions = release["status"]["conditions"].as_array().cloned().unwrap_or_default();
+    conditions
+        .into_iter()
+        .find(|condition| condition["type"] == kind)
+        .unwrap_or_default()
+}
+
+/// Puts the fields of `change` into `whole`, maps within maps; null removes.
+fn merge(whole: &mut Value, change: Value) {
+    match (whole, change) {
+        (Value::Object(whole), Value::Object(change)) => {
+            for (name, value) in change {
+                if value.is_null() {
+                    whole.remove(&name);
+                } else {
+                    merge(whole.entry(name).or_insert(Value::Null), value);
+                }
+            }
+        }
+        (whole, change) => *whole = change,
+    }
+}
