@@ -114,24 +114,31 @@ impl Operator {
         let unchanged = predicates::generation
             .combine(predicates::annotations)
             .combine(predicates::finalizers);
+        // A release that is reconciled before the sources are known would be told that its source does not exist.
+        let sources = async { tokio::join!(repositories.wait_until_ready(), artifacts.wait_until_ready()) };
+        tokio::select! {
+            () = shutdown.cancelled() => return Ok(()),
+            // The writers live as long as the operator, so waiting does not fail.
+            _ = sources => {}
+        }
+        // The store's own `wait_until_ready` wakes only one of several who wait, and the controller waits for it, too.
+        let mut unready = Some(readiness);
         let triggers = watcher(
             scoped::<HelmRelease>(&client, &context.settings),
             watcher::Config::default(),
         )
         .default_backoff()
         .reflect(writer)
+        .inspect(move |event| {
+            if matches!(event, Ok(watcher::Event::InitDone))
+                && let Some(readiness) = unready.take()
+            {
+                readiness.set_ready();
+                info!("watches are synced");
+            }
+        })
         .touched_objects()
         .predicate_filter(unchanged, PredicateConfig::default());
-        tokio::spawn(async move {
-            // The writers live as long as the operator, so waiting fails only at its end.
-            let _ = tokio::join!(
-                releases.wait_until_ready(),
-                repositories.wait_until_ready(),
-                artifacts.wait_until_ready()
-            );
-            readiness.set_ready();
-            info!("watches are synced");
-        });
         Controller::for_stream(triggers, follow.releases.clone())
             .with_config(ControllerConfig::default().concurrency(concurrency).debounce(GATHER))
             .reconcile_on(UnboundedReceiverStream::new(child_changes))

@@ -194,10 +194,14 @@ async fn a_forced_field_is_taken_and_told() -> Result {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_rule_that_ends_changes_the_decision_by_itself() -> Result {
-    let until = Timestamp::now() + SignedDuration::from_secs(8);
-    let rule = json!({"paths": [".data.key"], "onConflict": "Yield", "until": until.to_string()});
-    let installation = shop("until", json!({"rules": [rule]})).await?;
+    let installation = shop("until", json!({"onConflict": "Yield"})).await?;
     rival(&installation, json!("theirs")).await?;
+    contested(&installation, "Yielded").await?;
+    let until = Timestamp::now() + SignedDuration::from_secs(10);
+    let rule = json!({"paths": [".data.key"], "onConflict": "Yield", "until": until.to_string()});
+    installation
+        .release("shop", json!({"ownership": {"rules": [rule]}}))
+        .await?;
     contested(&installation, "Yielded").await?;
     installation.ready_is("shop", "True", &[]).await?;
     installation.ready_is("shop", "False", &[".data.key of rival"]).await?;
