@@ -109,6 +109,7 @@ async fn perform(story: &mut Story, once: bool, stop: &CancellationToken) -> Res
     let mut operator = Embedded::start(story.client.clone()).await?;
     let url = operator.url().to_owned();
     let told = tokio::select! {
+        biased; // a story that is over when Ctrl-C comes ended well
         told = story.tell(&url, once, stop) => told,
         error = operator.ended() => Err(error),
         () = stop.cancelled() => Err(DemoError::Interrupted),

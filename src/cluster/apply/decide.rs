@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::Applier;
 use super::MAX_ROUNDS;
 use super::error::ApplyError;
+use super::pause_before;
 use super::types::Adoption;
 use super::types::ApplyRequest;
 use super::types::Basis;
@@ -102,7 +103,8 @@ impl Applier {
             }
             Observed::Unknown => {}
         }
-        for _ in 0..MAX_ROUNDS {
+        for round in 0..MAX_ROUNDS {
+            pause_before(round).await;
             let Some(live) = self.read(&resource, &plan.intent).await? else {
                 plan.step = Step::Create;
                 return Ok(plan);

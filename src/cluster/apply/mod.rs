@@ -15,6 +15,7 @@ mod types;
 mod write;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::StreamExt as _;
 
@@ -36,6 +37,16 @@ use crate::ownership::policy::Moment;
 
 /// How often one object is decided anew because it changed in between.
 pub const MAX_ROUNDS: usize = 8;
+/// The wait before the second round; it doubles with each. All rounds together outlast the burst of status updates that a
+/// rollout begins with, each of which moves the resourceVersion.
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
+
+/// Waits before a round that follows on one in which the object changed.
+async fn pause_before(round: usize) {
+    if let Some(doublings) = u32::try_from(round).ok().and_then(|round| round.checked_sub(1)) {
+        tokio::time::sleep(FIRST_PAUSE.saturating_mul(1 << doublings.min(10))).await;
+    }
+}
 
 /// Applies the objects of one release.
 #[derive(Debug, Clone)]
