@@ -5,6 +5,7 @@
 //! release. It knows nothing of what the objects hold.
 
 use std::collections::{HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::StreamExt;
@@ -108,6 +109,17 @@ impl Children {
             Some(live) => Known::Present(live.clone()),
             None => Known::Absent,
         }
+    }
+
+    /// What is known of these objects, as one number: another one means that somebody wrote to one of them.
+    pub fn sighting<'a>(&self, references: impl Iterator<Item = &'a ObjectReference>) -> u64 {
+        let state = self.lock();
+        let mut hasher = DefaultHasher::new();
+        for reference in references {
+            let live = state.objects.get(&Identity::of(reference));
+            live.map(|live| (&live.uid, &live.fingerprint)).hash(&mut hasher);
+        }
+        hasher.finish()
     }
 
     /// Remembers that Fairlead wrote `reference` at `resource_version`, so that the watch's echo wakes nobody.

@@ -58,6 +58,8 @@ pub struct ReleaseMemory {
     pub health: HashMap<ObjectReference, (String, Health)>,
     /// The last failure of an attempt.
     pub failure: Option<Failure>,
+    /// What the watches knew of the release's objects after it (see `Children::sighting`).
+    pub sighting: Option<u64>,
     /// Reconciles in a row that could not make out the desired state.
     pub blocked: u32,
     /// Conflicts that were last exported as metrics, and how many of each.

@@ -10,6 +10,10 @@ use super::retry::backoff;
 use super::revision::{Phase, Revision};
 use crate::ownership::reference::ObjectReference;
 
+/// How soon after a failure the next attempt is made when somebody changed an object meanwhile: soon enough for a person
+/// who watches, and slow enough for a writer that never stops.
+const STIRRED: Duration = Duration::from_secs(1);
+
 /// Why an object is applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Change {
@@ -47,6 +51,8 @@ pub struct Input<'a> {
     pub failure: Option<Failure>,
     /// Whether a person or a changed spec asks for an attempt now, whatever the backoff says.
     pub asked: bool,
+    /// Whether somebody wrote to an object of the release since the last failure: the cause may be gone.
+    pub stirred: bool,
     /// `spec.interval`.
     pub interval: Duration,
 }
@@ -84,6 +90,7 @@ pub fn decide(input: &Input<'_>, now: Timestamp) -> Plan {
         leftovers,
         failure,
         asked,
+        stirred,
         interval,
     } = *input;
     let writes = Writes {
@@ -104,15 +111,19 @@ pub fn decide(input: &Input<'_>, now: Timestamp) -> Plan {
             Phase::Pending | Phase::Failed | Phase::Gone => Plan::Await,
         };
     }
-    match failure.filter(|_| !asked).and_then(|failure| due(failure, interval)) {
+    match failure
+        .filter(|_| !asked)
+        .and_then(|failure| due(failure, stirred, interval))
+    {
         Some(until) if until > now => Plan::Hold { until },
         Some(_) | None => Plan::Write(writes),
     }
 }
 
 /// When the next attempt is due; `None` when that is beyond the end of time, which a clock that is wrong can cause.
-fn due(Failure { at, count }: Failure, interval: Duration) -> Option<Timestamp> {
-    let wait = SignedDuration::try_from(backoff(count, interval)).ok()?;
+fn due(Failure { at, count }: Failure, stirred: bool, interval: Duration) -> Option<Timestamp> {
+    let wait = if stirred { STIRRED } else { backoff(count, interval) };
+    let wait = SignedDuration::try_from(wait).ok()?;
     at.checked_add(wait).ok()
 }
 
@@ -143,9 +154,29 @@ mod tests {
             leftovers: &[],
             failure,
             asked,
+            stirred: false,
             interval,
         };
         decide(&input, at(1000))
+    }
+
+    #[test]
+    fn a_change_of_an_object_brings_the_next_attempt_forward() {
+        let revision = revision(Some(Phase::Deployed));
+        let failure = Some(Failure { at: at(900), count: 9 });
+        let input = Input {
+            revision: &revision,
+            changes: &[Some(Change::Live)],
+            leftovers: &[],
+            failure,
+            asked: false,
+            stirred: false,
+            interval: Duration::from_hours(1),
+        };
+        assert_eq!(decide(&input, at(1000)), Plan::Hold { until: at(1200) });
+        let input = Input { stirred: true, ..input };
+        assert_eq!(decide(&input, at(900)), Plan::Hold { until: at(901) });
+        assert_eq!(decide(&input, at(1000)), write(&[0]));
     }
 
     fn write(apply: &[usize]) -> Plan {
@@ -204,6 +235,7 @@ mod tests {
             leftovers: std::slice::from_ref(&leftover),
             failure: None,
             asked: false,
+            stirred: false,
             interval: Duration::from_mins(1),
         };
         assert_eq!(

@@ -113,6 +113,7 @@ async fn planned(
         leftovers: &leftovers,
         failure: memory.failure,
         asked: record::is_asked(recorded.release()),
+        stirred: memory.sighting != Some(context.children.sighting(rendering.references())),
         interval: recorded.release().spec.interval.as_std(),
     };
     Ok(decide(&input, now))
@@ -154,6 +155,7 @@ async fn write(
     match executed {
         Err(error) => {
             warn!(revision = revision.number, %error, "attempt failed");
+            memory.sighting = Some(context.children.sighting(rendering.references()));
             Ok(Done {
                 outcome: error.outcome(revision.action),
                 next: Next::Backoff,
