@@ -165,3 +165,24 @@ pub(super) fn charts() -> Vec<RealChart> {
         ),
     ]
 }
+
+/// What serves where there is no corpus.
+pub(super) fn small_charts() -> Vec<RealChart> {
+    let image = |kind, pointer| (kind, pointer, json!("example.com/app:2"));
+    let change = json!({"color": "blue", "image": "example.com/app:2", "replicas": 3});
+    [
+        ("settings-1.0.0", ("ConfigMap", "/data/color", json!("blue"))),
+        ("web-1.0.0", ("Deployment", REPLICAS, json!(3))),
+        ("store-1.0.0", ("StatefulSet", REPLICAS, json!(3))),
+        (
+            "agent-1.0.0",
+            image("DaemonSet", "/spec/template/spec/containers/0/image"),
+        ),
+        (
+            "task-1.0.0",
+            image("CronJob", "/spec/jobTemplate/spec/template/spec/containers/0/image"),
+        ),
+    ]
+    .map(|(archive, seen)| chart(archive, json!({}), change.clone(), seen))
+    .into()
+}
