@@ -55,6 +55,13 @@ const GRACE: &str = "/spec/template/spec/terminationGracePeriodSeconds";
 
 /// The charts; those that take longest come first.
 pub(super) fn charts() -> Vec<RealChart> {
+    let mut charts = with_much_around_them();
+    charts.extend(plain());
+    charts
+}
+
+/// Charts with webhooks, node ports, random values and storage.
+fn with_much_around_them() -> Vec<RealChart> {
     let nowhere = json!({"matchLabels": {"webhooks": "asked"}});
     vec![
         chart(
@@ -105,6 +112,12 @@ pub(super) fn charts() -> Vec<RealChart> {
             json!({"controller": {"replicaCount": 2}}),
             ("Deployment", REPLICAS, json!(2)),
         ),
+    ]
+}
+
+/// Charts that need few values or none.
+fn plain() -> Vec<RealChart> {
+    vec![
         chart(
             "traefik__traefik-helm-chart__traefik-41.3.0",
             json!({"ingressRoute": {"dashboard": {"enabled": true}}}),

@@ -42,7 +42,7 @@ pub(super) async fn publish(repository: &ChartRepository) -> Result {
 
 const VALUES: &str = "image: example.com/app:1\nreplicas: 2\ncolor: red\n";
 
-const SETTINGS: &str = r#"
+const SETTINGS: &str = r"
 {{- range untilStep 0 6 1 }}
 ---
 apiVersion: v1
@@ -59,7 +59,7 @@ metadata:
   name: {{ .Release.Name }}
   namespace: {{ .Release.Namespace }}
 data: {password: {{ randAlphaNum 24 | b64enc }}}
-"#;
+";
 
 const WEB: &str = r#"
 apiVersion: v1
@@ -97,7 +97,7 @@ spec:
       containers: [{name: web, image: {{ .Values.image }}, ports: [{name: http, containerPort: 8080}]}]
 "#;
 
-const STORE: &str = r#"
+const STORE: &str = r"
 apiVersion: v1
 kind: Service
 metadata: {name: {{ .Release.Name }}, namespace: {{ .Release.Namespace }}}
@@ -121,7 +121,7 @@ spec:
   template:
     metadata: {labels: {app: {{ .Release.Name }}}}
     spec: {containers: [{name: store, image: {{ .Values.image }}, ports: [{name: store, containerPort: 5432}]}]}
-"#;
+";
 
 const AGENT: &str = r#"
 apiVersion: v1

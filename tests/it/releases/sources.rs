@@ -15,12 +15,12 @@ use crate::support::wait::becomes;
 
 const DEADLINE: Duration = Duration::from_mins(1);
 
-const ONE: &str = r#"
+const ONE: &str = r"
 apiVersion: v1
 kind: ConfigMap
 metadata: {name: one}
 data: {color: {{ .Values.color | quote }}, shade: {{ .Values.shade | quote }}, size: {{ .Values.size | quote }}}
-"#;
+";
 const TWO: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: two}\ndata: {a: b}\n";
 const KEPT: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: kept, annotations: {helm.sh/resource-policy: keep}}\ndata: {a: b}\n";
 const VALUES: &str = "color: red\nshade: dark\nsize: small\n";
