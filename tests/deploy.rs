@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use fairlead::yaml;
 use serde_json::{Value, json};
@@ -106,6 +107,38 @@ fn the_controller_runs_with_the_least_rights_on_its_node() {
             "{probe} asks a port that is not there"
         );
     }
+}
+
+/// Asks the program itself what it understands, so that an option that it loses is missed here.
+#[test]
+fn the_controller_understands_how_it_is_started() {
+    let [deployment] = &documents("deploy/base/deployment.yaml")[..] else {
+        panic!("one document")
+    };
+    let container = &deployment["spec"]["template"]["spec"]["containers"][0];
+    let arguments = container["args"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|text| text.as_str().unwrap());
+    let help = Command::new(env!("CARGO_BIN_EXE_fairlead"))
+        .args(arguments.chain(["--help"]))
+        .env_clear()
+        .output()
+        .unwrap();
+    assert!(help.status.success(), "{}", String::from_utf8_lossy(&help.stderr));
+    let help = String::from_utf8(help.stdout).unwrap();
+    for variable in container["env"].as_array().unwrap() {
+        let name = variable["name"].as_str().unwrap();
+        // Read by the events alone, for which there is no flag.
+        let known = name == "POD_NAME" || help.contains(&format!("[env: {name}="));
+        assert!(known, "{name} means nothing to the controller:\n{help}");
+    }
+    let listen = format!("[default: 0.0.0.0:{}]", container["ports"][0]["containerPort"]);
+    assert!(help.contains(&listen), "not {listen}:\n{help}");
+    let cache = &container["env"][1];
+    assert_eq!(cache["name"], "FAIRLEAD_CHART_CACHE");
+    assert_eq!(cache["value"], container["volumeMounts"][0]["mountPath"]);
 }
 
 #[test]

@@ -1,4 +1,5 @@
 //! `fairlead template` as a process: flags, streams, exit codes. What it renders is held by `tests/corpus.rs`.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

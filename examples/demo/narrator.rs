@@ -80,13 +80,23 @@ impl Narrator {
         }
     }
 
+    /// Shows a command for people to copy: without a prompt.
+    pub(crate) fn to_copy(&self, line: &str) {
+        self.styled(Style::Command, line);
+    }
+
     /// Shows what a command printed.
     pub(crate) fn output(&self, text: &str) {
         text.lines().for_each(|line| self.styled(Style::Output, line));
     }
 
     /// Says that an expectation holds, or fails.
-    pub(crate) fn expect<T: PartialEq + Debug>(&self, what: &str, found: T, expected: T) -> Result<(), DemoError> {
+    pub(crate) fn expect<T: PartialEq + Debug + ?Sized>(
+        &self,
+        what: &str,
+        found: &T,
+        expected: &T,
+    ) -> Result<(), DemoError> {
         if found != expected {
             self.styled(Style::Missed, &format!("✗ {what}"));
             return Err(DemoError::unmet(what, &expected, &found));

@@ -51,7 +51,7 @@ impl Story {
         self.night(operator).await?;
         self.decision(operator).await?;
         self.next_version().await?;
-        self.narrator.act("That was all");
+        self.narrator.say("That was all, and all of it held. It took:");
         self.narrator.times();
         if !once {
             self.look_around(operator);
@@ -190,6 +190,8 @@ impl Story {
         self.run(READY).await?;
         self.run("kubectl get helmrelease shop").await?;
         self.run("kubectl get deployment shop -o wide").await?;
+        self.run(CONTESTED).await?;
+        self.run("kubectl get releaseledger shop").await?;
         let contested = [contested(
             REPLICAS,
             "3",
@@ -209,19 +211,20 @@ impl Story {
     fn look_around(&self, operator: &str) {
         self.narrator
             .say("Everything stays up until Ctrl-C. To look around, in another terminal:");
-        self.narrator
-            .command(&format!("export KUBECONFIG={}", self.shell.kubeconfig().display()));
-        self.narrator
-            .command(&format!("export PATH={}:$PATH", self.shell.tools().display()));
-        self.narrator.command("kubectl get fairlead,all");
-        self.narrator.command("kubectl get helmrelease shop -o yaml");
-        self.narrator
-            .command("kubectl get deployment shop -o yaml --show-managed-fields");
-        self.narrator
-            .command("kubectl get events --field-selector involvedObject.kind=HelmRelease");
-        self.narrator
-            .command("kubectl scale deployment shop --replicas=2; kubectl get helmrelease --watch");
-        self.narrator.command(&format!("curl -s {operator}/metrics"));
+        let Self {
+            narrator,
+            shell,
+            client: _,
+            folder: _,
+        } = self;
+        let (kubeconfig, tools) = (shell.kubeconfig().display(), shell.tools().display());
+        narrator.to_copy(&format!("export KUBECONFIG={kubeconfig} PATH={tools}:$PATH"));
+        narrator.to_copy("kubectl get fairlead,all");
+        narrator.to_copy("kubectl get helmrelease shop -o yaml");
+        narrator.to_copy("kubectl get deployment shop -o yaml --show-managed-fields");
+        narrator.to_copy("kubectl events --for helmrelease/shop");
+        narrator.to_copy("kubectl scale deployment shop --replicas=2 && kubectl get deployment shop --watch");
+        narrator.to_copy(&format!("curl -s {operator}/metrics"));
         self.narrator.say("");
     }
 
@@ -234,12 +237,12 @@ impl Story {
         let release = Release::read(&self.client, "shop").await?;
         self.narrator
             .expect(&format!("Ready is {ready}"), release.condition("Ready").as_str(), ready)?;
-        let count = contested.len();
-        self.narrator.expect(
-            &format!("{count} contested fields in the status, as expected"),
-            release.contested().as_slice(),
-            contested,
-        )?;
+        let what = match contested.len() {
+            0 => "the status has no contested field".to_owned(),
+            1 => "the status has one contested field, as above".to_owned(),
+            count => format!("the status has {count} contested fields, as above"),
+        };
+        self.narrator.expect(&what, release.contested().as_slice(), contested)?;
         let live = observed::deployment(&self.client, "shop").await?;
         self.narrator
             .expect(&format!("the Deployment is {deployment}"), live.as_str(), deployment)
@@ -257,7 +260,7 @@ impl Story {
                 .filter_map(|sample| value_of(sample, suffix, action))
                 .sum();
             let what = format!("{CONFLICTS}{suffix} of action {action}: {expected}");
-            self.narrator.expect(&what, found, f64::from(*expected))?;
+            self.narrator.expect(&what, &found, &f64::from(*expected))?;
         }
         Ok(())
     }

@@ -131,14 +131,6 @@ pub struct HelmRepositoryStatus {
 }
 
 impl HelmRepositorySpec {
-    /// Whether the repository is a registry.
-    pub fn is_oci(&self) -> bool {
-        match self.type_ {
-            Some(RepositoryType::Oci) => true,
-            Some(RepositoryType::Default) | None => self.url.starts_with("oci://"),
-        }
-    }
-
     /// How long one request may take.
     pub fn effective_timeout(&self) -> Duration {
         self.timeout.unwrap_or(DEFAULT_TIMEOUT)

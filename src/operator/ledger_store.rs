@@ -11,7 +11,6 @@ use kube::api::{Api, DeleteParams, ObjectMeta, Patch, PatchParams};
 use kube::{Client, Resource};
 use sha2::{Digest, Sha256};
 
-use super::reconcile::execute::{entry, reference};
 use crate::api::helm_release::history::InventoryEntry;
 use crate::api::release_ledger::{
     LedgerEvent, LedgerField, LedgerObject, MAX_CONTESTED, MAX_FIELD_SET_BYTES, MAX_FIELD_SETS_BYTES, MAX_OBJECTS,
@@ -20,6 +19,7 @@ use crate::api::release_ledger::{
 use crate::api::{HelmRelease, names};
 use crate::ownership::fieldset::FieldSet;
 use crate::ownership::ledger::{ContestRecord, Ledger, ObjectRecord};
+use crate::plan::inventory::{entry, reference};
 use crate::plan::ownership_status::{action, action_of, class, class_of, operation, operation_of};
 use crate::plan::revision::Revision;
 

@@ -154,11 +154,6 @@ impl FieldPath {
     pub fn is_root(&self) -> bool {
         self.0.is_empty()
     }
-
-    /// Whether `self` is `other` or lies above it.
-    pub fn is_prefix_of(&self, other: &Self) -> bool {
-        other.0.starts_with(&self.0)
-    }
 }
 
 impl From<Vec<PathElement>> for FieldPath {

@@ -270,6 +270,15 @@ pub fn record(status: &mut HelmReleaseStatus, outcome: &Outcome, generation: i64
 fn move_newest(status: &mut HelmReleaseStatus, outcome: &Outcome) {
     let word = match outcome {
         Outcome::Deployed { .. } => "deployed",
+        // A revision that failed is attempted again.
+        Outcome::Progressing { action, .. }
+            if status.history.first().is_some_and(|newest| newest.status == "failed") =>
+        {
+            match action {
+                ReleaseAction::Install => "pending-install",
+                ReleaseAction::Upgrade => "pending-upgrade",
+            }
+        }
         // A revision that was once whole stays deployed when a later correction of it fails.
         Outcome::Failed { .. } | Outcome::Conflicted { .. }
             if status.history.first().is_some_and(|newest| newest.status != "deployed") =>
@@ -433,6 +442,20 @@ mod tests {
             (["deployed", "superseded"].as_slice(), 0)
         );
         assert_eq!(status.history[0].first_deployed, at(1));
+    }
+
+    #[test]
+    fn an_attempt_at_a_failed_revision_is_pending_again() {
+        let mut status = HelmReleaseStatus::default();
+        begun(ReleaseAction::Upgrade, 2, &mut status);
+        record(&mut status, &failed(true), 1, &at(1));
+        let progress = Outcome::Progressing {
+            action: ReleaseAction::Upgrade,
+            progress: "again".into(),
+        };
+        record(&mut status, &progress, 1, &at(2));
+        assert_eq!(status.history[0].status, "pending-upgrade");
+        assert_eq!(conditions(&status)[0], ("Ready", "Unknown", "Progressing"));
     }
 
     #[test]

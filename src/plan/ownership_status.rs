@@ -3,6 +3,7 @@
 //! Pure. Sorted and capped, so that the same ledger gives the same bytes.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::jiff::Timestamp;
 
 use crate::api::conditions::{self, ConditionType, ConditionUpdate, Reason};
 use crate::api::helm_release::HelmReleaseStatus;
@@ -129,10 +130,16 @@ fn shown(object: &ObjectReference, record: &ContestRecord) -> ContestedField {
         class: class(*conflict_class),
         action: action(*taken),
         rule: Some(rule.clone()),
-        first_seen: Time(*first_seen),
-        last_seen: Time(*last_seen),
+        first_seen: whole_seconds(*first_seen),
+        last_seen: whole_seconds(*last_seen),
         count: u32::try_from(*count).unwrap_or(u32::MAX),
     }
+}
+
+/// The time as the API server gives it back. With a fraction, a status would never equal what is stored of it, and every
+/// reconcile would write it anew.
+fn whole_seconds(time: Timestamp) -> Time {
+    Time(Timestamp::from_second(time.as_second()).unwrap_or(time))
 }
 
 /// Sets `Conflicted` from `status.ownership`.
@@ -253,5 +260,48 @@ pub const fn operation_of(operation: ManagerOperation) -> Operation {
     match operation {
         ManagerOperation::Apply => Operation::Apply,
         ManagerOperation::Update => Operation::Update,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ownership::contested::ContestedField as Contested;
+    use crate::ownership::managed::Manager;
+    use crate::ownership::path::FieldPath;
+
+    #[test]
+    fn a_status_is_what_the_api_server_gives_back_of_it() {
+        let path: FieldPath = ".spec.replicas".parse().unwrap();
+        let contested = Contested {
+            field: path.to_string(),
+            path: Some(path),
+            ours: None,
+            theirs: None,
+            manager: Manager {
+                name: "kubectl".into(),
+                operation: Operation::Update,
+                subresource: Some("scale".into()),
+                api_version: None,
+                time: None,
+            },
+            class: Class::Real,
+            action: Action::Yielded,
+            rule: "onConflict".into(),
+        };
+        let reference = ObjectReference {
+            api_version: "apps/v1".into(),
+            kind: "Deployment".into(),
+            namespace: Some("prod".into()),
+            name: "shop".into(),
+        };
+        let mut ledger = Ledger::default();
+        let seen = Timestamp::new(1_700_000_000, 123_456_789).unwrap();
+        ledger.stopped(&reference, &[contested], "policy", seen);
+
+        let status = ownership_status("fairlead:prod/shop".into(), &ledger);
+        assert_eq!((status.contested.len(), status.fields.yielded), (1, 1));
+        let stored = serde_json::from_value(serde_json::to_value(&status).unwrap()).unwrap();
+        assert_eq!(status, stored);
     }
 }

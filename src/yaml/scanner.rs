@@ -35,8 +35,8 @@ pub(super) struct Scanner<'i> {
     pub(super) simple_key_allowed: bool,
     /// One a flow level and one for the block level.
     simple_keys: Vec<SimpleKey>,
-    /// Token numbers of the possible keys, with their place in `simple_keys`.
-    keys_by_token: Vec<(usize, usize)>,
+    /// Token numbers of the possible keys that are not taken yet, ascending, with their place in `simple_keys`.
+    keys_by_token: VecDeque<(usize, usize)>,
 }
 
 impl<'i> Scanner<'i> {
@@ -51,7 +51,7 @@ impl<'i> Scanner<'i> {
             flow_level: 0,
             simple_key_allowed: true,
             simple_keys: vec![SimpleKey::default()],
-            keys_by_token: Vec::new(),
+            keys_by_token: VecDeque::new(),
         }
     }
 
@@ -94,8 +94,15 @@ impl<'i> Scanner<'i> {
     fn fill(&mut self) -> Result<(), Error> {
         loop {
             if !self.tokens.is_empty() {
-                let Some(&(_, key)) = self.keys_by_token.iter().rev().find(|(token, _)| *token == self.taken) else {
-                    return Ok(());
+                // A token that was taken does not come back: without this the list grows with the text.
+                while self
+                    .keys_by_token
+                    .pop_front_if(|(token, _)| *token < self.taken)
+                    .is_some()
+                {}
+                let key = match self.keys_by_token.front() {
+                    Some((token, key)) if *token == self.taken => *key,
+                    Some(_) | None => return Ok(()),
                 };
                 if !self.key_is_valid(key)? {
                     return Ok(());
@@ -407,7 +414,7 @@ impl<'i> Scanner<'i> {
             };
         }
         self.forget(token);
-        self.keys_by_token.push((token, last));
+        self.keys_by_token.push_back((token, last));
         Ok(())
     }
 
@@ -460,6 +467,20 @@ impl<'i> Scanner<'i> {
         while self.indent > column {
             self.push(TokenKind::BlockEnd, self.cursor.mark);
             self.indent = self.indents.pop().unwrap_or(-1);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn possible_keys_do_not_pile_up() {
+        let yaml = "list:\n".to_owned() + &"- a plain text\n- [a, {b: c}]\n".repeat(1000);
+        let mut scanner = Scanner::new(&yaml);
+        while !matches!(scanner.take().unwrap().kind, TokenKind::StreamEnd) {
+            assert!(scanner.keys_by_token.len() < 5);
         }
     }
 }

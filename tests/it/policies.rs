@@ -194,10 +194,14 @@ async fn a_forced_field_is_taken_and_told() -> Result {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_rule_that_ends_changes_the_decision_by_itself() -> Result {
-    let until = Timestamp::now() + SignedDuration::from_secs(8);
-    let rule = json!({"paths": [".data.key"], "onConflict": "Yield", "until": until.to_string()});
-    let installation = shop("until", json!({"rules": [rule]})).await?;
+    let installation = shop("until", json!({"onConflict": "Yield"})).await?;
     rival(&installation, json!("theirs")).await?;
+    contested(&installation, "Yielded").await?;
+    let until = Timestamp::now() + SignedDuration::from_secs(10);
+    let rule = json!({"paths": [".data.key"], "onConflict": "Yield", "until": until.to_string()});
+    installation
+        .release("shop", json!({"ownership": {"rules": [rule]}}))
+        .await?;
     contested(&installation, "Yielded").await?;
     installation.ready_is("shop", "True", &[]).await?;
     installation.ready_is("shop", "False", &[".data.key of rival"]).await?;
@@ -219,7 +223,7 @@ async fn the_value_of_a_secret_is_shown_nowhere() -> Result {
     installation.repository.add("shop", "1.0.0", &files).await?;
     installation.release("shop", json!({})).await?;
     installation.ready_is("shop", "True", &[]).await?;
-    let taken = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "shop"}, "stringData": {"password": "battery-staple"}});
+    let taken = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "shop"}, "data": {"password": "YmF0dGVyeS1zdGFwbGU="}});
     let parameters = PatchParams::apply("rival").force();
     let secrets: Api<Secret> = installation.api();
     secrets.patch("shop", &parameters, &Patch::Apply(taken)).await?;
@@ -240,7 +244,8 @@ async fn the_value_of_a_secret_is_shown_nowhere() -> Result {
     let release = installation.ready_is("shop", "False", &["Secret", "data"]).await?;
     event(&installation, &release, "ConflictFailed").await?;
 
-    let ledger: ReleaseLedger = installation.api().get("shop").await?;
+    let ledger = installation.api::<ReleaseLedger>().get("shop").await;
+    let ledger = ledger.map_err(|error| format!("{error}; the operator logged:\n{}", installation.operator.log()))?;
     let seen = [
         serde_json::to_string(&installation.api::<HelmRelease>().get("shop").await?)?,
         serde_json::to_string(&ledger)?,
@@ -248,7 +253,7 @@ async fn the_value_of_a_secret_is_shown_nowhere() -> Result {
         installation.operator.log(),
         format!("{:?}", installation.operator.metrics().await?),
     ];
-    // As it is, in base64, and in base64 twice removed by a position.
+    // As they are, and in base64.
     for secret in [
         "correct-horse",
         "battery-staple",

@@ -3,28 +3,21 @@
 //! Edge. What is written was decided in `plan`; who may take which field is decided in `ownership`. Every write is
 //! remembered in the ledger at once, so that an attempt that is cut short is continued and not repeated.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
-use futures::{StreamExt, TryStreamExt, stream};
 use k8s_openapi::jiff::Timestamp;
-use kube::Resource as _;
 
 use super::inputs::Inputs;
 use super::record::Recorded;
 use super::render::{DesiredObject, Rendering};
 use crate::api::conditions::Reason;
-use crate::api::helm_release::HelmReleaseStatus;
-use crate::api::helm_release::history::{Inventory, InventoryEntry};
 use crate::api::helm_release::status::ReleaseAction;
 use crate::cluster::apply::{
     Adoption, Applied, Applier, ApplyError, ApplyRequest, ApplySettings, Decided, ObjectPlan, Observed,
 };
-use crate::cluster::calls::CallError;
 use crate::cluster::delete::{DeleteError, Deleter};
-use crate::cluster::discovery::DiscoveryError;
 use crate::cluster::observe::LiveMetadata;
-use crate::health::{self, Health};
+use crate::health::{self};
 use crate::operator::children::Known;
 use crate::operator::context::Context;
 use crate::operator::crds::{self, CrdError};
@@ -36,9 +29,9 @@ use crate::ownership::policy::{Action, Moment};
 use crate::ownership::reference::ObjectReference;
 use crate::ownership::summary::ConflictSummary;
 use crate::plan::decide::Writes;
-use crate::plan::outcome::{self, Outcome};
+use crate::plan::inventory;
+use crate::plan::outcome::Outcome;
 use crate::plan::revision::{Phase, Revision};
-use crate::telemetry::events::Severity;
 use crate::telemetry::metrics::{ApplyLabels, ConflictLabels};
 
 /// How many errors a message names.
@@ -115,62 +108,6 @@ fn list<E: std::error::Error>(errors: &[E]) -> String {
     format!("{}{rest}", named.join("; "))
 }
 
-/// Objects of the inventory that are no longer desired.
-pub fn leftovers(inventory: Option<&Inventory>, rendering: &Rendering) -> Vec<ObjectReference> {
-    let Some(inventory) = inventory else { return Vec::new() };
-    let desired: HashSet<String> = rendering
-        .objects
-        .iter()
-        .map(|object| entry(object.intent.reference()).id)
-        .collect();
-    inventory
-        .entries
-        .iter()
-        .filter(|entry| !desired.contains(&entry.id))
-        .filter_map(reference)
-        .collect()
-}
-
-/// The inventory's entry for an object.
-pub fn entry(reference: &ObjectReference) -> InventoryEntry {
-    InventoryEntry::new(
-        reference.namespace.as_deref().unwrap_or_default(),
-        &reference.name,
-        reference.group(),
-        &reference.kind,
-        reference.version(),
-    )
-}
-
-/// The object of an entry; `None` for an entry of another shape, which only another writer can have made.
-pub fn reference(entry: &InventoryEntry) -> Option<ObjectReference> {
-    let (namespace, name, group, kind) = entry.parts()?;
-    Some(ObjectReference {
-        api_version: if group.is_empty() {
-            entry.v.clone()
-        } else {
-            format!("{group}/{}", entry.v)
-        },
-        kind: kind.to_owned(),
-        namespace: Some(namespace.to_owned()).filter(|namespace| !namespace.is_empty()),
-        name,
-    })
-}
-
-/// Adds all desired objects to the inventory before any is written, so that none is forgotten whatever happens.
-pub fn extend_inventory(status: &mut HelmReleaseStatus, rendering: &Rendering) {
-    let inventory = status.inventory.get_or_insert_default();
-    let desired: Vec<InventoryEntry> = rendering
-        .objects
-        .iter()
-        .map(|object| entry(object.intent.reference()))
-        .collect();
-    let ids: HashSet<&str> = desired.iter().map(|entry| entry.id.as_str()).collect();
-    inventory.entries.retain(|entry| !ids.contains(entry.id.as_str()));
-    inventory.entries.extend(desired);
-    inventory.entries.sort();
-}
-
 /// Writes what was planned.
 pub async fn execute(
     context: &Context,
@@ -210,7 +147,6 @@ pub async fn execute(
         for result in results {
             match result {
                 Ok(applied) => {
-                    announce(context, recorded, memory, &applied, revision.action);
                     remember(context, memory, inputs, &applied, moment.now);
                 }
                 Err(error) => errors.push(error),
@@ -311,34 +247,6 @@ fn waves(plans: Vec<ObjectPlan>) -> Vec<Vec<ObjectPlan>> {
     waves
 }
 
-/// An event for every field that was taken from its owner or left to it, once a decision: no take-over is silent.
-fn announce(context: &Context, recorded: &Recorded, memory: &ReleaseMemory, applied: &Applied, action: ReleaseAction) {
-    let known = memory.ledger.as_ref().and_then(|ledger| ledger.get(&applied.reference));
-    for field in applied.contested.iter().filter(|field| !is_known(known, field)) {
-        let (severity, reason, done) = match field.action {
-            Action::Forced => (Severity::Warning, Reason::FieldForced, "taken from"),
-            Action::Yielded => (Severity::Normal, Reason::FieldYielded, "left to"),
-            Action::Resolved | Action::Retrying | Action::HandedOff | Action::Failed => continue,
-        };
-        let ContestedField {
-            path: _,
-            field: path,
-            ours: _,
-            theirs: _,
-            manager,
-            class,
-            action: _,
-            rule,
-        } = field;
-        let object = &applied.reference;
-        let note = format!("{object} {path} {done} {} ({class} conflict, {rule})", manager.name);
-        let about = recorded.release().object_ref(&());
-        context
-            .events
-            .publish(about, severity, reason, outcome::verb(action), &note);
-    }
-}
-
 /// Whether the last look at the object led to the same decision about the field.
 fn is_known(record: Option<&ObjectRecord>, field: &ContestedField) -> bool {
     record.is_some_and(|record| {
@@ -410,83 +318,9 @@ async fn removed(
         deleter.delete(reference, uid.as_deref()).await?;
         ledger.forget(reference);
         memory.health.remove(reference);
-        let gone = entry(reference);
         if let Some(inventory) = &mut recorded.status_mut().inventory {
-            inventory.entries.retain(|entry| entry.id != gone.id);
+            inventory::remove(inventory, reference);
         }
     }
     Ok(())
-}
-
-/// Why the health of objects could not be looked at.
-#[derive(Debug, thiserror::Error)]
-pub enum HealthError {
-    /// A call failed.
-    #[error("{object}: {source}")]
-    Call {
-        /// The object.
-        object: ObjectReference,
-        /// Why.
-        source: CallError,
-    },
-    /// Its kind cannot be looked up.
-    #[error(transparent)]
-    Discovery(#[from] DiscoveryError),
-}
-
-/// The health of all objects of the release. Objects that were ready at the version that the watches have are not read.
-pub async fn health(
-    context: &Context,
-    memory: &mut ReleaseMemory,
-    rendering: &Rendering,
-) -> Result<Vec<(ObjectReference, Health)>, HealthError> {
-    let known = &memory.health;
-    let looks: Vec<_> = rendering
-        .objects
-        .iter()
-        .map(|object| async move {
-            let reference = object.intent.reference();
-            if let Some((version, health)) = known.get(reference)
-                && is_current(context, reference, version, health)
-            {
-                return Ok::<_, HealthError>((reference.clone(), version.clone(), health.clone()));
-            }
-            let resource = context.kinds.resolve(&reference.api_version, &reference.kind).await?;
-            let live = context
-                .calls
-                .get(&resource, reference.namespace.as_deref(), &reference.name)
-                .await
-                .map_err(|source| HealthError::Call {
-                    object: reference.clone(),
-                    source,
-                })?;
-            let version = live
-                .as_ref()
-                .and_then(|live| live.pointer("/metadata/resourceVersion")?.as_str());
-            let health = live.as_ref().map_or_else(Health::not_found, health::status);
-            Ok((reference.clone(), version.unwrap_or_default().to_owned(), health))
-        })
-        .collect();
-    let looked: Vec<(ObjectReference, String, Health)> = stream::iter(looks)
-        .buffered(context.settings.parallel_writes.get())
-        .try_collect()
-        .await?;
-    memory.health = looked
-        .iter()
-        .cloned()
-        .map(|(reference, version, health)| (reference, (version, health)))
-        .collect();
-    Ok(looked
-        .into_iter()
-        .map(|(reference, _, health)| (reference, health))
-        .collect())
-}
-
-/// Whether what is remembered of an object's health still holds.
-fn is_current(context: &Context, reference: &ObjectReference, version: &str, health: &Health) -> bool {
-    match context.children.get(reference) {
-        Known::Present(live) => live.resource_version == version,
-        // The watch does not know it yet: what was ready stays so, what was not is looked at again.
-        Known::Absent | Known::Unknown => health.state == health::State::Current,
-    }
 }

@@ -18,6 +18,7 @@ use crate::cluster::discovery::{DiscoveryError, Resource};
 use crate::operator::context::Context;
 use crate::operator::memory::ReleaseMemory;
 use crate::ownership::intent::{Intent, IntentError};
+use crate::ownership::reference::ObjectReference;
 use crate::plan::revision::{Identity, Revision};
 use crate::render::{Operation, Program, Release, RenderError, Rendered, Request, render as render_chart};
 use crate::template::{Limits, Mode};
@@ -55,6 +56,13 @@ pub struct Rendering {
     pub hooks: usize,
     /// What Helm would warn about, and what was left out of manifests.
     pub warnings: Vec<String>,
+}
+
+impl Rendering {
+    /// The names of the objects, in install order.
+    pub fn references(&self) -> impl Iterator<Item = &ObjectReference> {
+        self.objects.iter().map(|object| object.intent.reference())
+    }
 }
 
 /// Why there is nothing to apply.

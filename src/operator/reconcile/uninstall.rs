@@ -8,7 +8,6 @@ use futures::{StreamExt, TryStreamExt, stream};
 use tracing::info;
 
 use super::ReconcileError;
-use super::execute::{entry, reference};
 use super::record::{self, Recorded};
 use super::seed;
 use crate::cluster::delete::{DeleteError, Deleter, Deletion};
@@ -18,6 +17,7 @@ use crate::operator::ledger_store;
 use crate::operator::memory::ReleaseMemory;
 use crate::ownership::intent::ReleaseIdentity;
 use crate::ownership::reference::ObjectReference;
+use crate::plan::inventory;
 use crate::plan::outcome::Outcome;
 use crate::render::uninstall_position;
 
@@ -94,7 +94,7 @@ async fn tidy(context: &Context, recorded: &Recorded) -> Result<(), String> {
 fn inventory(recorded: &Recorded) -> Vec<ObjectReference> {
     let inventory = recorded.status().inventory.as_ref();
     inventory
-        .map(|inventory| inventory.entries.iter().filter_map(reference).collect())
+        .map(|inventory| inventory.entries.iter().filter_map(inventory::reference).collect())
         .unwrap_or_default()
 }
 
@@ -144,9 +144,8 @@ async fn delete(
                 }
                 // Kept objects and those of others leave the inventory: they are not this release's any more.
                 Deletion::Absent | Deletion::Kept | Deletion::NotOurs => {
-                    let gone = entry(object);
                     if let Some(inventory) = &mut recorded.status_mut().inventory {
-                        inventory.entries.retain(|entry| entry.id != gone.id);
+                        inventory::remove(inventory, object);
                     }
                 }
             }

@@ -163,11 +163,6 @@ impl Value {
         if let Self::Map(map) = self { Some(map) } else { None }
     }
 
-    /// The list, if this is one (of any element type; a `[]byte` is none).
-    pub fn as_list(&self) -> Option<&List> {
-        if let Self::List(list) = self { Some(list) } else { None }
-    }
-
     /// The object behind this value when it is of that Rust type.
     pub fn downcast<T: Object + 'static>(&self) -> Option<&T> {
         if let Self::Object(object) = self {

@@ -1,0 +1,247 @@
+//! The pipeline of one reconcile: what each step gives goes into the next.
+//!
+//! Edge by what it calls. It decides nothing itself; it stops where a step says so.
+
+use std::sync::Arc;
+
+use k8s_openapi::jiff::Timestamp;
+use tracing::{debug, info, warn};
+
+use super::inputs::{self, Inputs};
+use super::record::{self, Recorded};
+use super::render::{self, Rendering};
+use super::{Done, Next, ReconcileError, compare, execute, health};
+use crate::api::conditions::Reason;
+use crate::operator::context::Context;
+use crate::operator::memory::ReleaseMemory;
+use crate::ownership::ledger::Ledger;
+use crate::plan::decide::{Input, Plan, Writes, decide};
+use crate::plan::inventory;
+use crate::plan::outcome::{self, Outcome};
+use crate::plan::revision::{Phase, Revision, revision};
+use crate::plan::settle::{Settled, settle};
+
+/// What is desired: the first two steps' result.
+struct Desired {
+    inputs: Inputs,
+    revision: Revision,
+    rendering: Arc<Rendering>,
+}
+
+/// Brings a release as far towards what is desired as it can get now.
+pub(super) async fn attempt(
+    context: &Context,
+    recorded: &mut Recorded,
+    memory: &mut ReleaseMemory,
+) -> Result<Done, ReconcileError> {
+    let desired = match desired(context, recorded, memory).await {
+        Ok(desired) => desired,
+        Err(blocked) => return Ok(blocked),
+    };
+    let plan = match planned(context, recorded, memory, &desired).await {
+        Ok(plan) => plan,
+        Err(blocked) => return Ok(blocked),
+    };
+    debug!(revision = desired.revision.number, ?plan, "planned");
+    match plan {
+        Plan::Hold { until } => Ok(Done {
+            outcome: Outcome::Standing,
+            next: Next::At(until),
+        }),
+        Plan::Rest => Ok(deployed(&desired)),
+        Plan::Await => Ok(settled(context, recorded, memory, &desired).await),
+        Plan::Write(writes) => write(context, recorded, memory, &desired, &writes).await,
+    }
+}
+
+fn blocked(reason: Reason, error: &dyn std::error::Error, retryable: bool) -> Done {
+    let message = error.to_string();
+    Done {
+        outcome: Outcome::Blocked {
+            reason,
+            message,
+            retryable,
+        },
+        next: Next::Backoff,
+    }
+}
+
+/// Observes the inputs, chooses the revision and renders it.
+async fn desired(context: &Context, recorded: &Recorded, memory: &mut ReleaseMemory) -> Result<Desired, Done> {
+    let release = recorded.release();
+    let inputs = inputs::observe(context, release, memory)
+        .await
+        .map_err(|error| blocked(error.reason(), &error, error.is_retryable()))?;
+    let status = recorded.status();
+    let newest_chart_digest = status.last_attempted_revision_digest.as_deref();
+    let newest = status.history.first();
+    let revision = revision(newest, newest_chart_digest, &inputs.identity, Timestamp::now());
+    let rendering = render::render(context, release, &inputs, &revision, memory)
+        .await
+        .map_err(|error| blocked(error.reason(), &error, error.is_retryable()))?;
+    Ok(Desired {
+        inputs,
+        revision,
+        rendering,
+    })
+}
+
+/// Compares what is desired with what is there, and plans.
+async fn planned(
+    context: &Context,
+    recorded: &Recorded,
+    memory: &mut ReleaseMemory,
+    desired: &Desired,
+) -> Result<Plan, Done> {
+    let Desired {
+        inputs,
+        revision,
+        rendering,
+    } = desired;
+    let now = Timestamp::now();
+    let ledger = record::ledger(context, recorded.release(), memory)
+        .await
+        .map_err(|error| blocked(Reason::ClusterError, &error, true))?;
+    watch(context, rendering, ledger);
+    let changes = compare::changes(context, &rendering.objects, ledger, &inputs.policy.fingerprint(now))
+        .await
+        .map_err(|error| blocked(Reason::ClusterError, &error, true))?;
+    let leftovers = inventory::leftovers(recorded.status().inventory.as_ref(), rendering.references());
+    let input = Input {
+        revision,
+        changes: &changes,
+        leftovers: &leftovers,
+        failure: memory.failure,
+        asked: record::is_asked(recorded.release()),
+        interval: recorded.release().spec.interval.as_std(),
+    };
+    Ok(decide(&input, now))
+}
+
+/// Carries a plan out: the status first, then the writes, then the ledger.
+async fn write(
+    context: &Context,
+    recorded: &mut Recorded,
+    memory: &mut ReleaseMemory,
+    desired: &Desired,
+    writes: &Writes,
+) -> Result<Done, ReconcileError> {
+    let Desired {
+        inputs,
+        revision,
+        rendering,
+    } = desired;
+    if revision.phase.is_none() {
+        info!(revision = revision.number, chart = %inputs.chart_label(), "{} begins", outcome::verb(revision.action));
+        outcome::begin(recorded.status_mut(), &inputs.identity, revision);
+        memory.failure = None;
+        memory.health.clear();
+    }
+    let inventory = recorded.status_mut().inventory.get_or_insert_default();
+    inventory::extend(inventory, rendering.references());
+    // A correction of a deployed release is short and usually changes nothing: its status follows at the end. An
+    // attempt is announced first, so that whoever looks sees it, and so that a crash leaves a trace of it.
+    let is_correction = revision.phase == Some(Phase::Deployed);
+    if !is_correction {
+        let progress = announcement(recorded, revision);
+        record::record(context, recorded, memory, &progress).await?;
+    }
+    let executed = execute::execute(context, recorded, memory, inputs, revision, rendering, writes).await;
+    if let Some(ledger) = &memory.ledger {
+        watch(context, rendering, ledger);
+    }
+    record::save_ledger(context, recorded, memory, revision).await;
+    match executed {
+        Err(error) => {
+            warn!(revision = revision.number, %error, "attempt failed");
+            Ok(Done {
+                outcome: error.outcome(revision.action),
+                next: Next::Backoff,
+            })
+        }
+        Ok(()) if is_correction => Ok(deployed(desired)),
+        Ok(()) => Ok(settled(context, recorded, memory, desired).await),
+    }
+}
+
+fn announcement(recorded: &Recorded, revision: &Revision) -> Outcome {
+    let Revision {
+        action,
+        number,
+        began: _,
+        phase: _,
+    } = *revision;
+    let timeout = recorded.release().spec.action_options(action).timeout;
+    let verb = outcome::verb(action);
+    Outcome::Progressing {
+        action,
+        progress: format!("running {verb} of revision {number} with a timeout of {timeout}"),
+    }
+}
+
+/// Watches the kinds of the objects that were applied. Others may not be served yet, because the chart brings them.
+fn watch(context: &Context, rendering: &Rendering, ledger: &Ledger) {
+    for object in &rendering.objects {
+        if ledger.get(object.intent.reference()).is_some() {
+            context.children.watch(&object.resource.api);
+        }
+    }
+}
+
+fn deployed(desired: &Desired) -> Done {
+    let outcome = Outcome::Deployed {
+        action: desired.revision.action,
+        chart: desired.inputs.chart_label(),
+    };
+    let next = Next::Interval {
+        policy_changes_at: desired.inputs.policy_changes_at,
+    };
+    Done { outcome, next }
+}
+
+/// Looks whether everything that was applied is ready. Holds no worker: what is not ready yet wakes the release when it
+/// changes, and the deadline does at the latest.
+async fn settled(context: &Context, recorded: &Recorded, memory: &mut ReleaseMemory, desired: &Desired) -> Done {
+    let action = desired.revision.action;
+    let options = recorded.release().spec.action_options(action);
+    if options.disable_wait {
+        return deployed(desired);
+    }
+    let health = match health::health(context, memory, &desired.rendering).await {
+        Ok(health) => health,
+        Err(error) => {
+            let progress = format!("cannot look at the objects: {error}");
+            return Done {
+                outcome: Outcome::Progressing { action, progress },
+                next: Next::After(inputs::POLL),
+            };
+        }
+    };
+    let now = Timestamp::now();
+    let began = memory.attempt.unwrap_or(desired.revision.began);
+    let newest = recorded.status().history.first();
+    let has_failed = newest.is_some_and(|newest| Phase::of(newest) == Phase::Failed);
+    match settle(&health, began, options.timeout.as_std(), now) {
+        Settled::Ready => deployed(desired),
+        // That the attempt failed is known; its objects may still come up, and then it is deployed after all.
+        Settled::Waiting { .. } | Settled::Failed { .. } if has_failed => Done {
+            outcome: Outcome::Standing,
+            next: Next::After(inputs::POLL),
+        },
+        Settled::Waiting { progress, deadline } => {
+            let poll = now.saturating_add(inputs::POLL).unwrap_or(deadline);
+            Done {
+                outcome: Outcome::Progressing { action, progress },
+                next: Next::At(deadline.min(poll)),
+            }
+        }
+        Settled::Failed { message } => Done {
+            outcome: Outcome::Failed {
+                action,
+                message,
+                retryable: true,
+            },
+            next: Next::Backoff,
+        },
+    }
+}
