@@ -120,6 +120,7 @@ impl Operator {
             // The writers live as long as the operator, so waiting fails only at its end.
             _ = async { tokio::join!(repositories.wait_until_ready(), artifacts.wait_until_ready()) } => {}
         }
+        let mut readiness = Some(readiness);
         let triggers = watcher(
             scoped::<HelmRelease>(&client, &context.settings),
             watcher::Config::default(),
@@ -128,7 +129,9 @@ impl Operator {
         .reflect(writer)
         // Not `wait_until_ready`: the controller waits for this store, and of two that wait only one is woken.
         .inspect_ok(move |event| {
-            if matches!(event, watcher::Event::InitDone) {
+            if matches!(event, watcher::Event::InitDone)
+                && let Some(readiness) = readiness.take()
+            {
                 readiness.set_ready();
                 info!("watches are synced");
             }

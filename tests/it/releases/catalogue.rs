@@ -56,6 +56,13 @@ const GRACE: &str = "/spec/template/spec/terminationGracePeriodSeconds";
 /// The charts; those that take longest come first.
 #[expect(clippy::too_many_lines, reason = "a list, one entry a chart")]
 pub(super) fn charts() -> Vec<RealChart> {
+    let mut charts = with_much_around_them();
+    charts.extend(plain());
+    charts
+}
+
+/// Charts with webhooks, node ports, random values and storage.
+fn with_much_around_them() -> Vec<RealChart> {
     let nowhere = json!({"matchLabels": {"webhooks": "asked"}});
     vec![
         chart(
@@ -106,6 +113,12 @@ pub(super) fn charts() -> Vec<RealChart> {
             json!({"controller": {"replicaCount": 2}}),
             ("Deployment", REPLICAS, json!(2)),
         ),
+    ]
+}
+
+/// Charts that need few values or none.
+fn plain() -> Vec<RealChart> {
+    vec![
         chart(
             "traefik__traefik-helm-chart__traefik-41.3.0",
             json!({"ingressRoute": {"dashboard": {"enabled": true}}}),
@@ -165,4 +178,25 @@ pub(super) fn charts() -> Vec<RealChart> {
             ("Deployment", REPLICAS, json!(2)),
         ),
     ]
+}
+
+/// What serves where there is no corpus.
+pub(super) fn small_charts() -> Vec<RealChart> {
+    let image = |kind, pointer| (kind, pointer, json!("example.com/app:2"));
+    let change = json!({"color": "blue", "image": "example.com/app:2", "replicas": 3});
+    [
+        ("settings-1.0.0", ("ConfigMap", "/data/color", json!("blue"))),
+        ("web-1.0.0", ("Deployment", REPLICAS, json!(3))),
+        ("store-1.0.0", ("StatefulSet", REPLICAS, json!(3))),
+        (
+            "agent-1.0.0",
+            image("DaemonSet", "/spec/template/spec/containers/0/image"),
+        ),
+        (
+            "task-1.0.0",
+            image("CronJob", "/spec/jobTemplate/spec/template/spec/containers/0/image"),
+        ),
+    ]
+    .map(|(archive, seen)| chart(archive, json!({}), change.clone(), seen))
+    .into()
 }

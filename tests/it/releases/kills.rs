@@ -1,22 +1,24 @@
-//! The operator is killed in the middle of its work, again and again.
+//! The operator is killed in the middle of its work, again and again: of installs, upgrades and uninstalls.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use fairlead::yaml;
-use fairlead_controlplane::ControlPlane;
+use fairlead::api::release_ledger::ReleaseLedger;
+use fairlead_controlplane::{ControlPlane, Namespace};
 use futures::StreamExt as _;
 use k8s_openapi::api::core::v1::Secret;
 use kube::Api;
-use kube::api::{DynamicObject, ListParams, PartialObjectMeta};
+use kube::api::{DeleteParams, DynamicObject, ListParams, PartialObjectMeta};
 use kube::runtime::{WatchStreamExt as _, watcher};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
+use super::rendered::{difference, rendered};
 use super::small_charts;
 use super::stage::{REPOSITORY, Stage, called, history, inventory, misowned};
 use crate::support::Result;
 use crate::support::operator::Operator;
+use crate::support::wait::{becomes, is_absent};
 
 const DEADLINE: Duration = Duration::from_mins(2);
 const RELEASES: usize = 10;
@@ -58,77 +60,170 @@ async fn kill_nine_at_random_moments() -> Result {
     let namespace = plane.namespace("kills").await?;
     small_charts::publish(&stage.repository).await?;
     stage.apply_repository(&namespace).await?;
-    let releases: Vec<(String, &str)> = (0..RELEASES)
+    let releases = (0..RELEASES)
         .zip(small_charts::NAMES.iter().cycle())
         .map(|(number, chart)| (format!("{chart}-{number}"), *chart))
         .collect();
-    for (name, chart) in &releases {
-        let reference = json!({"kind": "HelmRepository", "name": REPOSITORY});
-        let chart = json!({"spec": {"chart": chart, "sourceRef": reference}});
-        let spec = json!({"interval": "1h", "chart": chart});
-        stage.apply_release(&namespace, name, spec).await?;
-    }
+    let mut storm = Storm {
+        random: Random::seeded(),
+        started: Instant::now(),
+        stage,
+        namespace,
+        releases,
+    };
+    storm.apply(&json!({})).await?;
+    storm.kills_during_the_install().await?;
+    storm.all_is_as_rendered(1, &[]).await?;
 
-    let mut random = Random::seeded();
-    let mut present = count(&stage, &namespace).await?;
-    let mut passwords = BTreeMap::new();
-    let started = Instant::now();
-    for kill in 0..KILLS {
-        let concurrency = format!("--concurrency={}", [1, 3, 10][random.below(3)?]);
-        let scope = format!("--namespace={}", namespace.name());
-        let operator = Operator::start(plane.kubeconfig_path(), &[&scope, &concurrency, "--parallel-writes=1"])?;
-        // The first one dies before it has done much, the others when a random share of the objects is there.
-        let share = OBJECTS / (KILLS - 1);
-        let enough = (kill * share + random.below(share)?).min(OBJECTS);
-        let reached = present.wait_for(|present| *present >= enough);
-        tokio::time::timeout(DEADLINE, reached).await??;
-        let pause = Duration::from_millis(u64::try_from(random.below(if kill == 0 { 600 } else { 40 })?)?);
-        tokio::time::sleep(pause).await;
-        operator.kill()?;
-        remember_passwords(&stage, &namespace, &mut passwords).await?;
-        let present = *present.borrow();
-        eprintln!(
-            "{:>6.1?} killed with {concurrency} at {present} objects",
-            started.elapsed()
-        );
-    }
+    storm
+        .apply(&json!({"color": "blue", "replicas": 3, "image": "example.com/app:2"}))
+        .await?;
+    storm.kills(3, "upgrade").await?;
+    let set = ["--set", "color=blue,replicas=3,image=example.com/app:2"];
+    storm.all_is_as_rendered(2, &set).await?;
 
-    let mut operator = Operator::start(plane.kubeconfig_path(), &[&format!("--namespace={}", namespace.name())])?;
-    operator.ready().await?;
-    let mut all = BTreeSet::new();
-    for (name, chart) in &releases {
-        let ready = stage.ready(&namespace, name, DEADLINE).await;
-        let release = ready.map_err(|error| format!("{error}\nThe operator logged:\n{}", operator.log()))?;
-        eprintln!("{:>6.1?} {name} is ready", started.elapsed());
-        assert_eq!(history(&release), [(1, "deployed".to_owned())], "{name}");
-        let rendered = rendered(&stage, &namespace, name, chart).await?;
-        let mut known = BTreeSet::new();
-        for entry in inventory(&release) {
-            let live = stage
-                .find(&entry)
-                .await?
-                .ok_or_else(|| format!("{} is missing", entry.id))?;
-            let wrong = misowned(&live, &format!("fairlead:{}/{name}", namespace.name()));
-            assert_eq!(wrong, None, "{name}");
-            let wanted = rendered.get(&called(&live));
-            let wanted = wanted.ok_or_else(|| format!("{} is not of the chart", called(&live)))?;
-            if let Some(difference) = difference(wanted, &live, "") {
-                return Err(format!("{} differs at {difference}", called(&live)).into());
-            }
-            known.insert(called(&live));
+    let releases = storm.stage.releases(&storm.namespace);
+    for (name, _) in &storm.releases {
+        releases.delete(name, &DeleteParams::default()).await?;
+    }
+    storm.kills(3, "uninstall").await?;
+    storm.all_is_gone().await
+}
+
+/// Ten releases, and an operator that dies again and again.
+struct Storm {
+    stage: Stage,
+    namespace: Namespace,
+    releases: Vec<(String, &'static str)>,
+    random: Random,
+    started: Instant,
+}
+
+impl Storm {
+    async fn apply(&self, values: &Value) -> Result {
+        for (name, chart) in &self.releases {
+            let reference = json!({"kind": "HelmRepository", "name": REPOSITORY});
+            let chart = json!({"spec": {"chart": chart, "sourceRef": reference}});
+            let spec = json!({"interval": "1h", "chart": chart, "values": values});
+            self.stage.apply_release(&self.namespace, name, spec).await?;
         }
-        assert_eq!(known, rendered.into_keys().collect(), "{name}");
-        all.extend(known);
+        Ok(())
     }
-    let label = format!("fairlead.dev/namespace={}", namespace.name());
-    let mut labelled = stage.labelled(&label).await?;
-    // Kubernetes copies a Service's labels to these.
-    labelled.retain(|object| !object.starts_with("Endpoint"));
-    assert_eq!(labelled, all);
-    assert_eq!(all.len(), OBJECTS);
-    let before = passwords.clone();
-    assert!(!before.is_empty(), "no random password was made before the last kill");
-    remember_passwords(&stage, &namespace, &mut passwords).await
+
+    fn operator(&self, arguments: &[&str]) -> Result<Operator> {
+        let scope = format!("--namespace={}", self.namespace.name());
+        let arguments: Vec<&str> = std::iter::once(scope.as_str())
+            .chain(arguments.iter().copied())
+            .collect();
+        Operator::start(self.stage.plane.kubeconfig_path(), &arguments)
+    }
+
+    fn hurried(&mut self) -> Result<(Operator, String)> {
+        let concurrency = format!("--concurrency={}", [1, 3, 10][self.random.below(3)?]);
+        Ok((self.operator(&[&concurrency, "--parallel-writes=1"])?, concurrency))
+    }
+
+    async fn pause(&mut self, limit: usize) -> Result {
+        let pause = u64::try_from(self.random.below(limit)?)?;
+        tokio::time::sleep(Duration::from_millis(pause)).await;
+        Ok(())
+    }
+
+    /// The first operator dies before it has done much, the others when a random share of the objects is there.
+    async fn kills_during_the_install(&mut self) -> Result {
+        let mut present = count(&self.stage, &self.namespace).await?;
+        let mut passwords = BTreeMap::new();
+        for kill in 0..KILLS {
+            let (operator, how) = self.hurried()?;
+            let share = OBJECTS / (KILLS - 1);
+            let enough = (kill * share + self.random.below(share)?).min(OBJECTS);
+            let reached = present.wait_for(|present| *present >= enough);
+            tokio::time::timeout(DEADLINE, reached).await??;
+            self.pause(if kill == 0 { 600 } else { 40 }).await?;
+            operator.kill()?;
+            remember_passwords(&self.stage, &self.namespace, &mut passwords).await?;
+            let (present, time) = (*present.borrow(), self.started.elapsed());
+            eprintln!("{time:>6.1?} killed with {how} at {present} objects");
+        }
+        let mut operator = self.operator(&[])?;
+        operator.ready().await?;
+        for (name, _) in &self.releases {
+            let ready = self.stage.ready(&self.namespace, name, DEADLINE).await;
+            ready.map_err(|error| format!("{error}\nThe operator logged:\n{}", operator.log()))?;
+        }
+        assert!(
+            !passwords.is_empty(),
+            "no random password was made before the last kill"
+        );
+        remember_passwords(&self.stage, &self.namespace, &mut passwords).await
+    }
+
+    /// Operators that die soon after they began to work.
+    async fn kills(&mut self, kills: usize, what: &str) -> Result {
+        for _ in 0..kills {
+            let (mut operator, how) = self.hurried()?;
+            operator.ready().await?;
+            self.pause(500).await?;
+            operator.kill()?;
+            eprintln!("{:>6.1?} killed with {how} during the {what}", self.started.elapsed());
+        }
+        Ok(())
+    }
+
+    /// Every release is deployed at this revision, and exactly what Helm renders is there, owned by the right manager.
+    async fn all_is_as_rendered(&self, revision: u32, set: &[&str]) -> Result {
+        let mut operator = self.operator(&[])?;
+        operator.ready().await?;
+        let mut all = BTreeSet::new();
+        for (name, chart) in &self.releases {
+            let ready = self.stage.ready(&self.namespace, name, DEADLINE).await;
+            let release = ready.map_err(|error| format!("{error}\nThe operator logged:\n{}", operator.log()))?;
+            let newest = history(&release).into_iter().next();
+            assert_eq!(newest, Some((revision, "deployed".to_owned())), "{name}");
+            let rendered = rendered(&self.stage, &self.namespace, name, chart, set).await?;
+            let mut known = BTreeSet::new();
+            for entry in inventory(&release) {
+                let live = self.stage.find(&entry).await?;
+                let live = live.ok_or_else(|| format!("{} is missing", entry.id))?;
+                let wrong = misowned(&live, &format!("fairlead:{}/{name}", self.namespace.name()));
+                assert_eq!(wrong, None, "{name}");
+                let wanted = rendered.get(&called(&live));
+                let wanted = wanted.ok_or_else(|| format!("{} is not of the chart", called(&live)))?;
+                assert_eq!(difference(wanted, &live, ""), None, "{}", called(&live));
+                known.insert(called(&live));
+            }
+            assert_eq!(known, rendered.into_keys().collect(), "{name}");
+            all.extend(known);
+        }
+        assert_eq!(self.labelled().await?, all);
+        assert_eq!(all.len(), OBJECTS);
+        eprintln!("{:>6.1?} all is as rendered", self.started.elapsed());
+        Ok(())
+    }
+
+    async fn all_is_gone(&self) -> Result {
+        let mut operator = self.operator(&[])?;
+        operator.ready().await?;
+        let releases = self.stage.releases(&self.namespace);
+        for (name, _) in &self.releases {
+            becomes(&releases, name, DEADLINE, is_absent()).await?;
+        }
+        assert_eq!(self.labelled().await?, BTreeSet::new());
+        let ledgers: Api<ReleaseLedger> = Api::namespaced(self.stage.client.clone(), &self.namespace);
+        assert_eq!(ledgers.list(&ListParams::default()).await?.items.len(), 0);
+        let secrets: Api<Secret> = Api::namespaced(self.stage.client.clone(), &self.namespace);
+        assert_eq!(secrets.list(&ListParams::default()).await?.items.len(), 0);
+        eprintln!("{:>6.1?} all is gone", self.started.elapsed());
+        Ok(())
+    }
+
+    async fn labelled(&self) -> Result<BTreeSet<String>> {
+        let label = format!("fairlead.dev/namespace={}", self.namespace.name());
+        let mut labelled = self.stage.labelled(&label).await?;
+        // Kubernetes copies a Service's labels to these.
+        labelled.retain(|object| !object.starts_with("Endpoint"));
+        Ok(labelled)
+    }
 }
 
 /// Follows how many objects of releases are there, of the kinds that the charts have.
@@ -173,40 +268,4 @@ async fn remember_passwords(stage: &Stage, namespace: &str, known: &mut BTreeMap
         assert_eq!(*first, password, "{name} has another password now");
     }
     Ok(())
-}
-
-/// What Helm renders, by kind, namespace and name.
-async fn rendered(stage: &Stage, namespace: &str, name: &str, chart: &str) -> Result<BTreeMap<String, Value>> {
-    let url = stage.repository.url();
-    let template = ["template", name, chart, "--repo", url, "--namespace", namespace];
-    let text = stage.plane.helm(&template).await?.checked()?;
-    let mut objects = BTreeMap::new();
-    for document in text.split("\n---\n") {
-        let object: Value = yaml::from_slice(document.as_bytes())?;
-        if object.is_object() {
-            objects.insert(called(&object), object);
-        }
-    }
-    Ok(objects)
-}
-
-/// The first place at which the live object is not as wanted; fields that the server adds are no difference.
-fn difference(wanted: &Value, live: &Value, path: &str) -> Option<String> {
-    match (wanted, live) {
-        // Random, and looked at elsewhere.
-        _ if path == "/data/password" => None,
-        (Value::Object(wanted), Value::Object(live)) => wanted.iter().find_map(|(key, wanted)| {
-            let path = format!("{path}/{key}");
-            difference(wanted, live.get(key).unwrap_or(&Value::Null), &path)
-        }),
-        (Value::Array(wanted), Value::Array(live)) if wanted.len() == live.len() => {
-            let pairs = wanted.iter().zip(live).enumerate();
-            pairs
-                .into_iter()
-                .find_map(|(index, (wanted, live))| difference(wanted, live, &format!("{path}/{index}")))
-        }
-        (wanted, live) if wanted == live => None,
-        (Value::Number(wanted), Value::Number(live)) if wanted.as_f64() == live.as_f64() => None,
-        (wanted, live) => Some(format!("{path}: {live} instead of {wanted}")),
-    }
 }

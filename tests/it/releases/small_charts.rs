@@ -40,7 +40,7 @@ pub(super) async fn publish(repository: &ChartRepository) -> Result {
     Ok(())
 }
 
-const VALUES: &str = "image: example.com/app:1\nreplicas: 2\n";
+const VALUES: &str = "image: example.com/app:1\nreplicas: 2\ncolor: red\n";
 
 const SETTINGS: &str = r"
 {{- range untilStep 0 6 1 }}
@@ -50,7 +50,7 @@ kind: ConfigMap
 metadata:
   name: {{ $.Release.Name }}-{{ . }}
   namespace: {{ $.Release.Namespace }}
-data: {part: {{ . | quote }}, revision: {{ $.Release.Revision | quote }}}
+data: {part: {{ . | quote }}, color: {{ $.Values.color | quote }}}
 {{- end }}
 ---
 apiVersion: v1
@@ -155,7 +155,7 @@ kind: Job
 metadata: {name: {{ .Release.Name }}, namespace: {{ .Release.Namespace }}}
 spec:
   template:
-    spec: {restartPolicy: Never, containers: [{name: task, image: {{ .Values.image }}}]}
+    spec: {restartPolicy: Never, containers: [{name: task, image: example.com/task:1}]}
 ---
 apiVersion: batch/v1
 kind: CronJob

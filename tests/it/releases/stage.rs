@@ -9,11 +9,12 @@ use fairlead::cluster::calls::Calls;
 use fairlead::cluster::discovery::{KindCache, Resource};
 use fairlead_controlplane::ControlPlane;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::api::{Api, DeleteParams, Patch, PatchParams};
+use kube::api::{Api, DeleteParams};
 use kube::runtime::conditions::is_crd_established;
 use kube::{Client, ResourceExt as _};
 use serde_json::{Value, json};
 
+use crate::resources::install;
 use crate::support::Result;
 use crate::support::chart_repository::ChartRepository;
 use crate::support::wait::{becomes, has_condition, is_absent};
@@ -33,15 +34,12 @@ pub(super) struct Stage {
 }
 
 impl Stage {
-    /// Installs Fairlead's resource definitions, and waits until they are served.
+    /// Installs Fairlead as its README says, and waits until its resources are served.
     pub(super) async fn open(plane: &'static ControlPlane) -> Result<Self> {
         let client = plane.client()?;
+        install(plane).await?;
         let definitions: Api<CustomResourceDefinition> = Api::all(client.clone());
         for definition in custom_resource_definitions() {
-            let parameters = PatchParams::apply("kubectl").force();
-            definitions
-                .patch(&definition.name_any(), &parameters, &Patch::Apply(&definition))
-                .await?;
             becomes(&definitions, &definition.name_any(), TIMEOUT, is_crd_established()).await?;
         }
         Ok(Self {
