@@ -5,6 +5,8 @@
 //! rendered. `FAIRLEAD_CASE=<part of an id>` renders the cases with that part in their id and shows the first
 //! difference of each.
 
+#![expect(clippy::unwrap_used, reason = "a fixture that cannot be read fails the test")]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -83,8 +85,10 @@ fn template(program: &Program, case: &Case, values: &JsonMap) -> Result<String, 
         revision: 1,
         operation: Operation::Install,
     };
-    let mut capabilities = Capabilities::default();
-    capabilities.kube_version = case.kube_version.parse().unwrap();
+    let capabilities = Capabilities {
+        kube_version: case.kube_version.parse().unwrap(),
+        ..Capabilities::default()
+    };
     let request = Request {
         program,
         values,
@@ -120,18 +124,14 @@ fn first_difference(expected: &str, found: &str) -> String {
     let line = expected.iter().zip(&found).take_while(|(a, b)| a == b).count();
     let part = |lines: &[&str], sign: char| {
         let part = lines.iter().skip(line).take(CONTEXT);
-        part.map(|line| format!("{sign}{line}\n")).collect::<String>()
+        part.map(|line| format!("{sign}{line}")).collect::<Vec<_>>()
     };
-    let before = expected[line.saturating_sub(CONTEXT)..line]
-        .iter()
-        .map(|line| format!(" {line}\n"));
-    let before = before.collect::<String>();
-    format!(
-        "@@ line {} @@\n{before}{}{}",
-        line + 1,
-        part(&expected, '-'),
-        part(&found, '+')
-    )
+    let before = expected[line.saturating_sub(CONTEXT)..line].iter();
+    let mut shown = vec![format!("@@ line {} @@", line + 1)];
+    shown.extend(before.map(|line| format!(" {line}")));
+    shown.extend(part(&expected, '-'));
+    shown.extend(part(&found, '+'));
+    shown.join("\n")
 }
 
 fn corpus_directory() -> Option<PathBuf> {
@@ -171,8 +171,7 @@ fn run_case(directory: &Path, program: &Program, case: &Case, explain: bool) -> 
     match (template(program, case, &values), &case.error) {
         (Ok(output), None) => {
             let digest = sha2::Sha256::digest(&output);
-            let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-            if case.sha256.as_deref() == Some(&digest) {
+            if case.sha256.as_deref() == Some(&format!("{digest:x}")) {
                 return None;
             }
             let golden = std::fs::File::open(directory.join("golden").join(format!("{}.yaml.gz", case.id))).unwrap();

@@ -45,8 +45,16 @@ const ACTED_ON: &[ActedOn] = &[
     all("suspend"),
     all("install.crds"),
     all("install.createNamespace"),
+    all("install.disableSchemaValidation"),
+    all("install.disableWait"),
+    all("install.timeout"),
     all("upgrade.crds"),
+    all("upgrade.disableSchemaValidation"),
+    all("upgrade.disableWait"),
+    all("upgrade.timeout"),
+    all("ownership.adoptFrom"),
     all("ownership.fieldManager"),
+    all("ownership.wellKnownOwners"),
     only("ownership.onConflict", &["Fail", "Yield", "Force"]),
     all("ownership.rules[].name"),
     all("ownership.rules[].target"),
@@ -63,7 +71,6 @@ const AS_DONE_ANYWAY: &[(&str, &str)] = &[
     ("driftDetection.mode", "disabled"),
     ("install.serverSideApply", "true"),
     ("mode", "Apply"),
-    ("ownership.wellKnownOwners", "Enabled"),
     ("persistentClient", "true"),
     ("rollback.serverSideApply", "enabled"),
     ("upgrade.serverSideApply", "enabled"),
@@ -83,6 +90,27 @@ pub fn fields_not_acted_on(spec: &HelmReleaseSpec) -> Result<Vec<String>, serde_
     }
     found.sort();
     found.dedup();
+    Ok(found)
+}
+
+/// Fields that a release must not go on without: each says where, as whom, whether at all, or what exactly is applied.
+const NOT_WITHOUT: &[&str] = &[
+    "spec.chart.spec.valuesFiles",
+    "spec.chart.spec.verify",
+    "spec.kubeConfig",
+    "spec.mode",
+    "spec.plugins",
+    "spec.postRenderers",
+    "spec.serviceAccountName",
+];
+
+/// Of the fields that are not acted on, those without which it would be wrong to apply anything.
+///
+/// # Errors
+/// As [`fields_not_acted_on`].
+pub fn fields_not_to_go_without(spec: &HelmReleaseSpec) -> Result<Vec<String>, serde_json::Error> {
+    let mut found = fields_not_acted_on(spec)?;
+    found.retain(|field| NOT_WITHOUT.iter().any(|known| field.starts_with(known)));
     Ok(found)
 }
 
@@ -178,6 +206,21 @@ mod tests {
             "ownership": {"onConflict": "Yield", "rules": [{"paths": [".spec.replicas"], "onConflict": "Force"}]},
         });
         assert_eq!(ignored(spec), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_release_does_not_go_without_what_says_where_or_as_whom() {
+        let spec = json!({
+            "interval": "10m",
+            "chartRef": {"kind": "OCIRepository", "name": "shop"},
+            "serviceAccountName": "deployer",
+            "kubeConfig": {"secretRef": {"name": "other-cluster"}},
+            "mode": "Shadow",
+            "maxHistory": 3,
+        });
+        let spec: HelmReleaseSpec = serde_json::from_value(spec).unwrap();
+        let expected = ["spec.kubeConfig.secretRef.name", "spec.mode", "spec.serviceAccountName"];
+        assert_eq!(fields_not_to_go_without(&spec).unwrap(), expected);
     }
 
     #[test]

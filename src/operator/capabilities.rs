@@ -13,7 +13,7 @@ use crate::cluster::discovery::{DiscoveryError, KindCache};
 
 /// How long an answer is used: versions of a cluster change rarely, and a kind that is missing is asked for anew at once
 /// when an object of it is to be applied.
-const USED_FOR: Duration = Duration::from_secs(300);
+const USED_FOR: Duration = Duration::from_mins(5);
 
 /// The cluster could not be asked.
 #[derive(Debug, thiserror::Error)]

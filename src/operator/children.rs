@@ -155,6 +155,10 @@ impl Children {
                 Ok(watcher::Event::InitDone) => self.synced(&watched, &listed),
                 Ok(watcher::Event::Apply(object)) => self.changed_to(identity_of(&watched, &object), &object),
                 Ok(watcher::Event::Delete(object)) => self.gone(&identity_of(&watched, &object), &object),
+                Err(error) if is_not_served(&error) => {
+                    debug!(group = watched.group, kind = watched.kind, "no longer served");
+                    return self.ended(&watched);
+                }
                 // The watch is resumed with backoff; until then `get` answers from what was seen last.
                 Err(error) => warn!(group = watched.group, kind = watched.kind, %error, "watch of children failed"),
             }
@@ -204,6 +208,15 @@ impl Children {
         );
     }
 
+    /// Forgets a kind whose definition is gone. The next release that has an object of it starts its watch anew.
+    fn ended(&self, watched: &Watched) {
+        let mut state = self.lock();
+        state.objects.retain(|identity, _| identity.watched != *watched);
+        state.written.retain(|identity, _| identity.watched != *watched);
+        state.synced.remove(watched);
+        state.started.remove(watched);
+    }
+
     fn wake(&self, object: &PartialObjectMeta<DynamicObject>) {
         let labels = object.labels();
         if let (Some(name), Some(namespace)) = (labels.get(names::LABEL_NAME), labels.get(names::LABEL_NAMESPACE)) {
@@ -215,6 +228,19 @@ impl Children {
     fn lock(&self) -> MutexGuard<'_, State> {
         // No code path panics while it holds the lock; were it so, the index is still whole.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether a watch failed because the API server does not know the kind (any more).
+fn is_not_served(error: &watcher::Error) -> bool {
+    match error {
+        watcher::Error::InitialListFailed(kube::Error::Api(status))
+        | watcher::Error::WatchStartFailed(kube::Error::Api(status)) => status.is_not_found(),
+        watcher::Error::WatchError(status) => status.is_not_found(),
+        watcher::Error::InitialListFailed(_)
+        | watcher::Error::WatchStartFailed(_)
+        | watcher::Error::WatchFailed(_)
+        | watcher::Error::NoResourceVersion => false,
     }
 }
 

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
-use kube::api::{Api, ObjectMeta, Patch, PatchParams};
+use kube::api::{Api, DeleteParams, ObjectMeta, Patch, PatchParams};
 use kube::{Client, Resource};
 use sha2::{Digest, Sha256};
 
@@ -95,6 +95,18 @@ pub async fn write(
     Ok(digest)
 }
 
+/// Deletes the ledger of a release that ends.
+pub async fn delete(client: &Client, release: &HelmRelease) -> Result<(), LedgerStoreError> {
+    let deleted = api(client, release)
+        .delete(release.own_name(), &DeleteParams::default())
+        .await;
+    match deleted {
+        Ok(_) => Ok(()),
+        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
+        Err(source) => Err(failed(release, source)),
+    }
+}
+
 fn to_resource(ledger: &Ledger, field_manager: String, revision: u32) -> ReleaseLedgerSpec {
     let mut room = MAX_FIELD_SETS_BYTES;
     let mut objects = Vec::new();
@@ -123,7 +135,7 @@ fn to_resource(ledger: &Ledger, field_manager: String, revision: u32) -> Release
             fields,
         });
     }
-    contested.sort_by(|a: &LedgerField, b| b.last_seen.0.cmp(&a.last_seen.0));
+    contested.sort_by_key(|field: &LedgerField| std::cmp::Reverse(field.last_seen.0));
     contested.truncate(MAX_CONTESTED);
     contested.sort_by(|a, b| (&a.id, &a.path, &a.manager).cmp(&(&b.id, &b.path, &b.manager)));
     ReleaseLedgerSpec {

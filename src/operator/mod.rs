@@ -18,7 +18,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::{Stream, StreamExt};
+use futures::{Stream, StreamExt, TryStreamExt};
 use kube::api::Api;
 use kube::runtime::controller::{Action, Config as ControllerConfig, Controller};
 use kube::runtime::reflector::{self, ObjectRef, Store};
@@ -114,25 +114,21 @@ impl Operator {
         let unchanged = predicates::generation
             .combine(predicates::annotations)
             .combine(predicates::finalizers);
-        // A release that is reconciled before the sources are known would be told that its source does not exist.
-        let sources = async { tokio::join!(repositories.wait_until_ready(), artifacts.wait_until_ready()) };
+        // A release that is looked at before its source is known would be told that there is none.
         tokio::select! {
             () = shutdown.cancelled() => return Ok(()),
-            // The writers live as long as the operator, so waiting does not fail.
-            _ = sources => {}
+            // The writers live as long as the operator, so waiting fails only at its end.
+            _ = async { tokio::join!(repositories.wait_until_ready(), artifacts.wait_until_ready()) } => {}
         }
-        // The store's own `wait_until_ready` wakes only one of several who wait, and the controller waits for it, too.
-        let mut unready = Some(readiness);
         let triggers = watcher(
             scoped::<HelmRelease>(&client, &context.settings),
             watcher::Config::default(),
         )
         .default_backoff()
         .reflect(writer)
-        .inspect(move |event| {
-            if matches!(event, Ok(watcher::Event::InitDone))
-                && let Some(readiness) = unready.take()
-            {
+        // Not `wait_until_ready`: the controller waits for this store, and of two that wait only one is woken.
+        .inspect_ok(move |event| {
+            if matches!(event, watcher::Event::InitDone) {
                 readiness.set_ready();
                 info!("watches are synced");
             }

@@ -12,6 +12,7 @@ use kube::{Client, Resource, ResourceExt};
 
 use crate::api::HelmRelease;
 use crate::api::conditions::Reason;
+use crate::api::duration::Duration;
 use crate::api::helm_release::chart::{ChartReferenceKind, SourceKind};
 use crate::api::helm_repository::{HelmRepository, HelmRepositorySpec, RepositoryType};
 use crate::api::oci_repository::{OCIRepository, OCIRepositorySpec, OciReference as OciSpecReference};
@@ -61,6 +62,20 @@ pub enum SourcesError {
         /// What is wrong.
         problem: String,
     },
+    /// The source is suspended, and the chart was not looked up before.
+    #[error("{source_name} is suspended; set its spec.suspend to false")]
+    Suspended {
+        /// Its kind and name.
+        source_name: String,
+    },
+    /// The source asks for something that would be unsafe to go without.
+    #[error("{source_name}: spec.{field} is not supported yet, and nothing is fetched without; remove it")]
+    NotSupported {
+        /// The source.
+        source_name: String,
+        /// The field.
+        field: &'static str,
+    },
     /// A digest that is none.
     #[error("{source_name}: spec.ref.digest {digest:?} is not of the form sha256:<64 hexadecimal digits>")]
     Digest {
@@ -76,7 +91,11 @@ impl SourcesError {
     pub const fn reason(&self) -> Reason {
         match self {
             Self::Unsupported { .. } | Self::NoChart => Reason::InvalidSpec,
-            Self::Missing { .. } | Self::Secret { .. } | Self::Digest { .. } => Reason::SourceNotReady,
+            Self::Missing { .. }
+            | Self::Secret { .. }
+            | Self::Suspended { .. }
+            | Self::NotSupported { .. }
+            | Self::Digest { .. } => Reason::SourceNotReady,
         }
     }
 
@@ -84,7 +103,11 @@ impl SourcesError {
     pub const fn is_retryable(&self) -> bool {
         match self {
             Self::Unsupported { .. } | Self::NoChart => false,
-            Self::Missing { .. } | Self::Secret { .. } | Self::Digest { .. } => true,
+            Self::Missing { .. }
+            | Self::Secret { .. }
+            | Self::Suspended { .. }
+            | Self::NotSupported { .. }
+            | Self::Digest { .. } => true,
         }
     }
 }
@@ -109,6 +132,19 @@ pub enum Located {
 }
 
 impl Located {
+    /// Kind and name of the source, if it is suspended.
+    pub fn suspended(&self) -> Option<String> {
+        match self {
+            Self::Repository { repository, .. } if repository.spec.suspend => {
+                Some(format!("HelmRepository {}", repository.name_any()))
+            }
+            Self::Artifact { repository } if repository.spec.suspend => {
+                Some(format!("OCIRepository {}", repository.name_any()))
+            }
+            Self::Repository { .. } | Self::Artifact { .. } => None,
+        }
+    }
+
     /// Changes whenever looking the chart up again may give another one for a reason other than time.
     pub fn key(&self) -> String {
         let identity = |meta: &kube::api::ObjectMeta| {
@@ -171,6 +207,13 @@ impl Sources {
                     .as_deref()
                     .unwrap_or_else(|| release.own_namespace());
                 let repository = find(&self.repositories, kind, namespace, &reference.name, field)?;
+                if namespace != release.own_namespace() && repository.spec.access_from.is_some() {
+                    let source_name = format!("HelmRepository {}", repository.name_any());
+                    return Err(SourcesError::NotSupported {
+                        source_name,
+                        field: "accessFrom",
+                    });
+                }
                 Ok(Located::Repository {
                     repository,
                     chart: chart.spec.chart.clone(),
@@ -267,7 +310,7 @@ impl Sources {
                 version: version.to_owned(),
                 access,
                 pass_credentials: *pass_credentials,
-                refresh: interval.map(|interval| interval.as_std()).unwrap_or_default(),
+                refresh: interval.map(Duration::as_std).unwrap_or_default(),
             })
         })
     }
@@ -285,11 +328,17 @@ impl Sources {
             service_account_name: _,
             cert_secret_ref,
             proxy_secret_ref: _,
-            verify: _,
+            verify,
             insecure,
             ignore: _,
         } = &repository.spec;
         let source_name = format!("OCIRepository {}", repository.name_any());
+        if verify.is_some() {
+            return Err(SourcesError::NotSupported {
+                source_name,
+                field: "verify",
+            });
+        }
         let secrets = Secrets {
             client: &self.client,
             namespace: repository.namespace().unwrap_or_default(),

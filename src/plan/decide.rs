@@ -115,3 +115,115 @@ fn due(Failure { at, count }: Failure, interval: Duration) -> Option<Timestamp> 
     let wait = SignedDuration::try_from(backoff(count, interval)).ok()?;
     at.checked_add(wait).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::helm_release::status::ReleaseAction;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn revision(phase: Option<Phase>) -> Revision {
+        Revision {
+            action: ReleaseAction::Install,
+            number: 1,
+            began: at(0),
+            phase,
+        }
+    }
+
+    fn plan(phase: Option<Phase>, changes: &[Option<Change>], failure: Option<Failure>, asked: bool) -> Plan {
+        let revision = revision(phase);
+        let interval = Duration::from_mins(10);
+        let input = Input {
+            revision: &revision,
+            changes,
+            leftovers: &[],
+            failure,
+            asked,
+            interval,
+        };
+        decide(&input, at(1000))
+    }
+
+    fn write(apply: &[usize]) -> Plan {
+        Plan::Write(Writes {
+            apply: apply.to_vec(),
+            remove: Vec::new(),
+        })
+    }
+
+    #[test]
+    fn only_what_changed_is_applied() {
+        let changes = [None, Some(Change::Live), None, Some(Change::Missing)];
+        assert_eq!(plan(Some(Phase::Deployed), &changes, None, false), write(&[1, 3]));
+    }
+
+    #[test]
+    fn nothing_to_write_is_rest_when_deployed_and_awaiting_otherwise() {
+        assert_eq!(plan(Some(Phase::Deployed), &[None], None, false), Plan::Rest);
+        assert_eq!(plan(Some(Phase::Pending), &[None], None, false), Plan::Await);
+        assert_eq!(plan(Some(Phase::Failed), &[None], None, false), Plan::Await);
+        // A revision that begins is recorded even when its objects are as they should be.
+        assert_eq!(plan(None, &[None], None, false), write(&[]));
+    }
+
+    #[test]
+    fn a_failed_attempt_is_made_again_when_its_time_has_come_or_somebody_asks() {
+        let changes = [Some(Change::Intent)];
+        let failed = |second| {
+            Some(Failure {
+                at: at(second),
+                count: 1,
+            })
+        };
+        assert_eq!(
+            plan(Some(Phase::Failed), &changes, failed(998), false),
+            Plan::Hold { until: at(1003) }
+        );
+        assert_eq!(plan(Some(Phase::Failed), &changes, failed(995), false), write(&[0]));
+        assert_eq!(plan(Some(Phase::Failed), &changes, failed(998), true), write(&[0]));
+        // A new revision owes nothing to the failures of the last.
+        assert_eq!(plan(None, &changes, failed(998), false), write(&[0]));
+    }
+
+    #[test]
+    fn leftovers_alone_are_reason_to_write() {
+        let leftover = ObjectReference {
+            api_version: "v1".into(),
+            kind: "ConfigMap".into(),
+            namespace: Some("prod".into()),
+            name: "old".into(),
+        };
+        let revision = revision(Some(Phase::Deployed));
+        let input = Input {
+            revision: &revision,
+            changes: &[None],
+            leftovers: std::slice::from_ref(&leftover),
+            failure: None,
+            asked: false,
+            interval: Duration::from_mins(1),
+        };
+        assert_eq!(
+            decide(&input, at(1)),
+            Plan::Write(Writes {
+                apply: Vec::new(),
+                remove: vec![leftover]
+            })
+        );
+    }
+
+    #[test]
+    fn a_clock_at_the_end_of_time_does_not_hold_a_release_for_ever() {
+        let failure = Some(Failure {
+            at: Timestamp::MAX,
+            count: u32::MAX,
+        });
+        assert_eq!(
+            plan(Some(Phase::Failed), &[Some(Change::New)], failure, false),
+            write(&[0])
+        );
+    }
+}

@@ -31,6 +31,14 @@ pub struct Current<'a> {
 }
 
 impl Current<'_> {
+    /// Whether the other owner still has the field.
+    pub const fn is_unresolved(&self) -> bool {
+        match self.field.action {
+            Action::Yielded | Action::Retrying | Action::HandedOff | Action::Failed => true,
+            Action::Forced | Action::Resolved => false,
+        }
+    }
+
     /// What sort of writer the other owner is.
     pub fn manager_class(&self) -> &'static str {
         ManagerClass::of(&self.field.manager, self.field.subresource.as_deref()).as_str()

@@ -115,3 +115,44 @@ fn translate(action: ConflictAction) -> OnConflict {
         ConflictAction::Force => OnConflict::Force,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn parsed(ownership: serde_json::Value) -> Result<Policy, String> {
+        let ownership: Ownership = serde_json::from_value(ownership).unwrap();
+        policy(&ownership).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn rules_keep_their_order_and_names() {
+        let policy = parsed(json!({"onConflict": "Yield", "wellKnownOwners": "Disabled", "rules": [
+            {"paths": [".spec.replicas"], "onConflict": "Force", "until": "2026-12-24T00:00:00Z"},
+            {"name": "sizes", "target": {"kind": "Deployment"}, "managers": ["vpa-.*"], "onConflict": "Yield"},
+        ]}))
+        .unwrap();
+        let names: Vec<&str> = policy.release_rules.iter().map(|rule| rule.name.as_str()).collect();
+        assert_eq!(names, ["rules[0]", "rules/sizes"]);
+        assert_eq!(
+            (policy.on_conflict, policy.well_known_owners),
+            (OnConflict::Yield, false)
+        );
+        assert!(policy.release_rules[0].until.is_some());
+    }
+
+    #[test]
+    fn a_bad_rule_is_named_with_its_field() {
+        let error = parsed(json!({"rules": [{"managers": ["("], "onConflict": "Fail"}]})).unwrap_err();
+        assert!(
+            error.starts_with("spec.ownership.rules[0]: managers[0]: \"(\" is not a usable"),
+            "{error}"
+        );
+        let error = parsed(json!({"rules": [{"paths": [".spec["], "onConflict": "Fail"}]})).unwrap_err();
+        assert!(error.starts_with("spec.ownership.rules[0]: paths[0]: "), "{error}");
+        let error = parsed(json!({"rules": [{"target": {"labelSelector": "a=b"}, "onConflict": "Fail"}]})).unwrap_err();
+        assert!(error.contains("target.labelSelector is not supported yet"), "{error}");
+    }
+}

@@ -134,3 +134,131 @@ fn action_of(snapshot: &Snapshot) -> ReleaseAction {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn identity(version: &str) -> Identity {
+        Identity {
+            release_name: "shop".into(),
+            namespace: "prod".into(),
+            chart_name: "shop".into(),
+            chart_version: version.into(),
+            app_version: None,
+            chart_digest: format!("sha256:{version}"),
+            config_digest: "sha256:values".into(),
+        }
+    }
+
+    fn snapshot(version: &str, number: u32, status: &str, action: SnapshotAction) -> Snapshot {
+        let began = Time(Timestamp::from_second(100).unwrap());
+        Snapshot {
+            api_version: None,
+            digest: String::new(),
+            manifest_digest: None,
+            action: Some(action),
+            name: "shop".into(),
+            namespace: "prod".into(),
+            version: number,
+            status: status.into(),
+            chart_name: "shop".into(),
+            chart_version: version.into(),
+            app_version: None,
+            config_digest: "sha256:values".into(),
+            oci_digest: None,
+            first_deployed: began.clone(),
+            last_deployed: began,
+            deleted: None,
+            test_hooks: BTreeMap::new(),
+            plugins: Vec::new(),
+        }
+    }
+
+    fn decided(newest: Option<&Snapshot>, desired: &str) -> (ReleaseAction, u32, Option<Phase>, i64) {
+        let digest = newest.map(|newest| format!("sha256:{}", newest.chart_version));
+        let now = Timestamp::from_second(900).unwrap();
+        let revision = revision(newest, digest.as_deref(), &identity(desired), now);
+        (
+            revision.action,
+            revision.number,
+            revision.phase,
+            revision.began.as_second(),
+        )
+    }
+
+    #[test]
+    fn the_first_revision_is_an_install() {
+        assert_eq!(decided(None, "1.0.0"), (ReleaseAction::Install, 1, None, 900));
+    }
+
+    #[test]
+    fn what_is_desired_already_goes_on_as_it_began() {
+        let newest = snapshot("1.0.0", 3, "pending-upgrade", SnapshotAction::Upgrade);
+        assert_eq!(
+            decided(Some(&newest), "1.0.0"),
+            (ReleaseAction::Upgrade, 3, Some(Phase::Pending), 100)
+        );
+    }
+
+    #[test]
+    fn a_change_upgrades_what_was_once_whole_and_installs_what_never_was() {
+        for (status, action, expected) in [
+            ("deployed", SnapshotAction::Install, ReleaseAction::Upgrade),
+            ("failed", SnapshotAction::Upgrade, ReleaseAction::Upgrade),
+            ("failed", SnapshotAction::Install, ReleaseAction::Install),
+            ("pending-install", SnapshotAction::Install, ReleaseAction::Install),
+        ] {
+            let newest = snapshot("1.0.0", 1, status, action);
+            assert_eq!(decided(Some(&newest), "1.1.0"), (expected, 2, None, 900), "{status}");
+        }
+    }
+
+    #[test]
+    fn what_is_gone_is_installed_anew() {
+        for status in ["uninstalled", "uninstalling", "superseded", "a word of a later Helm"] {
+            let newest = snapshot("1.0.0", 4, status, SnapshotAction::Upgrade);
+            assert_eq!(
+                decided(Some(&newest), "1.0.0"),
+                (ReleaseAction::Install, 5, None, 900),
+                "{status}"
+            );
+        }
+    }
+
+    #[test]
+    fn every_part_of_the_identity_counts() {
+        let newest = snapshot("1.0.0", 1, "deployed", SnapshotAction::Install);
+        let now = Timestamp::from_second(900).unwrap();
+        let begins = |desired: &Identity| {
+            revision(Some(&newest), Some("sha256:1.0.0"), desired, now)
+                .phase
+                .is_none()
+        };
+        let same = identity("1.0.0");
+        assert!(!begins(&same));
+        assert!(begins(&Identity {
+            release_name: "other".into(),
+            ..same.clone()
+        }));
+        assert!(begins(&Identity {
+            namespace: "other".into(),
+            ..same.clone()
+        }));
+        assert!(begins(&Identity {
+            chart_name: "other".into(),
+            ..same.clone()
+        }));
+        assert!(begins(&Identity {
+            chart_digest: "sha256:rebuilt".into(),
+            ..same.clone()
+        }));
+        assert!(begins(&Identity {
+            config_digest: "sha256:other".into(),
+            ..same
+        }));
+    }
+}

@@ -77,3 +77,77 @@ fn progress(total: usize, pending: &[&(ObjectReference, Health)]) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn object(name: &str, state: State, message: &str) -> (ObjectReference, Health) {
+        let reference = ObjectReference {
+            api_version: "apps/v1".into(),
+            kind: "Deployment".into(),
+            namespace: Some("prod".into()),
+            name: name.into(),
+        };
+        (
+            reference,
+            Health {
+                state,
+                message: message.into(),
+            },
+        )
+    }
+
+    fn settled(objects: &[(ObjectReference, Health)], now: i64) -> Settled {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        settle(objects, at(100), Duration::from_mins(1), at(now))
+    }
+
+    #[test]
+    fn all_current_is_ready_even_after_the_deadline() {
+        assert_eq!(settled(&[], 101), Settled::Ready);
+        assert_eq!(settled(&[object("web", State::Current, "ready")], 999), Settled::Ready);
+    }
+
+    #[test]
+    fn progress_names_what_is_missing() {
+        let objects = [
+            object("a", State::Current, "ready"),
+            object("b", State::InProgress, "1 of 3 pods ready"),
+            object("c", State::NotFound, "does not exist"),
+            object("d", State::Terminating, "is being deleted"),
+            object("e", State::InProgress, "0 of 1 pods ready"),
+        ];
+        let progress = "1/5 ready, waiting for Deployment prod/b: 1 of 3 pods ready; Deployment prod/c: does not exist; \
+            Deployment prod/d: is being deleted; and 1 more";
+        let deadline = Timestamp::from_second(160).unwrap();
+        assert_eq!(
+            settled(&objects, 159),
+            Settled::Waiting {
+                progress: progress.into(),
+                deadline
+            }
+        );
+        assert_eq!(
+            settled(&objects, 160),
+            Settled::Failed {
+                message: format!("not ready after 60s: {progress}")
+            }
+        );
+    }
+
+    #[test]
+    fn what_cannot_become_ready_is_not_waited_for() {
+        let objects = [
+            object("a", State::InProgress, "x"),
+            object("b", State::Failed, "exceeded its progress deadline"),
+        ];
+        let message = "apps/v1 Deployment prod/b failed: exceeded its progress deadline";
+        assert_eq!(
+            settled(&objects, 101),
+            Settled::Failed {
+                message: message.into()
+            }
+        );
+    }
+}

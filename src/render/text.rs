@@ -115,7 +115,7 @@ fn explain(root: &ExecutionError) -> String {
                     Cause::Call {
                         error: FunctionError::Template(prefix, inner),
                         ..
-                    } if prefix.is_empty() => Some(&**inner),
+                    } if prefix.is_empty() => Some(inner),
                     // Functions' own errors say no place.
                     Cause::Call { .. } => return root.to_string(),
                 };

@@ -64,7 +64,7 @@ impl Cache {
 
     /// An archive, if it is there and undamaged.
     pub(super) async fn get(&self, digest: Digest) -> Option<Bytes> {
-        let kept = self.lock().touch(digest)?;
+        let kept = self.lock().touch(digest)?.bytes.clone();
         let Some(directory) = &self.directory else { return kept };
         let path = file(directory, digest);
         let undamaged = match tokio::fs::read(&path).await {
@@ -153,14 +153,14 @@ impl Entries {
         );
     }
 
-    /// Marks an entry as used now; gives what is kept of it in memory.
-    fn touch(&mut self, digest: Digest) -> Option<Option<Bytes>> {
+    /// Marks an entry as used now.
+    fn touch(&mut self, digest: Digest) -> Option<&Entry> {
         let entry = self.by_digest.get_mut(&digest)?;
         self.by_use.remove(&entry.used);
         self.clock += 1;
         entry.used = self.clock;
         self.by_use.insert(self.clock, digest);
-        Some(entry.bytes.clone())
+        Some(entry)
     }
 
     fn remove(&mut self, digest: Digest) {

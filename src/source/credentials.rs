@@ -109,7 +109,7 @@ impl Default for Access {
             credentials: Credentials::default(),
             tls: Tls::default(),
             proxy: None,
-            timeout: Duration::from_secs(60),
+            timeout: Duration::from_mins(1),
         }
     }
 }

@@ -299,7 +299,7 @@ generated: 2024-01-01T00:00:00Z
             "{\"apiVersion\": \"v1\", \"entries\": [}",
             "apiVersion: v1\nother: [[\u{7}",
         ]
-        .map(|text| broken(text))
+        .map(broken)
         .map(|broken| format!("{}: {}", broken.line, broken.reason));
         insta::assert_snapshot!(all.join("\n"), @r#"
         1: it is empty

@@ -78,10 +78,10 @@ impl Events {
 }
 
 fn bounded(note: &str) -> String {
+    const ELLIPSIS: &str = "…";
     if note.len() <= MAX_NOTE {
         return note.to_owned();
     }
-    const ELLIPSIS: &str = "…";
     let mut end = MAX_NOTE - ELLIPSIS.len();
     while !note.is_char_boundary(end) {
         end -= 1;

@@ -69,7 +69,7 @@ impl<'run> Context<'run> {
         let Some(template) = self.find(name.as_bytes()) else {
             return Err(ExecutionError::NoTemplate(name.to_owned()));
         };
-        self.execute_template(&template, data, output).map_err(|error| *error)
+        self.execute_template(&template, data, output)
     }
 
     fn execute_template(
@@ -77,9 +77,9 @@ impl<'run> Context<'run> {
         template: &Template,
         data: &Value,
         output: &mut Vec<u8>,
-    ) -> Result<(), Box<ExecutionError>> {
+    ) -> Result<(), ExecutionError> {
         let (depth, variables) = (self.depth, self.variables.len());
-        let result = self.run(template, Operand::concrete(data.clone()), output);
+        let result = self.run(template, &Operand::concrete(data.clone()), output);
         if result.is_err() {
             // An error leaves the levels that it passed through as they were.
             self.depth = depth;
@@ -141,7 +141,7 @@ impl<'run> Context<'run> {
     fn include_counted(&mut self, name: &Text, data: &Value) -> Result<Text, FunctionError> {
         let Some(template) = self.find(name) else {
             let error = ExecutionError::NoTemplate(name.to_string());
-            return Err(FunctionError::Template(String::new(), Box::new(error)));
+            return Err(FunctionError::Template(String::new(), error));
         };
         let mut output = Vec::new();
         self.execute_template(&template, data, &mut output)

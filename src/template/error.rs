@@ -26,7 +26,7 @@ pub enum FunctionError {
     /// A template that was executed by the function (`include`, `tpl`) failed. The first field is what the function
     /// says before it.
     #[error("{0}{1}")]
-    Template(String, Box<ExecutionError>),
+    Template(String, ExecutionError),
     /// The rendering is over a limit; nothing may catch this.
     #[error(transparent)]
     Limit(#[from] LimitError),
@@ -135,17 +135,13 @@ impl ExecutionError {
         match self {
             Self::NoTemplate(_) => None,
             Self::At(located) => match &located.cause {
-                Cause::Limit(limit) => Some(*limit),
                 Cause::Evaluation(_) => None,
-                Cause::Call {
-                    error: FunctionError::Limit(limit),
-                    ..
-                } => Some(*limit),
-                Cause::Call {
-                    error: FunctionError::Template(_, inner),
-                    ..
-                } => inner.limit(),
-                Cause::Call { .. } => None,
+                Cause::Limit(limit) => Some(*limit),
+                Cause::Call { function: _, error } => match error {
+                    FunctionError::Limit(limit) => Some(*limit),
+                    FunctionError::Template(_, inner) => inner.limit(),
+                    FunctionError::Message(_) | FunctionError::Abort(_) => None,
+                },
             },
         }
     }

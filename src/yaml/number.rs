@@ -90,7 +90,7 @@ mod tests {
         for (float, text) in rows {
             assert_eq!(format_float(float), text);
         }
-        assert_eq!(format_float_single(3.141_592_653_589_79), "3.1415927");
+        assert_eq!(format_float_single(3.241_592_653_589_79), "3.2415926");
     }
 
     #[test]

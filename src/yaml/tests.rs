@@ -116,11 +116,12 @@ fn merged_keys_go_over_those_before_and_under_those_behind() {
 
 #[test]
 fn a_document_that_grows_by_its_aliases_is_refused() {
-    let mut yaml = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
+    let mut yaml = vec!["a0: &a0 [x, x, x, x, x, x, x, x, x, x]".to_owned()];
     for level in 1..9 {
         let aliases = vec![format!("*a{}", level - 1); 10].join(", ");
-        yaml.push_str(&format!("a{level}: &a{level} [{aliases}]\n"));
+        yaml.push(format!("a{level}: &a{level} [{aliases}]"));
     }
+    let yaml = yaml.join("\n");
     let error = from_slice(yaml.as_bytes()).unwrap_err().to_string();
     assert_eq!(
         error,

@@ -1,4 +1,5 @@
 //! Integration tests on real parts: one binary, one control plane.
+#![expect(clippy::print_stderr, reason = "long tests say how far they are")]
 
 mod bad_input;
 mod conflicts;
@@ -6,6 +7,7 @@ mod deployed;
 mod fixtures;
 mod noop;
 mod policies;
+mod releases;
 mod resources;
 mod source;
 mod support;

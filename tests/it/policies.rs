@@ -165,8 +165,11 @@ async fn a_yielded_field_stays_the_rivals_until_it_lets_go() -> Result {
         count(&installation, "fairlead_ssa_conflicts_active", "Yielded").await?,
         Some(1.0)
     );
-    let note = event(&installation, &release, "ConflictsResolved").await?;
-    assert!(note.contains(".data.key of rival (Yielded)"), "{note}");
+    let note = event(&installation, &release, "FieldYielded").await?;
+    assert!(
+        note.contains(".data.key left to rival (Real conflict, rules/rival)"),
+        "{note}"
+    );
     lets_go(&installation).await?;
     key_becomes(&installation, "shop", "new").await
 }
@@ -187,8 +190,11 @@ async fn a_forced_field_is_taken_and_told() -> Result {
         count(&installation, "fairlead_ssa_conflicts_total", "Forced").await?,
         Some(1.0)
     );
-    let note = event(&installation, &release, "ConflictsResolved").await?;
-    assert!(note.contains(".data.key of rival (Forced)"), "{note}");
+    let note = event(&installation, &release, "FieldForced").await?;
+    assert!(
+        note.contains(".data.key taken from rival (Real conflict, rules[0])"),
+        "{note}"
+    );
     Ok(())
 }
 

@@ -742,20 +742,35 @@ async fn a_hostile_registry_does_no_harm() -> Result {
     let around = (header::LINK, "</v2/shop/tags/list>; rel=\"next\"");
     server.reply("/v2/shop/tags/list", 200, &[around], r#"{"tags": ["1.0.0"]}"#);
     assert!(matches!(trouble("1.x").await, SourceError::TooMany { .. }));
+    Ok(())
+}
 
-    // Tokens: the password goes to the token server only, and a token that is no header is refused.
-    server.requests();
+#[tokio::test]
+async fn tokens_are_asked_for_and_checked() -> Result {
+    let server = Server::start().await?;
+    let registry = server.url.replace("http://", "oci://");
+    let fetcher = fetcher_with(FetcherOptions::default()).await?;
+    let trouble = async || {
+        let mut reference = oci(format!("{registry}/shop"), OciSelector::Version("2.0.0".to_owned()));
+        reference.access = access(basic("me", "hunter2"));
+        match resolve_oci(&fetcher, reference).await {
+            Ok(chart) => fetcher.fetch(&chart).await.unwrap_err(),
+            Err(error) => error,
+        }
+    };
+
+    // The password goes to the token server only.
     let challenge = format!("Bearer realm=\"{}/token\",service=\"it\"", server.url);
     let challenge = (header::WWW_AUTHENTICATE, challenge.as_str());
     server.reply_to(
         Some("Bearer good"),
         "/v2/shop/manifests/2.0.0",
         200,
-        &[challenge.clone()],
+        std::slice::from_ref(&challenge),
         "[]",
     );
     server.reply("/token", 200, &[], r#"{"access_token": "good"}"#);
-    assert!(matches!(trouble("2.0.0").await, SourceError::BrokenManifest { .. }));
+    assert!(matches!(trouble().await, SourceError::BrokenManifest { .. }));
     let (manifest_path, login) = (
         "/v2/shop/manifests/2.0.0".to_owned(),
         "Basic bWU6aHVudGVyMg==".to_owned(),
@@ -768,6 +783,8 @@ async fn a_hostile_registry_does_no_harm() -> Result {
             (manifest_path, Some("Bearer good".to_owned())),
         ]
     );
+
+    // A token that is no header is refused.
     server.reply_to(
         Some("Bearer other"),
         "/v2/shop/manifests/2.0.0",
@@ -776,7 +793,7 @@ async fn a_hostile_registry_does_no_harm() -> Result {
         "[]",
     );
     server.reply("/token", 200, &[], r#"{"token": "good\r\nx-evil: 1"}"#);
-    let error = trouble("2.0.0").await;
+    let error = trouble().await;
     assert!(matches!(error, SourceError::InvalidCredentials { .. }), "{error}");
     assert!(!error.to_string().contains("evil"));
     Ok(())

@@ -323,11 +323,40 @@ impl HelmRelease {
     }
 }
 
+/// What install and upgrade have in common, with the documented defaults filled in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ActionOptions {
+    /// How long the action may take.
+    pub timeout: Duration,
+    /// Whether it is not awaited that the objects become ready.
+    pub disable_wait: bool,
+    /// Whether the values are not validated against the chart's JSON schema.
+    pub disable_schema_validation: bool,
+}
+
 /// Effective settings: what the spec says, or else the documented default.
 impl HelmReleaseSpec {
     /// How long one Helm action may take, unless the action has its own timeout.
     pub fn effective_timeout(&self) -> Duration {
         self.timeout.unwrap_or(DEFAULT_TIMEOUT)
+    }
+
+    /// The options that install and upgrade have in common, for one of them.
+    pub fn action_options(&self, action: status::ReleaseAction) -> ActionOptions {
+        let (timeout, disable_wait, disable_schema_validation) = match action {
+            status::ReleaseAction::Install => self.install.as_ref().map_or((None, false, false), |install| {
+                (install.timeout, install.disable_wait, install.disable_schema_validation)
+            }),
+            status::ReleaseAction::Upgrade => self.upgrade.as_ref().map_or((None, false, false), |upgrade| {
+                (upgrade.timeout, upgrade.disable_wait, upgrade.disable_schema_validation)
+            }),
+        };
+        let timeout = timeout.unwrap_or_else(|| self.effective_timeout());
+        ActionOptions {
+            timeout,
+            disable_wait,
+            disable_schema_validation,
+        }
     }
 
     /// How many revisions Helm's history keeps; `None` keeps all.

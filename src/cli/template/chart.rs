@@ -1,6 +1,6 @@
 //! Which chart: from the argument to a loaded chart.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
@@ -8,12 +8,13 @@ use clap::Args;
 use super::CommandError;
 use crate::chart::{ArchiveLimits, Chart};
 use crate::source::{
-    Access, ChartContent, ChartReference, Fetcher, FetcherOptions, HttpReference, OciReference, OciSelector,
-    UrlReference,
+    Access, ChartContent, ChartReference, ClientCertificate, Credentials, Fetcher, FetcherOptions, HttpReference,
+    OciReference, OciSelector, Secret, Tls, UrlReference,
 };
 
 /// Where the chart comes from.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct ChartArguments {
     /// The address of the chart's repository.
     #[arg(long, value_name = "URL")]
@@ -27,6 +28,27 @@ pub(super) struct ChartArguments {
     /// Talk to an OCI registry without TLS.
     #[arg(long)]
     plain_http: bool,
+    /// The login for the repository or registry.
+    #[arg(long, requires = "password")]
+    username: Option<String>,
+    /// The password for the repository or registry.
+    #[arg(long, requires = "username")]
+    password: Option<String>,
+    /// Send the login to the archive's host as well when that is another one.
+    #[arg(long)]
+    pass_credentials: bool,
+    /// A file with certificate authorities to trust in addition to those of the system.
+    #[arg(long, value_name = "FILE")]
+    ca_file: Option<PathBuf>,
+    /// A file with our certificate chain.
+    #[arg(long, value_name = "FILE", requires = "key_file")]
+    cert_file: Option<PathBuf>,
+    /// A file with the private key of --cert-file.
+    #[arg(long, value_name = "FILE", requires = "cert_file")]
+    key_file: Option<PathBuf>,
+    /// Accept any server certificate.
+    #[arg(long)]
+    insecure_skip_tls_verify: bool,
 }
 
 /// A chart that is nowhere.
@@ -50,7 +72,39 @@ impl ChartArguments {
         })
     }
 
-    fn reference(&self, chart: &str) -> Result<ChartReference, NotFound> {
+    /// How to get at the server.
+    fn access(&self) -> Result<Access, CommandError> {
+        let read = |path: &PathBuf| {
+            std::fs::read(path).map_err(|error| CommandError::from(format!("{}: {error}", path.display())))
+        };
+        let credentials = match (&self.username, &self.password) {
+            (Some(username), Some(password)) => Credentials::Basic {
+                username: username.clone(),
+                password: Secret::new(password.clone()),
+            },
+            (None, _) | (_, None) => Credentials::Anonymous,
+        };
+        let client = match (&self.cert_file, &self.key_file) {
+            (Some(certificate), Some(key)) => Some(ClientCertificate {
+                certificate: read(certificate)?,
+                key: Secret::new(String::from_utf8(read(key)?)?),
+            }),
+            (None, _) | (_, None) => None,
+        };
+        let tls = Tls {
+            certificate_authorities: self.ca_file.as_ref().map(read).transpose()?,
+            client,
+            insecure_skip_verify: self.insecure_skip_tls_verify,
+        };
+        Ok(Access {
+            credentials,
+            tls,
+            ..Access::default()
+        })
+    }
+
+    fn reference(&self, chart: &str) -> Result<ChartReference, CommandError> {
+        let access = self.access()?;
         let version = match &self.version {
             Some(version) => version.clone(),
             None if self.devel => ">0.0.0-0".to_owned(),
@@ -61,8 +115,8 @@ impl ChartArguments {
                 url: url.clone(),
                 chart: chart.to_owned(),
                 version,
-                access: Access::default(),
-                pass_credentials: false,
+                access,
+                pass_credentials: self.pass_credentials,
                 refresh: Duration::ZERO,
             }));
         }
@@ -76,16 +130,16 @@ impl ChartArguments {
                 url: chart.to_owned(),
                 selector: OciSelector::Version(version),
                 media_type: None,
-                access: Access::default(),
+                access,
                 insecure: self.plain_http,
             }))
         } else if chart.starts_with("http://") || chart.starts_with("https://") {
             Ok(ChartReference::Url(UrlReference {
                 url: chart.to_owned(),
-                access: Access::default(),
+                access,
             }))
         } else {
-            Err(NotFound(chart.to_owned()))
+            Err(NotFound(chart.to_owned()).into())
         }
     }
 }

@@ -1,11 +1,20 @@
 //! The outside world of templates that are rendered without a cluster.
 
+use std::net::ToSocketAddrs as _;
+
 use crate::template::Host;
 
-/// No cluster, no DNS; the machine's clock, and its random source.
-#[derive(Debug, Default)]
+/// No cluster; DNS only when asked for; the machine's clock, and its random source.
+#[derive(Debug)]
 pub(super) struct Offline {
-    warnings: Vec<String>,
+    dns: bool,
+}
+
+impl Offline {
+    /// `dns` lets `getHostByName` ask.
+    pub(super) const fn new(dns: bool) -> Self {
+        Self { dns }
+    }
 }
 
 impl Host for Offline {
@@ -13,8 +22,16 @@ impl Host for Offline {
         Ok(serde_json::json!({}))
     }
 
-    fn host_by_name(&mut self, _: &str) -> String {
-        String::new()
+    fn host_by_name(&mut self, name: &str) -> String {
+        if !self.dns {
+            return String::new();
+        }
+        // As Sprig: any of the addresses, and nothing when there is none.
+        let mut addresses = (name, 0_u16).to_socket_addrs().into_iter().flatten();
+        addresses
+            .next()
+            .map(|address| address.ip().to_string())
+            .unwrap_or_default()
     }
 
     fn now(&mut self) -> jiff::Timestamp {
@@ -34,6 +51,6 @@ impl Host for Offline {
     }
 
     fn warn(&mut self, message: &str) {
-        self.warnings.push(message.to_owned());
+        crate::cli::warn(message);
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Edge: reads values and charts, and prints. The flags are Helm's, with Helm's meaning.
 
+mod accepted;
 mod chart;
 mod host;
 mod output;
@@ -11,6 +12,7 @@ use std::sync::Arc;
 
 use clap::Args;
 
+use self::accepted::AcceptedArguments;
 use self::chart::ChartArguments;
 use self::host::Offline;
 use self::output::OutputArguments;
@@ -29,6 +31,10 @@ const STACK_BYTES: usize = if cfg!(debug_assertions) {
 
 /// Render a chart locally and print its manifests.
 #[derive(Debug, Args)]
+#[command(
+    override_usage = "fairlead template [OPTIONS] [NAME] CHART",
+    args_override_self = true
+)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct TemplateArguments {
     /// The release's name (default: release-name), and the chart: a folder, an archive, an http(s):// or oci:// address,
@@ -68,6 +74,11 @@ pub(super) struct TemplateArguments {
     /// Accepted as by Helm, where it means nothing for this command: see --include-crds.
     #[arg(long)]
     skip_crds: bool,
+    /// Let the template function getHostByName ask DNS.
+    #[arg(long)]
+    enable_dns: bool,
+    #[command(flatten)]
+    accepted: AcceptedArguments,
 }
 
 /// What is wrong with the arguments.
@@ -125,7 +136,7 @@ impl TemplateArguments {
             skip_schema_validation: self.skip_schema_validation,
             subchart_notes: self.render_subchart_notes,
         };
-        Ok(render(&request, &mut Offline::default())?)
+        Ok(render(&request, &mut Offline::new(self.enable_dns))?)
     }
 
     fn capabilities(&self) -> Result<Capabilities, ArgumentError> {
@@ -175,7 +186,7 @@ impl TemplateArguments {
 fn expand(text: &str) -> Result<String, String> {
     const NAME: &str = "name-template";
     let set = TemplateSet::parse([(NAME, text)]).map_err(|error| error.to_string())?;
-    let mut host = Offline::default();
+    let mut host = Offline::new(false);
     let mut output = Vec::new();
     Context::new(&set, &mut host, Limits::default(), Mode::default())
         .execute(NAME, &Value::Nil, &mut output)

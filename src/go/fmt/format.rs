@@ -70,7 +70,7 @@ impl Format {
         if let Some(character) = character.filter(|character| strconv::is_printable(*character))
             && self.flags.sharp
         {
-            text.push_str(&format!(" '{character}'"));
+            text.extend([" '", character.encode_utf8(&mut [0; 4]), "'"]);
         }
         self.pad_with_spaces(text.as_bytes());
     }

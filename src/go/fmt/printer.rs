@@ -98,10 +98,11 @@ impl Printer {
     }
 
     fn object(&mut self, value: &Value, object: &dyn Object, verb: char, depth: usize) {
+        let is_nil_pointer = object.kind() == Kind::Pointer && object.is_nil();
         if !self.erroring
             && !self.format.flags.sharp_v
             && matches!(verb, 'v' | 's' | 'x' | 'X' | 'q')
-            && !(object.kind() == Kind::Pointer && object.is_nil())
+            && !is_nil_pointer
             && let Some(text) = object.stringer()
         {
             self.string(&text, &Value::String(text.clone()), verb);

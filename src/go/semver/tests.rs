@@ -66,7 +66,7 @@ fn agrees_with_the_go_library() {
                 versions = text(&row, 1)
                     .split(' ')
                     .map(|text| Version::parse(text).unwrap())
-                    .collect()
+                    .collect();
             }
             "v" => check_lenient(&row),
             "s" => {

@@ -1,6 +1,6 @@
 //! Integers and booleans.
 
-use super::{NumberError, NumberFault, underscores_are_good};
+use super::{NumberError, NumberFault, split_sign, underscores_are_good};
 
 /// Go's `strconv.Atoi`.
 pub fn atoi(text: &[u8]) -> Result<i64, NumberError> {
@@ -27,11 +27,7 @@ pub fn parse_bool(text: &[u8]) -> Result<bool, NumberError> {
 }
 
 fn signed(text: &[u8], base: u32, bits: u32) -> Result<i64, NumberFault> {
-    let (negative, digits) = match text {
-        [b'-', digits @ ..] => (true, digits),
-        [b'+', digits @ ..] => (false, digits),
-        digits => (false, digits),
-    };
+    let (negative, digits) = split_sign(text);
     let magnitude = unsigned(digits, base, 64)?;
     let limit = 1_u64 << (bits.clamp(1, 64) - 1);
     if negative {

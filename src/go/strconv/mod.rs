@@ -46,12 +46,17 @@ impl NumberError {
     }
 }
 
+/// Whether the text is negative, and what follows its sign, if it has one.
+fn split_sign(text: &[u8]) -> (bool, &[u8]) {
+    match text {
+        [sign @ (b'+' | b'-'), rest @ ..] => (*sign == b'-', rest),
+        _ => (false, text),
+    }
+}
+
 /// Whether each underscore stands between digits, or between a base prefix and a digit.
 fn underscores_are_good(text: &[u8]) -> bool {
-    let mut rest = text
-        .strip_prefix(b"-")
-        .or_else(|| text.strip_prefix(b"+"))
-        .unwrap_or(text);
+    let (_, mut rest) = split_sign(text);
     // What was seen last: a digit or prefix may precede an underscore, and only a digit may follow one.
     let mut digit_before = false;
     let mut underscore_before = false;

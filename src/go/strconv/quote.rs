@@ -128,10 +128,9 @@ impl Unquoted {
 /// Go's `strconv.UnquoteChar`: the first element of a literal in these quotes, and the rest.
 pub fn unquote_char(text: &[u8], mark: u8) -> Option<(Unquoted, &[u8])> {
     match text {
-        [] => None,
+        [] | [b'\\'] => None,
         [first, ..] if *first == mark => None,
         [b'\\', letter, rest @ ..] => escape_sequence(*letter, rest, mark),
-        [b'\\'] => None,
         [first, rest @ ..] if first.is_ascii() => Some((Unquoted::Character(char::from(*first)), rest)),
         _ => {
             let chunk = text.utf8_chunks().next()?;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use futures::{StreamExt, TryStreamExt, stream};
 use k8s_openapi::jiff::Timestamp;
+use kube::Resource as _;
 
 use super::inputs::Inputs;
 use super::record::Recorded;
@@ -28,14 +29,16 @@ use crate::operator::children::Known;
 use crate::operator::context::Context;
 use crate::operator::crds::{self, CrdError};
 use crate::operator::memory::ReleaseMemory;
-use crate::ownership::ledger::{Ledger, Observation};
+use crate::ownership::contested::ContestedField;
+use crate::ownership::ledger::{Ledger, ObjectRecord, Observation};
 use crate::ownership::manager_class::ManagerClass;
-use crate::ownership::policy::Moment;
+use crate::ownership::policy::{Action, Moment};
 use crate::ownership::reference::ObjectReference;
 use crate::ownership::summary::ConflictSummary;
 use crate::plan::decide::Writes;
-use crate::plan::outcome::Outcome;
+use crate::plan::outcome::{self, Outcome};
 use crate::plan::revision::{Phase, Revision};
+use crate::telemetry::events::Severity;
 use crate::telemetry::metrics::{ApplyLabels, ConflictLabels};
 
 /// How many errors a message names.
@@ -91,7 +94,6 @@ impl AttemptError {
 }
 
 fn stop_reason(summary: &ConflictSummary) -> Reason {
-    use crate::ownership::policy::Action;
     let has = |action| summary.by_action.contains_key(&action);
     if has(Action::Failed) {
         Reason::ConflictFailed
@@ -193,7 +195,7 @@ pub async fn execute(
     };
     let requests = objects.iter().map(|object| request(context, ledger, object)).collect();
     let decided = applier.decide(requests, moment).await;
-    count_conflicts(context, recorded, &decided);
+    count_conflicts(context, recorded, ledger, &decided);
     if decided.stops() {
         return Err(stopped(ledger, inputs, decided, moment.now));
     }
@@ -207,7 +209,10 @@ pub async fn execute(
         let mut errors = Vec::new();
         for result in results {
             match result {
-                Ok(applied) => remember(context, memory, inputs, &applied, moment.now),
+                Ok(applied) => {
+                    announce(context, recorded, memory, &applied, revision.action);
+                    remember(context, memory, inputs, &applied, moment.now);
+                }
                 Err(error) => errors.push(error),
             }
         }
@@ -251,10 +256,15 @@ fn request(context: &Context, ledger: &Ledger, object: &DesiredObject) -> ApplyR
     }
 }
 
-fn count_conflicts(context: &Context, recorded: &Recorded, decided: &Decided) {
+/// Counts decisions that the last look at the object did not lead to: a conflict that stays is counted once, however often
+/// the release is tried again.
+fn count_conflicts(context: &Context, recorded: &Recorded, ledger: &Ledger, decided: &Decided) {
     for contest in decided.contests() {
         let release = recorded.release();
         let field = &contest.contested;
+        if is_known(ledger.get(&contest.object), field) {
+            continue;
+        }
         let class = ManagerClass::of(&field.manager.name, field.manager.subresource.as_deref());
         let labels = ConflictLabels {
             namespace: release.own_namespace().to_owned(),
@@ -299,6 +309,42 @@ fn waves(plans: Vec<ObjectPlan>) -> Vec<Vec<ObjectPlan>> {
         }
     }
     waves
+}
+
+/// An event for every field that was taken from its owner or left to it, once a decision: no take-over is silent.
+fn announce(context: &Context, recorded: &Recorded, memory: &ReleaseMemory, applied: &Applied, action: ReleaseAction) {
+    let known = memory.ledger.as_ref().and_then(|ledger| ledger.get(&applied.reference));
+    for field in applied.contested.iter().filter(|field| !is_known(known, field)) {
+        let (severity, reason, done) = match field.action {
+            Action::Forced => (Severity::Warning, Reason::FieldForced, "taken from"),
+            Action::Yielded => (Severity::Normal, Reason::FieldYielded, "left to"),
+            Action::Resolved | Action::Retrying | Action::HandedOff | Action::Failed => continue,
+        };
+        let ContestedField {
+            path: _,
+            field: path,
+            ours: _,
+            theirs: _,
+            manager,
+            class,
+            action: _,
+            rule,
+        } = field;
+        let object = &applied.reference;
+        let note = format!("{object} {path} {done} {} ({class} conflict, {rule})", manager.name);
+        let about = recorded.release().object_ref(&());
+        context
+            .events
+            .publish(about, severity, reason, outcome::verb(action), &note);
+    }
+}
+
+/// Whether the last look at the object led to the same decision about the field.
+fn is_known(record: Option<&ObjectRecord>, field: &ContestedField) -> bool {
+    record.is_some_and(|record| {
+        let same = |other: &ContestedField| other.sort_key() == field.sort_key() && other.action == field.action;
+        record.contested.iter().any(same)
+    })
 }
 
 fn remember(context: &Context, memory: &mut ReleaseMemory, inputs: &Inputs, applied: &Applied, now: Timestamp) {

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use crate::api::conditions::Reason;
 use crate::api::helm_release::values::{ValuesKind, ValuesReference};
-use crate::api::{Duration as ApiDuration, HelmRelease};
+use crate::api::{HelmRelease, acted_on};
 use crate::chart::values::merge_maps;
 use crate::chart::{Capabilities, JsonMap, strvals};
 use crate::operator::capabilities::CapabilitiesError;
@@ -50,8 +50,6 @@ pub struct Inputs {
     pub roster: Roster,
     /// When the policy next changes by itself, because a rule ends.
     pub policy_changes_at: Option<Timestamp>,
-    /// How long it is awaited that objects become ready.
-    pub timeout: ApiDuration,
 }
 
 impl Inputs {
@@ -72,6 +70,9 @@ impl Inputs {
 /// Why the desired state could not be made out.
 #[derive(Debug, thiserror::Error)]
 pub enum InputError {
+    /// The spec sets fields that are not acted on yet, and that a release must not go on without.
+    #[error("{} not supported yet, and nothing is applied without: remove {}", .0.join(", "), if .0.len() == 1 { "it" } else { "them" })]
+    NotSupported(Vec<String>),
     /// It cannot be said where the chart is.
     #[error(transparent)]
     Sources(#[from] SourcesError),
@@ -107,6 +108,7 @@ impl InputError {
     /// The reason in `Ready`.
     pub fn reason(&self) -> Reason {
         match self {
+            Self::NotSupported(_) => Reason::InvalidSpec,
             Self::Sources(error) => error.reason(),
             Self::Source(_) | Self::Chart(_) => Reason::ArtifactFailed,
             Self::Values { .. } => Reason::ValuesError,
@@ -121,7 +123,7 @@ impl InputError {
             Self::Sources(error) => error.is_retryable(),
             Self::Chart(error) => error.is_retryable(),
             Self::Source(_) | Self::Values { .. } | Self::Capabilities(_) => true,
-            Self::Policy(_) => false,
+            Self::NotSupported(_) | Self::Policy(_) => false,
         }
     }
 }
@@ -132,6 +134,11 @@ pub async fn observe(
     release: &HelmRelease,
     memory: &mut ReleaseMemory,
 ) -> Result<Inputs, InputError> {
+    // A spec that came from the API server can be written as JSON again.
+    let unsupported = acted_on::fields_not_to_go_without(&release.spec).unwrap_or_default();
+    if !unsupported.is_empty() {
+        return Err(InputError::NotSupported(unsupported));
+    }
     let ownership = release.spec.effective_ownership();
     let policy = policy(&ownership)?;
     let legacy = ownership
@@ -169,7 +176,6 @@ pub async fn observe(
         policy,
         roster,
         policy_changes_at,
-        timeout: release.spec.effective_timeout(),
     })
 }
 
@@ -200,6 +206,13 @@ async fn look_up(
         && at.elapsed() < interval.as_std()
     {
         return Ok(chart.clone());
+    }
+    if let Some(source_name) = located.suspended() {
+        // What was looked up before its suspension stays in use.
+        return match &memory.chart {
+            Some(LookedUp { key: known, chart, .. }) if *known == key => Ok(chart.clone()),
+            _ => Err(SourcesError::Suspended { source_name }.into()),
+        };
     }
     let reference = context.sources.reference(&located).await?;
     let chart = context.charts.resolve(&reference).await?;

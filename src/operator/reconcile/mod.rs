@@ -23,6 +23,7 @@ use super::context::Context;
 use super::memory::{ReleaseKey, ReleaseMemory};
 use crate::api::HelmRelease;
 use crate::api::conditions::Reason;
+use crate::ownership::ledger::Ledger;
 use crate::plan::decide::{Failure, Input, Plan, decide};
 use crate::plan::outcome::{self, Outcome};
 use crate::plan::retry::{backoff, jittered};
@@ -216,14 +217,12 @@ async fn attempt(
         Ok(rendering) => rendering,
         Err(error) => return Ok(blocked(error.reason(), error.to_string(), error.is_retryable())),
     };
-    for object in &rendering.objects {
-        context.children.watch(&object.resource.api);
-    }
     let policy_fingerprint = inputs.policy.fingerprint(now);
     let ledger = match record::ledger(context, recorded.release(), memory).await {
         Ok(ledger) => ledger.clone(),
         Err(error) => return Ok(blocked(Reason::ClusterError, error.to_string(), true)),
     };
+    watch(context, &rendering, &ledger);
     let changes = match compare::changes(context, &rendering.objects, &ledger, &policy_fingerprint).await {
         Ok(changes) => changes,
         Err(error) => return Ok(blocked(Reason::ClusterError, error.to_string(), true)),
@@ -267,7 +266,7 @@ async fn attempt(
             "running {} of revision {} with a timeout of {}",
             outcome::verb(revision.action),
             revision.number,
-            inputs.timeout
+            recorded.release().spec.action_options(revision.action).timeout
         );
         record::record(
             context,
@@ -281,6 +280,9 @@ async fn attempt(
         .await?;
     }
     let executed = execute::execute(context, recorded, memory, &inputs, &revision, &rendering, &writes).await;
+    if let Some(ledger) = &memory.ledger {
+        watch(context, &rendering, ledger);
+    }
     record::save_ledger(context, recorded, memory, &revision).await;
     match executed {
         Err(error) => {
@@ -292,6 +294,15 @@ async fn attempt(
         }
         Ok(()) if revision.phase == Some(Phase::Deployed) => Ok(deployed(&inputs, &revision)),
         Ok(()) => Ok(settle(context, recorded, memory, &inputs, &revision, &rendering).await),
+    }
+}
+
+/// Watches the kinds of the objects that were applied. Others may not be served yet, because the chart brings them.
+fn watch(context: &Context, rendering: &render::Rendering, ledger: &Ledger) {
+    for object in &rendering.objects {
+        if ledger.get(object.intent.reference()).is_some() {
+            context.children.watch(&object.resource.api);
+        }
     }
 }
 
@@ -316,6 +327,10 @@ async fn settle(
     revision: &Revision,
     rendering: &render::Rendering,
 ) -> Done {
+    let options = recorded.release().spec.action_options(revision.action);
+    if options.disable_wait {
+        return deployed(inputs, revision);
+    }
     let health = match execute::health(context, memory, rendering).await {
         Ok(health) => health,
         Err(error) => {
@@ -336,7 +351,7 @@ async fn settle(
         .history
         .first()
         .is_some_and(|newest| Phase::of(newest) == Phase::Failed);
-    match crate::plan::settle::settle(&health, began, inputs.timeout.as_std(), now) {
+    match crate::plan::settle::settle(&health, began, options.timeout.as_std(), now) {
         Settled::Ready => deployed(inputs, revision),
         Settled::Waiting { progress, deadline: _ } if failed => {
             // The attempt failed; its objects may still come up, and then it is deployed after all.

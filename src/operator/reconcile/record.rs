@@ -12,7 +12,6 @@ use serde_json::json;
 use super::{ReconcileError, now};
 use crate::api::conditions::{self, ConditionType, ConditionUpdate, Reason};
 use crate::api::helm_release::HelmReleaseStatus;
-use crate::api::helm_release::ownership_status::{ConflictOutcome, OwnershipStatus};
 use crate::api::{HelmRelease, acted_on, names};
 use crate::operator::context::Context;
 use crate::operator::ledger_store::{self, LedgerStoreError};
@@ -80,7 +79,9 @@ pub async fn fresh(
     cached: &Arc<HelmRelease>,
     memory: &mut ReleaseMemory,
 ) -> Result<Option<Arc<HelmRelease>>, ReconcileError> {
-    if memory.written.is_none() || memory.written == cached.metadata.resource_version {
+    // One that is being deleted may be gone already, and nothing is remembered of those that are.
+    let is_known = memory.written.is_some() || cached.metadata.deletion_timestamp.is_some();
+    if !is_known || memory.written == cached.metadata.resource_version {
         return Ok(Some(cached.clone()));
     }
     let read = api(context, cached).get_opt(cached.own_name()).await;
@@ -89,7 +90,7 @@ pub async fn fresh(
     Ok(live.map(Arc::new))
 }
 
-/// Puts our finalizer on the release. `false` if somebody changed the release meanwhile.
+/// Puts our finalizer on the release. `false` if somebody changed or deleted the release meanwhile.
 pub async fn ensure_finalizer(
     context: &Context,
     recorded: &mut Recorded,
@@ -100,7 +101,7 @@ pub async fn ensure_finalizer(
         return Ok(true);
     }
     finalizers.push(names::FINALIZER.to_owned());
-    set_finalizers(context, recorded, memory, &finalizers).await
+    Ok(set_finalizers(context, recorded, memory, &finalizers).await? == Finalizers::Set)
 }
 
 /// Takes our finalizer off the release, which lets it go.
@@ -111,7 +112,18 @@ pub async fn remove_finalizer(
 ) -> Result<bool, ReconcileError> {
     let mut finalizers = recorded.release.metadata.finalizers.clone().unwrap_or_default();
     finalizers.retain(|finalizer| finalizer != names::FINALIZER);
-    set_finalizers(context, recorded, memory, &finalizers).await
+    Ok(set_finalizers(context, recorded, memory, &finalizers).await? != Finalizers::Outdated)
+}
+
+/// What became of a change of finalizers.
+#[derive(PartialEq, Eq)]
+enum Finalizers {
+    /// They are as wanted.
+    Set,
+    /// Somebody changed the release meanwhile.
+    Outdated,
+    /// The release is gone.
+    Gone,
 }
 
 async fn set_finalizers(
@@ -119,7 +131,7 @@ async fn set_finalizers(
     recorded: &mut Recorded,
     memory: &mut ReleaseMemory,
     finalizers: &[String],
-) -> Result<bool, ReconcileError> {
+) -> Result<Finalizers, ReconcileError> {
     // The resourceVersion keeps us from dropping a finalizer that somebody else adds at the same time.
     let patch = json!({"metadata": {
         "resourceVersion": recorded.release.metadata.resource_version,
@@ -135,12 +147,12 @@ async fn set_finalizers(
     {
         Ok(release) => {
             recorded.wrote(release, memory);
-            Ok(true)
+            Ok(Finalizers::Set)
         }
-        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(true),
+        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(Finalizers::Gone),
         Err(kube::Error::Api(status)) if status.is_conflict() => {
             memory.written = Some(String::new());
-            Ok(false)
+            Ok(Finalizers::Outdated)
         }
         Err(source) => Err(failed(&recorded.release.clone(), memory, source)),
     }
@@ -174,7 +186,7 @@ pub async fn record(
     let generation = recorded.release.metadata.generation.unwrap_or_default();
     let before = recorded.release.status.clone();
     outcome::record(&mut recorded.status, outcome, generation, &time);
-    ignored_fields(recorded, generation);
+    ignored_fields(recorded, memory, generation);
     if let Some(requested) = requested_at(&recorded.release) {
         recorded.status.last_handled_reconcile_at = Some(requested.to_owned());
     }
@@ -201,13 +213,16 @@ pub async fn record(
         Err(source) => return Err(failed(&recorded.release.clone(), memory, source)),
     }
     announce(context, recorded, before.as_ref(), outcome);
-    announce_conflicts(context, recorded, before.as_ref(), outcome);
     Ok(true)
 }
 
-/// Reports spec fields that are accepted but not acted on.
-fn ignored_fields(recorded: &mut Recorded, generation: i64) {
-    let fields = acted_on::fields_not_acted_on(&recorded.release.spec).unwrap_or_default();
+/// Reports spec fields that are accepted but not acted on, and the chart's hooks, which are not run.
+fn ignored_fields(recorded: &mut Recorded, memory: &ReleaseMemory, generation: i64) {
+    let mut fields = acted_on::fields_not_acted_on(&recorded.release.spec).unwrap_or_default();
+    let hooks = memory.rendering.as_ref().map_or(0, |rendering| rendering.hooks);
+    if hooks > 0 {
+        fields.push(format!("{hooks} hooks of the chart"));
+    }
     if fields.is_empty() {
         conditions::remove(&mut recorded.status.conditions, ConditionType::FieldsIgnored);
         return;
@@ -251,37 +266,6 @@ fn announce(context: &Context, recorded: &Recorded, before: Option<&HelmReleaseS
         .publish(recorded.release.object_ref(&()), severity, reason, action, message);
 }
 
-/// An event when other fields are contested, or something else is done about them, than before: `Ready` does not tell of
-/// what the policy yields or takes. Conflicts that are none, because all want the same, are not worth one.
-fn announce_conflicts(context: &Context, recorded: &Recorded, before: Option<&HelmReleaseStatus>, outcome: &Outcome) {
-    // That is the reason of `Ready` already.
-    if matches!(outcome, Outcome::Conflicted { .. }) {
-        return;
-    }
-    let decided = |ownership: &OwnershipStatus| {
-        let mut outcomes = ownership.conflicts.by_action.keys();
-        outcomes.any(|outcome| *outcome != ConflictOutcome::Resolved)
-    };
-    if !recorded.status.ownership.as_ref().is_some_and(decided) {
-        return;
-    }
-    let after = summary(Some(&recorded.status), ConditionType::Conflicted);
-    if after == summary(before, ConditionType::Conflicted) {
-        return;
-    }
-    let Some((reason, message)) = after else { return };
-    let Some(reason) = Reason::from_name(reason) else {
-        return;
-    };
-    let severity = match reason {
-        Reason::ConflictsResolved => Severity::Normal,
-        _ => Severity::Warning,
-    };
-    context
-        .events
-        .publish(recorded.release.object_ref(&()), severity, reason, "apply", message);
-}
-
 /// Brings the release's gauges to its status.
 fn export(context: &Context, recorded: &Recorded, memory: &mut ReleaseMemory) {
     let labels = ReleaseLabels {
@@ -296,7 +280,8 @@ fn export(context: &Context, recorded: &Recorded, memory: &mut ReleaseMemory) {
         .set(i64::from(ready));
     let Some(ledger) = &memory.ledger else { return };
     let mut current: HashMap<ConflictLabels, i64> = HashMap::new();
-    for contested in ownership_status::current(ledger) {
+    // What was forced or resolved is ours now; contested are the others.
+    for contested in ownership_status::current(ledger).filter(ownership_status::Current::is_unresolved) {
         *current.entry(conflict_labels(&labels, &contested)).or_default() += 1;
     }
     for gone in memory.conflicts.keys().filter(|labels| !current.contains_key(labels)) {

@@ -148,7 +148,7 @@ async fn with_seed(
         Some(kept) => kept,
         None => seed::Seed::random()?,
     };
-    let (rendered, used_randomness) = on_a_thread(inputs, revision, used.clone()).await?;
+    let (rendered, used_randomness) = on_a_thread(release, inputs, revision, used.clone()).await?;
     if is_kept || !used_randomness {
         return Ok(rendered);
     }
@@ -156,7 +156,7 @@ async fn with_seed(
     if kept == used {
         return Ok(rendered);
     }
-    Ok(on_a_thread(inputs, revision, kept).await?.0)
+    Ok(on_a_thread(release, inputs, revision, kept).await?.0)
 }
 
 /// What a rendering thread needs, owned.
@@ -166,9 +166,11 @@ struct Job {
     capabilities: Arc<Capabilities>,
     release: Release,
     host: SeededHost,
+    skip_schema_validation: bool,
 }
 
 async fn on_a_thread(
+    release: &HelmRelease,
     inputs: &Inputs,
     revision: &Revision,
     seed: seed::Seed,
@@ -187,6 +189,7 @@ async fn on_a_thread(
             },
         },
         host: SeededHost::new(seed, revision.number, revision.began),
+        skip_schema_validation: release.spec.action_options(revision.action).disable_schema_validation,
     };
     let (sender, receiver) = tokio::sync::oneshot::channel();
     // A thread of its own, because deep templates need a larger stack than the runtime's threads have.
@@ -212,6 +215,7 @@ fn run(job: Job) -> Result<(Rendered, bool), RenderError> {
         capabilities,
         release,
         mut host,
+        skip_schema_validation,
     } = job;
     let request = Request {
         program: &program,
@@ -220,7 +224,7 @@ fn run(job: Job) -> Result<(Rendered, bool), RenderError> {
         capabilities: &capabilities,
         limits: Limits::default(),
         mode: Mode::default(),
-        skip_schema_validation: false,
+        skip_schema_validation,
         subchart_notes: false,
     };
     let rendered = render_chart(&request, &mut host)?;

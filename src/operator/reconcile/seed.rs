@@ -8,7 +8,7 @@ use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::jiff::Timestamp;
 use kube::Resource;
-use kube::api::{Api, ObjectMeta, PostParams};
+use kube::api::{Api, DeleteParams, ObjectMeta, PostParams};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -75,20 +75,42 @@ fn failed(release: &HelmRelease, source: kube::Error) -> SeedError {
     }
 }
 
-/// The seed that is kept for a release, if there is one.
+fn secrets(context: &Context, release: &HelmRelease) -> Api<Secret> {
+    Api::namespaced(context.client.clone(), release.own_namespace())
+}
+
+/// The seed that is kept for a release, if there is one. That of an earlier release with the same name, which the garbage
+/// collector has not taken yet, is none.
 pub async fn read(context: &Context, release: &HelmRelease) -> Result<Option<Seed>, SeedError> {
-    let secrets: Api<Secret> = Api::namespaced(context.client.clone(), release.own_namespace());
-    let secret = secrets
+    let secret = secrets(context, release)
         .get_opt(&secret_name(release))
         .await
         .map_err(|source| failed(release, source))?;
-    let bytes = secret.and_then(|secret| secret.data?.remove(KEY));
+    let bytes = secret
+        .filter(|secret| is_owned(secret, release))
+        .and_then(|secret| secret.data?.remove(KEY));
     Ok(bytes.and_then(|bytes| <[u8; LENGTH]>::try_from(bytes.0).ok()).map(Seed))
 }
 
-/// Keeps a new seed. If another one came first, that one counts.
+fn is_owned(secret: &Secret, release: &HelmRelease) -> bool {
+    let mut owners = secret.metadata.owner_references.iter().flatten();
+    owners.any(|owner| Some(&owner.uid) == release.metadata.uid.as_ref())
+}
+
+/// Deletes the seed of a release that ends.
+pub async fn delete(context: &Context, release: &HelmRelease) -> Result<(), SeedError> {
+    let deleted = secrets(context, release)
+        .delete(&secret_name(release), &DeleteParams::default())
+        .await;
+    match deleted {
+        Ok(_) => Ok(()),
+        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
+        Err(source) => Err(failed(release, source)),
+    }
+}
+
+/// Keeps a new seed. If another one of this release came first, that one counts; one of an earlier release goes.
 pub async fn keep(context: &Context, release: &HelmRelease, seed: Seed) -> Result<Seed, SeedError> {
-    let secrets: Api<Secret> = Api::namespaced(context.client.clone(), release.own_namespace());
     let secret = Secret {
         metadata: ObjectMeta {
             name: Some(secret_name(release)),
@@ -104,13 +126,17 @@ pub async fn keep(context: &Context, release: &HelmRelease, seed: Seed) -> Resul
         field_manager: Some(names::CONTROLLER_FIELD_MANAGER.to_owned()),
         ..PostParams::default()
     };
-    match secrets.create(&parameters, &secret).await {
-        Ok(_) => Ok(seed),
-        Err(kube::Error::Api(status)) if status.is_already_exists() => {
-            Ok(read(context, release).await?.unwrap_or(seed))
-        }
-        Err(source) => Err(failed(release, source)),
+    match secrets(context, release).create(&parameters, &secret).await {
+        Ok(_) => return Ok(seed),
+        Err(kube::Error::Api(status)) if status.is_already_exists() => {}
+        Err(source) => return Err(failed(release, source)),
     }
+    if let Some(first) = read(context, release).await? {
+        return Ok(first);
+    }
+    delete(context, release).await?;
+    let created = secrets(context, release).create(&parameters, &secret).await;
+    created.map(|_| seed).map_err(|source| failed(release, source))
 }
 
 /// The outside world as the templates of one revision see it: no look-ups, no DNS, a fixed time, seeded randomness.

@@ -10,9 +10,11 @@ use tracing::info;
 use super::ReconcileError;
 use super::execute::{entry, reference};
 use super::record::{self, Recorded};
+use super::seed;
 use crate::cluster::delete::{DeleteError, Deleter, Deletion};
 use crate::cluster::discovery::DiscoveryError;
 use crate::operator::context::Context;
+use crate::operator::ledger_store;
 use crate::operator::memory::ReleaseMemory;
 use crate::ownership::intent::ReleaseIdentity;
 use crate::ownership::reference::ObjectReference;
@@ -55,6 +57,9 @@ pub async fn uninstall(
         }
     };
     if remaining.is_empty() {
+        if let Err(message) = tidy(context, recorded).await {
+            return Ok(Progress::Waiting(Outcome::UninstallFailed { message }));
+        }
         info!(objects = objects.len(), "uninstalled");
         let released = record::remove_finalizer(context, recorded, memory).await?;
         let again = || Outcome::Uninstalling {
@@ -75,6 +80,15 @@ pub async fn uninstall(
     };
     let progress = format!("waiting until {}{rest} are gone", named.join(", "));
     Ok(Progress::Waiting(Outcome::Uninstalling { progress }))
+}
+
+/// Deletes what Fairlead itself kept of the release. The garbage collector would do it, but a minute later at worst, when
+/// a new release of the same name may be there.
+async fn tidy(context: &Context, recorded: &Recorded) -> Result<(), String> {
+    let release = recorded.release();
+    let ledger = ledger_store::delete(&context.client, release).await;
+    ledger.map_err(|error| error.to_string())?;
+    seed::delete(context, release).await.map_err(|error| error.to_string())
 }
 
 fn inventory(recorded: &Recorded) -> Vec<ObjectReference> {

@@ -164,13 +164,12 @@ impl Context<'_> {
                 Some(uint) => Ok(Value::Uint64(uint)),
                 None => found("unsigned integer", frame),
             },
-            (_, Type::Uint64) => found("unsigned integer", frame),
             // The only narrow unsigned parameter is that of `derivePassword`; Go cuts the constant off.
             (Expression::Number { number, .. }, Type::Named(_, Kind::Uint32)) => match number.uint {
                 Some(uint) => Ok(Value::Uint64(uint & u64::from(u32::MAX))),
                 None => found("unsigned integer", frame),
             },
-            (_, Type::Named(_, Kind::Uint32)) => found("unsigned integer", frame),
+            (_, Type::Uint64 | Type::Named(_, Kind::Uint32)) => found("unsigned integer", frame),
             (Expression::Number { number, .. }, Type::Float64) => match number.float {
                 Some(float) => Ok(Value::Float64(float)),
                 None => found("float", frame),
@@ -244,11 +243,12 @@ fn check_count(
 /// What Go passes for nil where the type has one.
 fn nil_of(parameter: Type) -> Option<Value> {
     match parameter {
-        Type::Any | Type::Reflect => Some(Value::Nil),
+        Type::Any
+        | Type::Reflect
+        | Type::Named(_, Kind::Pointer | Kind::Map | Kind::Slice | Kind::Func | Kind::Interface) => Some(Value::Nil),
         Type::Bytes => Some(Value::Bytes(Bytes::nil())),
         Type::List(list_type) => Some(Value::List(List::nil(list_type))),
         Type::Map(map_type) => Some(Value::Map(Map::nil(map_type))),
-        Type::Named(_, Kind::Pointer | Kind::Map | Kind::Slice | Kind::Func | Kind::Interface) => Some(Value::Nil),
         Type::Bool | Type::Int | Type::Int64 | Type::Uint64 | Type::Float64 | Type::String | Type::Named(..) => None,
     }
 }

@@ -59,8 +59,8 @@ pub(super) struct Frame<'t> {
     pub(super) base: usize,
 }
 
-/// What evaluation results in. The error is boxed: it travels through every level.
-pub(super) type Evaluated<T> = Result<T, Box<ExecutionError>>;
+/// What evaluation results in. The error is small, as it travels through every level.
+pub(super) type Evaluated<T> = Result<T, ExecutionError>;
 
 impl<'t> Frame<'t> {
     pub(super) fn at(&mut self, expression: &'t Expression) {
@@ -68,7 +68,7 @@ impl<'t> Frame<'t> {
     }
 
     /// An error at the current place.
-    pub(super) fn fail(&self, cause: Cause) -> Box<ExecutionError> {
+    pub(super) fn fail(&self, cause: Cause) -> ExecutionError {
         let text = &self.template.source.text;
         let (position, node) = match self.place {
             Place::Node(node) => (node.position(), node.display(text).to_string()),
@@ -80,12 +80,12 @@ impl<'t> Frame<'t> {
             Place::Command(command) => (command.position, command.display(text).to_string()),
             Place::Expression(expression) => (expression.position(), expression.display(text).to_string()),
         };
-        Box::new(ExecutionError::At(Box::new(Located {
+        ExecutionError::At(Box::new(Located {
             location: self.template.source.location(position),
             template: self.template.name.to_string(),
             node,
             cause,
-        })))
+        }))
     }
 
     pub(super) fn error<T>(&self, message: impl Into<String>) -> Evaluated<T> {
@@ -96,7 +96,7 @@ impl<'t> Frame<'t> {
         Err(self.fail(Cause::Limit(limit)))
     }
 
-    pub(super) fn call_error(&self, function: &str, error: FunctionError) -> Box<ExecutionError> {
+    pub(super) fn call_error(&self, function: &str, error: FunctionError) -> ExecutionError {
         self.fail(Cause::Call {
             function: function.to_owned(),
             error,

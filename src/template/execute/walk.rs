@@ -3,7 +3,7 @@
 use super::frame::{Evaluated, Frame, Operand, Place};
 use crate::go::fmt;
 use crate::template::context::Context;
-use crate::template::error::{ExecutionError, LimitError};
+use crate::template::error::LimitError;
 use crate::template::tree::{Branch, List, Node, Pipe, Template};
 use crate::template::value::{Text, Value};
 use std::sync::Arc;
@@ -21,9 +21,9 @@ impl Context<'_> {
     pub(in crate::template) fn run(
         &mut self,
         template: &Template,
-        data: Operand,
+        data: &Operand,
         output: &mut Vec<u8>,
-    ) -> Result<(), Box<ExecutionError>> {
+    ) -> Evaluated<()> {
         let base = self.variables.len();
         let mut frame = Frame {
             template,
@@ -35,7 +35,7 @@ impl Context<'_> {
         if let Some(root) = self.variables.get_mut(base) {
             *root = Some(data.clone());
         }
-        let result = self.walk_list(&mut frame, &data, &template.root, output);
+        let result = self.walk_list(&mut frame, data, &template.root, output);
         self.variables.truncate(base);
         self.leave();
         result.map(|_| ())
@@ -158,7 +158,7 @@ impl Context<'_> {
             Some(pipe) => self.pipeline(frame, dot, pipe)?,
             None => Operand::default(),
         };
-        self.run(&template, data, output)
+        self.run(&template, &data, output)
     }
 
     /// The template of that name that is seen from here: those of the `tpl` texts under way come first.

@@ -192,7 +192,7 @@ impl<'s> Lexer<'s> {
     }
 
     fn text(&mut self) -> Step<'s> {
-        let Some(length) = find(self.rest(), b"{{") else {
+        let Some(length) = find(self.rest(), *b"{{") else {
             self.position = self.input.len();
             if self.position == self.start {
                 return Step::Token(self.emit(Kind::Eof));
@@ -241,7 +241,7 @@ impl<'s> Lexer<'s> {
 
     fn comment(&mut self) -> Step<'s> {
         self.position += 2;
-        let Some(length) = find(self.rest(), b"*/") else {
+        let Some(length) = find(self.rest(), *b"*/") else {
             return Step::Token(self.error("unclosed comment"));
         };
         self.position += length + 2;
@@ -427,8 +427,7 @@ impl<'s> Lexer<'s> {
 
     fn at_terminator(&self) -> bool {
         match self.peek() {
-            None => true,
-            Some((' ' | '\t' | '\r' | '\n' | '.' | ',' | '|' | ':' | ')' | '(', _)) => true,
+            None | Some((' ' | '\t' | '\r' | '\n' | '.' | ',' | '|' | ':' | ')' | '(', _)) => true,
             Some(_) => self.rest().starts_with(b"}}"),
         }
     }
@@ -515,7 +514,7 @@ impl<'s> Lexer<'s> {
     }
 }
 
-fn find(text: &[u8], pattern: &[u8; 2]) -> Option<usize> {
+fn find(text: &[u8], pattern: [u8; 2]) -> Option<usize> {
     // Delimiters are rare in text: look for the first byte, which the standard library does fast.
     let mut from = 0;
     while let Some(offset) = text[from..].iter().position(|byte| *byte == pattern[0]) {

@@ -101,7 +101,8 @@ fn complex(real: f64, imaginary: f64, text: &[u8]) -> Number {
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_precision_loss,
-    reason = "the range is checked"
+    clippy::float_cmp,
+    reason = "the range is checked, and only an exact number is whole"
 )]
 fn whole_int(float: f64) -> Option<i64> {
     let in_range = (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&float);
@@ -112,7 +113,8 @@ fn whole_int(float: f64) -> Option<i64> {
     clippy::cast_possible_truncation,
     clippy::cast_precision_loss,
     clippy::cast_sign_loss,
-    reason = "the range is checked"
+    clippy::float_cmp,
+    reason = "the range is checked, and only an exact number is whole"
 )]
 fn whole_uint(float: f64) -> Option<u64> {
     let in_range = (0.0..18_446_744_073_709_551_616.0).contains(&float);

@@ -4,6 +4,7 @@
 
 use std::collections::VecDeque;
 use std::io::{BufRead as _, BufReader};
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -41,6 +42,9 @@ impl Process {
         let mut command = Command::new(program);
         command
             .args(arguments)
+            // Ctrl-C in a terminal goes to a whole group. In its own, the program ends when we let go of it, after whoever
+            // still talks to it.
+            .process_group(0)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());

@@ -91,6 +91,15 @@ impl ChartRepository {
         self.index().await
     }
 
+    /// Adds packaged charts.
+    pub(crate) async fn add_packages(&self, packages: &[impl AsRef<Path>]) -> Result {
+        for package in packages {
+            let name = package.as_ref().file_name().ok_or("a package is a file")?;
+            fs::copy(package, self.served.folder.path().join(name))?;
+        }
+        self.index().await
+    }
+
     /// Serves a file as it is, in the place of one with the same name.
     pub(crate) fn put(&self, name: &str, content: &str) -> Result {
         Ok(fs::write(self.served.folder.path().join(name), content)?)

@@ -21,11 +21,9 @@ fn text_of(arguments: Variadic<'_, &Value>) -> Vec<u8> {
             }
         })
         .collect();
-    if let [Value::Object(_)] = printable.as_slice() {
+    if let [object @ Value::Object(_)] = printable.as_slice() {
         let mut output = Vec::new();
-        printable
-            .iter()
-            .for_each(|value| fmt::write_printable(&mut output, value));
+        fmt::write_printable(&mut output, object);
         return output;
     }
     fmt::sprint(&printable)

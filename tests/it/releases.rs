@@ -1,0 +1,6 @@
+//! Releases on a real API server, from the HelmRelease to the last object that is gone: the operator runs as a process,
+//! charts come from a repository, and everything is said and read through the API, as users do.
+
+mod catalogue;
+mod real_charts;
+mod stage;
