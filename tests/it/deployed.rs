@@ -64,7 +64,7 @@ metadata: {name: "{{ .Release.Namespace }}-{{ .Release.Name }}"}
 rules: [{apiGroups: [storage.k8s.io], resources: [storageclasses], verbs: [get, list]}]
 "#;
 
-const CRD: &str = r#"
+const CRD: &str = r"
 apiVersion: apiextensions.k8s.io/v1
 kind: CustomResourceDefinition
 metadata: {name: gadgets.deployed.example.com}
@@ -73,7 +73,7 @@ spec:
   names: {kind: Gadget, plural: gadgets}
   scope: Namespaced
   versions: [{name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object}}}]
-"#;
+";
 
 const ACCOUNT: &str = "system:serviceaccount:fairlead-system:fairlead-controller";
 

@@ -19,7 +19,7 @@ use super::wait::becomes;
 use crate::resources::installed;
 
 /// Within this everything that a test awaits has to happen; the machine may be busy.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
+pub(crate) const DEADLINE: Duration = Duration::from_mins(1);
 
 /// A namespace, an operator for it alone, and a HelmRepository `charts` in it.
 pub(crate) struct Installation {
