@@ -153,14 +153,19 @@ pub async fn established(context: &Context, object: ObjectReference) -> Result<(
     }
 }
 
-/// Creates the target namespace if the release asks for it and it does not exist. It is never deleted.
-pub async fn ensure_namespace(context: &Context, release: &HelmRelease) -> Result<(), CrdError> {
+/// The target namespace, if the release asks for it to be created.
+pub fn namespace_to_create(release: &HelmRelease) -> Option<&String> {
     let asked = release
         .spec
         .install
         .as_ref()
         .is_some_and(|install| install.create_namespace);
-    let Some(name) = release.spec.target_namespace.as_ref().filter(|_| asked) else {
+    release.spec.target_namespace.as_ref().filter(|_| asked)
+}
+
+/// Creates the target namespace if the release asks for it and it does not exist. It is never deleted.
+pub async fn ensure_namespace(context: &Context, release: &HelmRelease) -> Result<(), CrdError> {
+    let Some(name) = namespace_to_create(release) else {
         return Ok(());
     };
     let manifest: Value = json!({

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use k8s_openapi::jiff::Timestamp;
+use kube::Resource as _;
 
 use super::inputs::Inputs;
 use super::record::Recorded;
@@ -30,10 +31,13 @@ use crate::ownership::reference::ObjectReference;
 use crate::ownership::summary::ConflictSummary;
 use crate::plan::decide::Writes;
 use crate::plan::inventory;
-use crate::plan::outcome::Outcome;
+use crate::plan::outcome::{self, Outcome};
 use crate::plan::revision::{Phase, Revision};
+use crate::telemetry::events::Severity;
 use crate::telemetry::metrics::{ApplyLabels, ConflictLabels};
 
+/// How many fields of one object are told of in events; the status and the ledger have the others.
+const TOLD: usize = 10;
 /// How many errors a message names.
 const NAMED: usize = 3;
 
@@ -119,9 +123,10 @@ pub async fn execute(
     writes: &Writes,
 ) -> Result<(), AttemptError> {
     let Writes { apply, remove } = writes;
-    if revision.phase != Some(Phase::Deployed) {
+    let is_correction = revision.phase == Some(Phase::Deployed);
+    if !is_correction {
+        // First, as Helm does: the objects are dry-run against them.
         crds::apply(context, recorded.release(), rendering, revision.action).await?;
-        crds::ensure_namespace(context, recorded.release()).await?;
     }
     let ledger = memory.ledger.get_or_insert_default();
     let objects: Vec<&DesiredObject> = apply.iter().filter_map(|index| rendering.objects.get(*index)).collect();
@@ -136,9 +141,14 @@ pub async fn execute(
     if decided.stops() {
         return Err(stopped(ledger, inputs, decided, moment.now));
     }
-    let refused = applier.preflight(&decided.plans, &rendering.namespaces).await;
+    let mut namespaces = rendering.namespaces.clone();
+    namespaces.extend(crds::namespace_to_create(recorded.release()).cloned());
+    let refused = applier.preflight(&decided.plans, &namespaces).await;
     if !refused.is_empty() {
         return Err(AttemptError::Refused(refused));
+    }
+    if !is_correction {
+        crds::ensure_namespace(context, recorded.release()).await?;
     }
     memory.attempt = Some(moment.now);
     for wave in waves(decided.plans) {
@@ -147,6 +157,7 @@ pub async fn execute(
         for result in results {
             match result {
                 Ok(applied) => {
+                    announce(context, recorded, memory, &applied, revision.action);
                     remember(context, memory, inputs, &applied, moment.now);
                 }
                 Err(error) => errors.push(error),
@@ -245,6 +256,35 @@ fn waves(plans: Vec<ObjectPlan>) -> Vec<Vec<ObjectPlan>> {
         }
     }
     waves
+}
+
+/// An event for every field that was taken from its owner or left to it, once a decision: no take-over is silent.
+fn announce(context: &Context, recorded: &Recorded, memory: &ReleaseMemory, applied: &Applied, action: ReleaseAction) {
+    let known = memory.ledger.as_ref().and_then(|ledger| ledger.get(&applied.reference));
+    let new = applied.contested.iter().filter(|field| !is_known(known, field));
+    for field in new.take(TOLD) {
+        let (severity, reason, done) = match field.action {
+            Action::Forced => (Severity::Warning, Reason::FieldForced, "taken from"),
+            Action::Yielded => (Severity::Normal, Reason::FieldYielded, "left to"),
+            Action::Resolved | Action::Retrying | Action::HandedOff | Action::Failed => continue,
+        };
+        let ContestedField {
+            path: _,
+            field: path,
+            ours: _,
+            theirs: _,
+            manager,
+            class,
+            action: _,
+            rule,
+        } = field;
+        let object = &applied.reference;
+        let note = format!("{object} {path} {done} {} ({class} conflict, {rule})", manager.name);
+        let about = recorded.release().object_ref(&());
+        context
+            .events
+            .publish(about, severity, reason, outcome::verb(action), &note);
+    }
 }
 
 /// Whether the last look at the object led to the same decision about the field.

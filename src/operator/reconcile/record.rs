@@ -12,7 +12,6 @@ use serde_json::json;
 use super::{ReconcileError, now};
 use crate::api::conditions::{self, ConditionType, ConditionUpdate, Reason};
 use crate::api::helm_release::HelmReleaseStatus;
-use crate::api::helm_release::ownership_status::{ConflictOutcome, OwnershipStatus};
 use crate::api::{HelmRelease, acted_on, names};
 use crate::operator::context::Context;
 use crate::operator::ledger_store::{self, LedgerStoreError};
@@ -214,7 +213,6 @@ pub async fn record(
         Err(source) => return Err(failed(&recorded.release.clone(), memory, source)),
     }
     announce(context, recorded, before.as_ref(), outcome);
-    announce_conflicts(context, recorded, before.as_ref(), outcome);
     Ok(true)
 }
 
@@ -266,37 +264,6 @@ fn announce(context: &Context, recorded: &Recorded, before: Option<&HelmReleaseS
     context
         .events
         .publish(recorded.release.object_ref(&()), severity, reason, action, message);
-}
-
-/// An event when other fields are contested, or something else is done about them, than before: `Ready` does not tell of
-/// what the policy yields or takes. Conflicts that are none, because all want the same, are not worth one.
-fn announce_conflicts(context: &Context, recorded: &Recorded, before: Option<&HelmReleaseStatus>, outcome: &Outcome) {
-    // That is the reason of `Ready` already.
-    if matches!(outcome, Outcome::Conflicted { .. }) {
-        return;
-    }
-    let decided = |ownership: &OwnershipStatus| {
-        let mut outcomes = ownership.conflicts.by_action.keys();
-        outcomes.any(|outcome| *outcome != ConflictOutcome::Resolved)
-    };
-    if !recorded.status.ownership.as_ref().is_some_and(decided) {
-        return;
-    }
-    let after = summary(Some(&recorded.status), ConditionType::Conflicted);
-    if after == summary(before, ConditionType::Conflicted) {
-        return;
-    }
-    let Some((reason, message)) = after else { return };
-    let Some(reason) = Reason::from_name(reason) else {
-        return;
-    };
-    let severity = match reason {
-        Reason::ConflictsResolved => Severity::Normal,
-        _ => Severity::Warning,
-    };
-    context
-        .events
-        .publish(recorded.release.object_ref(&()), severity, reason, "apply", message);
 }
 
 /// Brings the release's gauges to its status.

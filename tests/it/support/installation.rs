@@ -42,11 +42,7 @@ impl Installation {
     pub(crate) async fn with(plane: &'static ControlPlane, namespace: Namespace, kubeconfig: &Path) -> Result<Self> {
         let mut operator = Operator::start(
             kubeconfig,
-            &[
-                "--namespace",
-                namespace.name(),
-                "--log=info,fairlead=debug,kube_client=debug,kube_runtime=debug",
-            ],
+            &["--namespace", namespace.name(), "--log=info,fairlead=debug"],
         )?;
         operator.ready().await?;
         let installation = Self {
