@@ -54,7 +54,6 @@ const STAGE_LABEL: &str = "/spec/template/metadata/labels/stage";
 const GRACE: &str = "/spec/template/spec/terminationGracePeriodSeconds";
 
 /// The charts; those that take longest come first.
-#[expect(clippy::too_many_lines, reason = "a list, one entry a chart")]
 pub(super) fn charts() -> Vec<RealChart> {
     let mut charts = with_much_around_them();
     charts.extend(plain());
