@@ -57,8 +57,16 @@ pub fn shorten_release_name(name: &str) -> String {
     shorten(name, MAX_RELEASE_NAME, MAX_RELEASE_NAME - DIGEST_LENGTH - 1)
 }
 
+/// The labels on every object of a HelmRelease, by which it is found and known to be the release's.
+pub fn release_labels(namespace: &str, name: &str) -> [(&'static str, String); 2] {
+    [
+        (LABEL_NAME, label_value(name)),
+        (LABEL_NAMESPACE, label_value(namespace)),
+    ]
+}
+
 /// A name as the value of a label, which takes at most 63 characters: unchanged up to that, else cut and with a digest.
-pub fn label_value(name: &str) -> String {
+fn label_value(name: &str) -> String {
     shorten(name, MAX_LABEL_VALUE, MAX_LABEL_VALUE - DIGEST_LENGTH - 1)
 }
 

@@ -79,6 +79,9 @@ pub struct Deleter<'a> {
     pub release: &'a ReleaseIdentity,
     /// The field manager that makes an object ours where Helm's marks are missing.
     pub field_manager: &'a str,
+    /// Labels that together make an object ours whatever Helm's marks say: those name the release and its namespace, which
+    /// may both have changed since. Empty for none.
+    pub labels: &'a [(&'static str, String)],
 }
 
 impl Deleter<'_> {
@@ -130,11 +133,18 @@ impl Deleter<'_> {
 
     /// Helm's marks decide. Where there are none at all, the object that we applied is still ours.
     fn is_ours(&self, live: &Value, same_uid: bool) -> bool {
-        if self.release.owns(live) {
+        if self.release.owns(live) || self.is_labelled(live) {
             return true;
         }
         let applied = || ManagedFields::of(live).is_ok_and(|managed| managed.applied_by(self.field_manager).is_some());
         !is_marked(live) && same_uid && applied()
+    }
+
+    fn is_labelled(&self, live: &Value) -> bool {
+        let labels = live.pointer("/metadata/labels");
+        let has =
+            |name: &str, value: &str| labels.and_then(|labels| labels.get(name)).and_then(Value::as_str) == Some(value);
+        !self.labels.is_empty() && self.labels.iter().all(|(name, value)| has(name, value))
     }
 }
 

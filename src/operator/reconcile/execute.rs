@@ -13,6 +13,7 @@ use super::record::Recorded;
 use super::render::{DesiredObject, Rendering};
 use crate::api::conditions::Reason;
 use crate::api::helm_release::status::ReleaseAction;
+use crate::api::names;
 use crate::cluster::apply::{
     Adoption, Applied, Applier, ApplyError, ApplyRequest, ApplySettings, Decided, ObjectPlan, Observed,
 };
@@ -346,11 +347,13 @@ async fn removed(
 ) -> Result<(), AttemptError> {
     let identity = inputs.release_identity();
     let field_manager = recorded.release().field_manager();
+    let labels = names::release_labels(recorded.release().own_namespace(), recorded.release().own_name());
     let deleter = Deleter {
         calls: &context.calls,
         kinds: &context.kinds,
         release: &identity,
         field_manager: &field_manager,
+        labels: &labels,
     };
     for reference in remove {
         let ledger = memory.ledger.get_or_insert_default();

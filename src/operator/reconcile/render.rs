@@ -306,10 +306,7 @@ fn label(manifest: &mut Value, release: &HelmRelease) {
         *labels = Value::Object(Map::new());
     }
     if let Value::Object(labels) = labels {
-        for (label, value) in [
-            (names::LABEL_NAME, names::label_value(release.own_name())),
-            (names::LABEL_NAMESPACE, names::label_value(release.own_namespace())),
-        ] {
+        for (label, value) in names::release_labels(release.own_namespace(), release.own_name()) {
             labels.insert(label.to_owned(), Value::String(value));
         }
     }

@@ -10,6 +10,7 @@ use tracing::info;
 use super::ReconcileError;
 use super::record::{self, Recorded};
 use super::seed;
+use crate::api::names;
 use crate::cluster::delete::{DeleteError, Deleter, Deletion};
 use crate::cluster::discovery::DiscoveryError;
 use crate::operator::context::Context;
@@ -111,11 +112,13 @@ async fn delete(
         namespace: release.target_namespace().to_owned(),
     };
     let field_manager = release.field_manager();
+    let labels = names::release_labels(release.own_namespace(), release.own_name());
     let deleter = Deleter {
         calls: &context.calls,
         kinds: &context.kinds,
         release: &identity,
         field_manager: &field_manager,
+        labels: &labels,
     };
     let mut remaining = Vec::new();
     for wave in objects.chunk_by(|a, b| a.kind == b.kind) {

@@ -211,6 +211,7 @@ async fn only_our_objects_are_deleted() {
         kinds: &stage.kinds,
         release: &release,
         field_manager: MANAGER,
+        labels: &[],
     };
     let delete = async |manifest: &serde_json::Value, uid: Option<&str>| {
         deleter.delete(&stage.reference(manifest), uid).await.unwrap()

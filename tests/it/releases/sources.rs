@@ -97,6 +97,30 @@ async fn objects_that_left_the_chart_are_pruned() -> Result {
     Ok(())
 }
 
+/// Helm's marks name the release and the namespace, which may both change: the objects under the old ones are still this
+/// HelmRelease's to remove.
+#[tokio::test]
+async fn a_release_that_moves_leaves_nothing_behind() -> Result {
+    let scene = Scene::open("moves").await?;
+    let plane = ControlPlane::shared().await?;
+    let elsewhere = plane.namespace("moved").await?;
+    scene.publish("1.0.0", &[("templates/two.yaml", TWO)]).await?;
+    scene.release(json!({"chart": chart("1.0.0")})).await?;
+    assert!(scene.maps.get_opt("two").await?.is_some());
+
+    let moved = json!({"chart": chart("1.0.0"), "releaseName": "store", "targetNamespace": elsewhere.name()});
+    let release = scene.release(moved).await?;
+    let there: Api<ConfigMap> = Api::namespaced(scene.stage.client.clone(), &elsewhere);
+    assert!(there.get_opt("two").await?.is_some());
+    assert!(
+        scene.maps.get_opt("two").await?.is_none(),
+        "the object in the old namespace is removed"
+    );
+    let entries: Vec<String> = inventory(&release).into_iter().map(|entry| entry.id).collect();
+    assert_eq!(entries, [format!("{}_two__ConfigMap", elsewhere.name())]);
+    Ok(())
+}
+
 #[tokio::test]
 async fn values_from_config_map_and_secret() -> Result {
     let scene = Scene::open("values").await?;
