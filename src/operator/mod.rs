@@ -256,25 +256,19 @@ fn refers_to_repository(release: &HelmRelease, repository: &HelmRepository) -> b
     let reference = release.spec.chart.as_ref().map(|chart| &chart.spec.source_ref);
     reference.is_some_and(|reference| {
         reference.kind == SourceKind::HelmRepository
-            && reference.name == repository.name_any()
-            && Some(
-                reference
-                    .namespace
-                    .as_deref()
-                    .unwrap_or_else(|| release.own_namespace()),
-            ) == repository.namespace().as_deref()
+            && is_named(repository, release, reference.namespace.as_deref(), &reference.name)
     })
 }
 
 fn refers_to_artifact(release: &HelmRelease, repository: &OCIRepository) -> bool {
     release.spec.chart_ref.as_ref().is_some_and(|reference| {
         reference.kind == ChartReferenceKind::OCIRepository
-            && reference.name == repository.name_any()
-            && Some(
-                reference
-                    .namespace
-                    .as_deref()
-                    .unwrap_or_else(|| release.own_namespace()),
-            ) == repository.namespace().as_deref()
+            && is_named(repository, release, reference.namespace.as_deref(), &reference.name)
     })
+}
+
+/// Whether a release's reference names this source; without a namespace it means the release's own.
+fn is_named(source: &impl ResourceExt, release: &HelmRelease, namespace: Option<&str>, name: &str) -> bool {
+    let namespace = namespace.unwrap_or_else(|| release.own_namespace());
+    source.name_any() == name && source.namespace().as_deref() == Some(namespace)
 }

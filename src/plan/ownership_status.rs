@@ -14,7 +14,6 @@ use crate::api::helm_release::ownership_status::{
 use crate::ownership::class::Class;
 use crate::ownership::ledger::{ContestRecord, Ledger, ObjectRecord};
 use crate::ownership::managed::Operation;
-use crate::ownership::manager_class::ManagerClass;
 use crate::ownership::policy::Action;
 use crate::ownership::redact::ShownValue;
 use crate::ownership::reference::ObjectReference;
@@ -38,11 +37,6 @@ impl Current<'_> {
             Action::Yielded | Action::Retrying | Action::HandedOff | Action::Failed => true,
             Action::Forced | Action::Resolved => false,
         }
-    }
-
-    /// What sort of writer the other owner is.
-    pub fn manager_class(&self) -> &'static str {
-        ManagerClass::of(&self.field.manager, self.field.subresource.as_deref()).as_str()
     }
 }
 

@@ -9,7 +9,7 @@ use k8s_openapi::jiff::Timestamp;
 use kube::Resource as _;
 
 use super::inputs::Inputs;
-use super::record::Recorded;
+use super::record::{Recorded, conflict_labels, release_labels};
 use super::render::{DesiredObject, Rendering};
 use crate::api::conditions::Reason;
 use crate::api::helm_release::status::ReleaseAction;
@@ -25,17 +25,16 @@ use crate::operator::context::Context;
 use crate::operator::crds::{self, CrdError};
 use crate::operator::memory::ReleaseMemory;
 use crate::ownership::contested::ContestedField;
-use crate::ownership::ledger::{Ledger, ObjectRecord, Observation};
-use crate::ownership::manager_class::ManagerClass;
+use crate::ownership::ledger::{Ledger, ObjectRecord};
 use crate::ownership::policy::{Action, Moment};
 use crate::ownership::reference::ObjectReference;
-use crate::ownership::summary::ConflictSummary;
+use crate::ownership::summary::{ConflictSummary, ObjectContest};
 use crate::plan::decide::Writes;
 use crate::plan::inventory;
 use crate::plan::outcome::{self, Outcome};
 use crate::plan::revision::{Phase, Revision};
 use crate::telemetry::events::Severity;
-use crate::telemetry::metrics::{ApplyLabels, ConflictLabels};
+use crate::telemetry::metrics::ApplyLabels;
 
 /// How many fields of one object are told of in events; the status and the ledger have the others.
 const TOLD: usize = 10;
@@ -136,11 +135,13 @@ pub async fn execute(
         now: Timestamp::now(),
         retries_exhausted: false,
     };
+    // Once for all objects: it reads every rule.
+    let policy = inputs.policy.fingerprint(moment.now);
     let requests = objects.iter().map(|object| request(context, ledger, object)).collect();
     let decided = applier.decide(requests, moment).await;
     count_conflicts(context, recorded, ledger, &decided);
     if decided.stops() {
-        return Err(stopped(ledger, inputs, decided, moment.now));
+        return Err(stopped(ledger, &policy, decided, moment.now));
     }
     let mut namespaces = rendering.namespaces.clone();
     namespaces.extend(crds::namespace_to_create(recorded.release()).cloned());
@@ -159,7 +160,7 @@ pub async fn execute(
             match result {
                 Ok(applied) => {
                     announce(context, recorded, memory, &applied, revision.action);
-                    remember(context, memory, inputs, &applied, moment.now);
+                    remember(context, memory, &applied, &policy, moment.now);
                 }
                 Err(error) => errors.push(error),
             }
@@ -207,32 +208,27 @@ fn request(context: &Context, ledger: &Ledger, object: &DesiredObject) -> ApplyR
 /// Counts decisions that the last look at the object did not lead to: a conflict that stays is counted once, however often
 /// the release is tried again.
 fn count_conflicts(context: &Context, recorded: &Recorded, ledger: &Ledger, decided: &Decided) {
-    for contest in decided.contests() {
-        let release = recorded.release();
-        let field = &contest.contested;
-        if is_known(ledger.get(&contest.object), field) {
+    let release = release_labels(recorded.release());
+    for ObjectContest {
+        object,
+        contested: field,
+    } in decided.contests()
+    {
+        if is_known(ledger.get(&object), &field) {
             continue;
         }
-        let class = ManagerClass::of(&field.manager.name, field.manager.subresource.as_deref());
-        let labels = ConflictLabels {
-            namespace: release.own_namespace().to_owned(),
-            release: release.own_name().to_owned(),
-            kind: contest.object.kind.clone(),
-            class: field.class.as_str(),
-            manager_class: class.as_str(),
-            action: field.action.as_str(),
-        };
+        let manager = (field.manager.name.as_str(), field.manager.subresource.as_deref());
+        let labels = conflict_labels(&release, &object, manager, field.class, field.action);
         context.metrics.conflicts.get_or_create(&labels).inc();
     }
 }
 
 /// Remembers what was contested where the policy said stop. Nothing was written, so the intent stays unapplied.
-fn stopped(ledger: &mut Ledger, inputs: &Inputs, decided: Decided, now: Timestamp) -> AttemptError {
+fn stopped(ledger: &mut Ledger, policy: &str, decided: Decided, now: Timestamp) -> AttemptError {
     let summary = ConflictSummary::of(decided.contests());
     let Decided { plans, failures } = decided;
-    let policy = inputs.policy.fingerprint(now);
     for plan in plans.iter().filter(|plan| !plan.contested().is_empty()) {
-        ledger.stopped(plan.reference(), plan.contested(), &policy, now);
+        ledger.stopped(plan.reference(), plan.contested(), policy, now);
     }
     if failures.is_empty() {
         AttemptError::Conflicts(summary)
@@ -296,46 +292,17 @@ fn is_known(record: Option<&ObjectRecord>, field: &ContestedField) -> bool {
     })
 }
 
-fn remember(context: &Context, memory: &mut ReleaseMemory, inputs: &Inputs, applied: &Applied, now: Timestamp) {
-    let Applied {
-        reference,
-        uid,
-        resource_version,
-        fingerprint,
-        intent_hash,
-        operation,
-        owned,
-        contested,
-        handed_over: _,
-        overridden_by_admission,
-        live,
-    } = applied;
-    context
-        .metrics
-        .applies
-        .get_or_create(&ApplyLabels {
-            operation: operation.as_str(),
-        })
-        .inc();
-    context.children.wrote(reference, resource_version);
-    if let Some(live) = live {
-        memory
-            .health
-            .insert(reference.clone(), (resource_version.clone(), health::status(live)));
+fn remember(context: &Context, memory: &mut ReleaseMemory, applied: &Applied, policy: &str, now: Timestamp) {
+    let operation = applied.operation.as_str();
+    context.metrics.applies.get_or_create(&ApplyLabels { operation }).inc();
+    let (reference, version) = (&applied.reference, &applied.resource_version);
+    context.children.wrote(reference, version);
+    if let Some(live) = &applied.live {
+        let health = (version.clone(), health::status(live));
+        memory.health.insert(reference.clone(), health);
     }
-    let policy = inputs.policy.fingerprint(now);
-    let observation = Observation {
-        reference,
-        uid,
-        resource_version,
-        fingerprint,
-        intent_hash,
-        policy: &policy,
-        owned,
-        contested,
-        overridden: overridden_by_admission,
-    };
-    memory.ledger.get_or_insert_default().record(&observation, now);
+    let ledger = memory.ledger.get_or_insert_default();
+    ledger.record(&applied.observation(policy), now);
 }
 
 async fn removed(

@@ -16,7 +16,11 @@ use crate::api::{HelmRelease, acted_on, names};
 use crate::operator::context::Context;
 use crate::operator::ledger_store::{self, LedgerStoreError};
 use crate::operator::memory::ReleaseMemory;
+use crate::ownership::class::Class;
 use crate::ownership::ledger::Ledger;
+use crate::ownership::manager_class::ManagerClass;
+use crate::ownership::policy::Action;
+use crate::ownership::reference::ObjectReference;
 use crate::plan::outcome::{self, Outcome};
 use crate::plan::ownership_status;
 use crate::plan::revision::Revision;
@@ -268,10 +272,7 @@ fn announce(context: &Context, recorded: &Recorded, before: Option<&HelmReleaseS
 
 /// Brings the release's gauges to its status.
 fn export(context: &Context, recorded: &Recorded, memory: &mut ReleaseMemory) {
-    let labels = ReleaseLabels {
-        namespace: recorded.release.own_namespace().to_owned(),
-        release: recorded.release.own_name().to_owned(),
-    };
+    let labels = release_labels(&recorded.release);
     let ready = conditions::is_true(&recorded.status.conditions, ConditionType::Ready);
     context
         .metrics
@@ -282,7 +283,10 @@ fn export(context: &Context, recorded: &Recorded, memory: &mut ReleaseMemory) {
     let mut current: HashMap<ConflictLabels, i64> = HashMap::new();
     // What was forced or resolved is ours now; contested are the others.
     for contested in ownership_status::current(ledger).filter(ownership_status::Current::is_unresolved) {
-        *current.entry(conflict_labels(&labels, &contested)).or_default() += 1;
+        let ownership_status::Current { object, field } = contested;
+        let manager = (field.manager.as_str(), field.subresource.as_deref());
+        let key = conflict_labels(&labels, object, manager, field.class, field.action);
+        *current.entry(key).or_default() += 1;
     }
     for gone in memory.conflicts.keys().filter(|labels| !current.contains_key(labels)) {
         context.metrics.conflicts_active.remove(gone);
@@ -293,24 +297,36 @@ fn export(context: &Context, recorded: &Recorded, memory: &mut ReleaseMemory) {
     memory.conflicts = current;
 }
 
-/// The labels under which a contested field is counted.
-pub fn conflict_labels(release: &ReleaseLabels, contested: &ownership_status::Current<'_>) -> ConflictLabels {
+/// The labels under which a release is counted.
+pub fn release_labels(release: &HelmRelease) -> ReleaseLabels {
+    ReleaseLabels {
+        namespace: release.own_namespace().to_owned(),
+        release: release.own_name().to_owned(),
+    }
+}
+
+/// The labels under which a contested field is counted; `manager` is the other owner's name, and its subresource.
+pub fn conflict_labels(
+    release: &ReleaseLabels,
+    object: &ObjectReference,
+    manager: (&str, Option<&str>),
+    class: Class,
+    action: Action,
+) -> ConflictLabels {
+    let ReleaseLabels { namespace, release } = release.clone();
     ConflictLabels {
-        namespace: release.namespace.clone(),
-        release: release.release.clone(),
-        kind: contested.object.kind.clone(),
-        class: contested.field.class.as_str(),
-        manager_class: contested.manager_class(),
-        action: contested.field.action.as_str(),
+        namespace,
+        release,
+        kind: object.kind.clone(),
+        class: class.as_str(),
+        manager_class: ManagerClass::of(manager.0, manager.1).as_str(),
+        action: action.as_str(),
     }
 }
 
 /// Removes the metrics of a release that is gone.
 pub fn forget(context: &Context, recorded: &Recorded, memory: &ReleaseMemory) {
-    let labels = ReleaseLabels {
-        namespace: recorded.release.own_namespace().to_owned(),
-        release: recorded.release.own_name().to_owned(),
-    };
+    let labels = release_labels(&recorded.release);
     context.metrics.release_ready.remove(&labels);
     for labels in memory.conflicts.keys() {
         context.metrics.conflicts_active.remove(labels);
