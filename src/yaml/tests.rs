@@ -1,7 +1,7 @@
 //! Tables frozen from real go-yaml (sigs.k8s.io/yaml 1.6.0, yaml/v2 2.4.4, yaml/v3 3.0.5), properties and bounds.
 
 use proptest::prelude::*;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::*;
 
@@ -161,6 +161,11 @@ fn text() -> impl Strategy<Value = String> {
     ]
 }
 
+/// Without `<<`, which Helm writes unquoted and reads back as a merge (`helms_merge_key_is_not_read_back` below).
+fn key() -> impl Strategy<Value = String> {
+    text().prop_filter("a merge key is not read back", |key| key != "<<")
+}
+
 fn value() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -175,10 +180,18 @@ fn value() -> impl Strategy<Value = Value> {
     leaf.prop_recursive(4, 40, 6, |inner| {
         prop_oneof![
             proptest::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
-            proptest::collection::btree_map(text(), inner, 0..6)
+            proptest::collection::btree_map(key(), inner, 0..6)
                 .prop_map(|map| Value::Object(map.into_iter().collect())),
         ]
     })
+}
+
+#[test]
+fn helms_merge_key_is_not_read_back() {
+    let written = to_string(&json!({"<<": 1}));
+    assert_eq!(written, "<<: 1\n");
+    let error = to_json(written.as_bytes()).unwrap_err();
+    assert_eq!(error.to_string(), "yaml: map merge requires map or sequence of maps as the value");
 }
 
 proptest! {
