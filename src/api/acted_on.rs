@@ -55,12 +55,14 @@ const ACTED_ON: &[ActedOn] = &[
     all("ownership.adoptFrom"),
     all("ownership.fieldManager"),
     all("ownership.wellKnownOwners"),
-    only("ownership.onConflict", &["Fail", "Yield", "Force"]),
+    all("ownership.fights"),
+    all("ownership.onConflict"),
+    all("ownership.retry"),
     all("ownership.rules[].name"),
     all("ownership.rules[].target"),
     all("ownership.rules[].paths"),
     all("ownership.rules[].managers"),
-    only("ownership.rules[].onConflict", &["Fail", "Yield", "Force"]),
+    all("ownership.rules[].onConflict"),
     all("ownership.rules[].until"),
 ];
 
@@ -232,10 +234,6 @@ mod tests {
             "driftDetection": {"mode": "enabled", "ignore": [{"paths": ["/spec/replicas"]}]},
             "commonMetadata": {"labels": {"example.com/team": "a"}},
             "maxHistory": 0,
-            "ownership": {
-                "onConflict": "Retry",
-                "rules": [{"onConflict": "HandOff"}, {"onConflict": "HandOff"}, {"onConflict": "Yield"}],
-            },
         });
         let expected = [
             "spec.chartRef.kind=HelmChart",
@@ -245,8 +243,6 @@ mod tests {
             "spec.install.disableHooks",
             "spec.install.remediation.retries",
             "spec.maxHistory",
-            "spec.ownership.onConflict=Retry",
-            "spec.ownership.rules[].onConflict=HandOff",
         ];
         assert_eq!(ignored(spec), expected);
     }

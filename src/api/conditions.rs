@@ -147,6 +147,8 @@ names! {
         RuleExpired,
         /// A contested field was left to its owner.
         FieldYielded,
+        /// A contested field is owned beside its owner, with the owner's value.
+        FieldAdopted,
         /// A contested field was taken.
         FieldForced,
         /// Reconciliation is suspended.

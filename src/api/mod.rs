@@ -19,6 +19,7 @@ pub mod names;
 pub mod oci_repository;
 pub mod reference;
 pub mod release_ledger;
+pub mod resolution;
 mod schema;
 pub mod source_status;
 pub mod wasm_plugin;

@@ -13,6 +13,7 @@ use super::capabilities::ClusterCapabilities;
 use super::charts::Charts;
 use super::children::Children;
 use super::memory::Memory;
+use super::policies::Policies;
 use super::sources::Sources;
 use crate::cluster::calls::Calls;
 use crate::cluster::discovery::KindCache;
@@ -47,6 +48,8 @@ pub struct Context {
     pub children: Children,
     /// HelmRepositories and OCIRepositories.
     pub sources: Sources,
+    /// ConflictPolicies.
+    pub policies: Policies,
     /// Charts: fetched, parsed, cached by digest.
     pub charts: Charts,
     /// What is remembered of each release.

@@ -20,7 +20,6 @@ use crate::api::{HelmRelease, names};
 use crate::ownership::fieldset::FieldSet;
 use crate::ownership::ledger::{ContestRecord, Ledger, ObjectRecord};
 use crate::plan::inventory::{entry, reference};
-use crate::plan::ownership_status::{action, action_of, class, class_of, operation, operation_of};
 use crate::plan::revision::Revision;
 
 /// The ledger could not be read or written.
@@ -165,8 +164,8 @@ fn to_field(id: &str, record: &ContestRecord) -> LedgerField {
     let count = u32::try_from(*count).unwrap_or(u32::MAX);
     let event = LedgerEvent {
         time: Time(*last_seen),
-        class: class(*conflict_class),
-        action: action(*taken),
+        class: *conflict_class,
+        action: *taken,
         rule: Some(rule.clone()),
         ours: ours.as_ref().map(|value| value.as_json().clone()),
         theirs: theirs.as_ref().map(|value| value.as_json().clone()),
@@ -176,7 +175,7 @@ fn to_field(id: &str, record: &ContestRecord) -> LedgerField {
         id: id.to_owned(),
         path: field.clone(),
         manager: manager.clone(),
-        operation: operation(*how),
+        operation: *how,
         subresource: subresource.clone(),
         first_seen: Time(*first_seen),
         last_seen: Time(*last_seen),
@@ -257,13 +256,13 @@ fn from_field(field: LedgerField) -> Option<ContestRecord> {
     Some(ContestRecord {
         field: path,
         manager,
-        operation: operation_of(operation),
+        operation,
         subresource,
         // Values are shown again when the field is contested again.
         ours: None,
         theirs: None,
-        class: class_of(class),
-        action: action_of(action),
+        class,
+        action,
         rule: rule.unwrap_or_default(),
         first_seen: first_seen.0,
         last_seen: last_seen.0,

@@ -3,13 +3,14 @@
 //! Edge by use, plain data by content. Everything here can be lost without harm: it is read again from the cluster, or
 //! computed again.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use k8s_openapi::jiff::Timestamp;
 
 use crate::health::Health;
+use crate::ownership::fights::Fights;
 use crate::ownership::ledger::Ledger;
 use crate::ownership::reference::ObjectReference;
 use crate::plan::decide::Failure;
@@ -44,6 +45,10 @@ pub struct ReleaseMemory {
     /// The resourceVersion of the HelmRelease that the operator's own last write gave: an object from the cache with
     /// another one may be older than that write.
     pub written: Option<String>,
+    /// The labels of the HelmRelease, by which policies select it; `None` until it is looked at.
+    pub labels: Option<BTreeMap<String, String>>,
+    /// The annotation with a person's decisions, as it was acted on last.
+    pub resolve: String,
     /// The chart that was looked up last.
     pub chart: Option<LookedUp>,
     /// The last rendering, and the inputs that it was made from.
@@ -58,6 +63,10 @@ pub struct ReleaseMemory {
     pub health: HashMap<ObjectReference, (String, Health)>,
     /// The last failure of an attempt.
     pub failure: Option<Failure>,
+    /// Attempts that `Retry` decided since the conflict began.
+    pub conflict_retries: u32,
+    /// The heat of the contested fields.
+    pub fights: Fights,
     /// What the watches knew of the release's objects after it (see `Children::sighting`).
     pub sighting: Option<u64>,
     /// Reconciles in a row that could not make out the desired state.

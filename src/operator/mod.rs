@@ -9,22 +9,22 @@ pub mod charts;
 pub mod children;
 pub mod context;
 pub mod crds;
+mod follow;
 pub mod ledger_store;
 pub mod memory;
+pub mod policies;
 pub mod reconcile;
 pub mod sources;
 
-use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::{Stream, StreamExt, TryStreamExt};
+use futures::{StreamExt, TryStreamExt};
 use kube::api::Api;
 use kube::runtime::controller::{Action, Config as ControllerConfig, Controller};
-use kube::runtime::reflector::{self, ObjectRef, Store};
+use kube::runtime::reflector::{self, Store};
 use kube::runtime::{Predicate, PredicateConfig, WatchStreamExt, predicates, watcher};
-use kube::{Client, Resource, ResourceExt};
-use serde::de::DeserializeOwned;
+use kube::{Client, Resource};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tokio_util::sync::CancellationToken;
@@ -35,11 +35,12 @@ use self::capabilities::ClusterCapabilities;
 use self::charts::Charts;
 use self::children::Children;
 use self::context::{Context, Settings};
+use self::follow::Follow;
 use self::memory::Memory;
+use self::policies::Policies;
 use self::reconcile::{ReconcileError, reconcile, seed};
 use self::sources::Sources;
 use crate::api::HelmRelease;
-use crate::api::helm_release::chart::{ChartReferenceKind, SourceKind};
 use crate::api::helm_repository::HelmRepository;
 use crate::api::oci_repository::OCIRepository;
 use crate::cluster::calls::Calls;
@@ -91,13 +92,10 @@ impl Operator {
         let (children, child_changes) = Children::new(client.clone(), shutdown.clone());
         let (source_changed, source_changes) = mpsc::unbounded_channel();
         let (releases, writer) = reflector::store::<HelmRelease>();
-        let follow = Follow {
-            releases: releases.clone(),
-            changed: source_changed,
-            shutdown: shutdown.clone(),
-        };
-        let repositories = follow.source::<HelmRepository>(scoped(&client, &settings), refers_to_repository);
-        let artifacts = follow.source::<OCIRepository>(scoped(&client, &settings), refers_to_artifact);
+        let follow = Follow::new(releases.clone(), source_changed, shutdown.clone());
+        let repositories = follow.source::<HelmRepository>(scoped(&client, &settings), follow::refers_to_repository);
+        let artifacts = follow.source::<OCIRepository>(scoped(&client, &settings), follow::refers_to_artifact);
+        let policies = Policies::follow(&client, &follow);
         let context = Arc::new(
             context(
                 &client,
@@ -106,10 +104,15 @@ impl Operator {
                 children,
                 repositories.clone(),
                 artifacts.clone(),
+                policies,
                 &shutdown,
             )
             .await?,
         );
+        // An operator for one namespace does not know what the policies of the cluster select elsewhere.
+        if context.settings.namespace.is_none() {
+            tokio::spawn(context.policies.clone().keep_statuses(client.clone(), shutdown.clone()));
+        }
         let concurrency = context.settings.concurrency;
         let unchanged = predicates::generation
             .combine(predicates::annotations)
@@ -118,7 +121,9 @@ impl Operator {
         tokio::select! {
             () = shutdown.cancelled() => return Ok(()),
             // The writers live as long as the operator, so waiting fails only at its end.
-            _ = async { tokio::join!(repositories.wait_until_ready(), artifacts.wait_until_ready()) } => {}
+            _ = async {
+                tokio::join!(repositories.wait_until_ready(), artifacts.wait_until_ready(), context.policies.wait_until_ready())
+            } => {}
         }
         let mut readiness = Some(readiness);
         let triggers = watcher(
@@ -138,7 +143,7 @@ impl Operator {
         })
         .touched_objects()
         .predicate_filter(unchanged, PredicateConfig::default());
-        Controller::for_stream(triggers, follow.releases.clone())
+        Controller::for_stream(triggers, releases)
             .with_config(ControllerConfig::default().concurrency(concurrency).debounce(GATHER))
             .reconcile_on(UnboundedReceiverStream::new(child_changes))
             .reconcile_on(UnboundedReceiverStream::new(source_changes))
@@ -164,6 +169,7 @@ async fn context(
     children: Children,
     repositories: Store<HelmRepository>,
     artifacts: Store<OCIRepository>,
+    policies: Policies,
     shutdown: &CancellationToken,
 ) -> Result<Context, OperatorError> {
     let options = FetcherOptions {
@@ -178,6 +184,7 @@ async fn context(
         kinds,
         children,
         sources: Sources::new(client.clone(), repositories, artifacts),
+        policies,
         charts: Charts::new(Fetcher::open(options).await?),
         memory: Memory::default(),
         metrics,
@@ -200,75 +207,4 @@ where
         Some(namespace) => Api::namespaced(client.clone(), namespace),
         None => Api::all(client.clone()),
     }
-}
-
-/// Follows sources, and wakes the releases that refer to one when it changes.
-struct Follow {
-    releases: Store<HelmRelease>,
-    changed: mpsc::UnboundedSender<ObjectRef<HelmRelease>>,
-    shutdown: CancellationToken,
-}
-
-impl Follow {
-    fn source<K>(&self, api: Api<K>, refers: fn(&HelmRelease, &K) -> bool) -> Store<K>
-    where
-        K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
-    {
-        let (store, writer) = reflector::store::<K>();
-        let events = watcher(api, watcher::Config::default())
-            .default_backoff()
-            .reflect(writer)
-            .touched_objects();
-        let (releases, changed) = (self.releases.clone(), self.changed.clone());
-        let shutdown = self.shutdown.clone();
-        tokio::spawn(async move {
-            tokio::select! {
-                () = shutdown.cancelled() => {}
-                () = wake(events, releases, changed, refers) => {}
-            }
-        });
-        store
-    }
-}
-
-async fn wake<K>(
-    events: impl Stream<Item = Result<K, watcher::Error>>,
-    releases: Store<HelmRelease>,
-    changed: mpsc::UnboundedSender<ObjectRef<HelmRelease>>,
-    refers: fn(&HelmRelease, &K) -> bool,
-) {
-    let mut events = std::pin::pin!(events);
-    while let Some(event) = events.next().await {
-        match event {
-            Ok(source) => {
-                for release in releases.state().iter().filter(|release| refers(release, &source)) {
-                    // Nobody listens only while the operator shuts down.
-                    let _ = changed.send(ObjectRef::from_obj(release.as_ref()));
-                }
-            }
-            // The watch is resumed with backoff; the store keeps what it has.
-            Err(error) => warn!(%error, "watch of sources failed"),
-        }
-    }
-}
-
-fn refers_to_repository(release: &HelmRelease, repository: &HelmRepository) -> bool {
-    let reference = release.spec.chart.as_ref().map(|chart| &chart.spec.source_ref);
-    reference.is_some_and(|reference| {
-        reference.kind == SourceKind::HelmRepository
-            && is_named(repository, release, reference.namespace.as_deref(), &reference.name)
-    })
-}
-
-fn refers_to_artifact(release: &HelmRelease, repository: &OCIRepository) -> bool {
-    release.spec.chart_ref.as_ref().is_some_and(|reference| {
-        reference.kind == ChartReferenceKind::OCIRepository
-            && is_named(repository, release, reference.namespace.as_deref(), &reference.name)
-    })
-}
-
-/// Whether a release's reference names this source; without a namespace it means the release's own.
-fn is_named(source: &impl ResourceExt, release: &HelmRelease, namespace: Option<&str>, name: &str) -> bool {
-    let namespace = namespace.unwrap_or_else(|| release.own_namespace());
-    source.name_any() == name && source.namespace().as_deref() == Some(namespace)
 }

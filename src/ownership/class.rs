@@ -1,7 +1,5 @@
 //! What kind of conflict it is: the difference between noise, history and a real disagreement.
 
-use std::fmt;
-
 use regex::Regex;
 use serde_json::Value;
 
@@ -10,53 +8,7 @@ use super::managed::Manager;
 use super::path::FieldPath;
 use super::value::lookup;
 use super::value::same_content;
-
-/// The class of a contested field.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Class {
-    /// Somebody else wants another value.
-    Real,
-    /// Forcing changes nothing: the values differ only in how they are written, or by the server's defaults.
-    Phantom,
-    /// The owner is a predecessor of ours, such as Helm 3's client-side apply of this very release.
-    Legacy,
-    /// The owner is another Fairlead release.
-    Sibling,
-    /// Two fields exclude each other and somebody else owns one of them; forcing does not help.
-    Union,
-    /// Admission changed the field that we applied; nobody else owns it.
-    Admission,
-}
-
-impl Class {
-    /// Every class.
-    pub const ALL: [Self; 6] = [
-        Self::Real,
-        Self::Phantom,
-        Self::Legacy,
-        Self::Sibling,
-        Self::Union,
-        Self::Admission,
-    ];
-
-    /// The name in status and metrics.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Real => "Real",
-            Self::Phantom => "Phantom",
-            Self::Legacy => "Legacy",
-            Self::Sibling => "Sibling",
-            Self::Union => "Union",
-            Self::Admission => "Admission",
-        }
-    }
-}
-
-impl fmt::Display for Class {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
+pub use crate::api::helm_release::ownership_status::ConflictClass as Class;
 
 /// The beginning of the default field manager of every Fairlead release.
 pub const SIBLING_PREFIX: &str = "fairlead:";

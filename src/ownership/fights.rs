@@ -1,10 +1,14 @@
 //! Who keeps overwriting whom: the rate of corrective writes of each contested field, and a breaker.
 //!
 //! Every forced field adds one to its heat, and heat fades with time by a factor e each minute, so that a steady rate of
-//! n a minute settles near n. Knows no clock and writes nothing; bounded.
+//! n a minute settles near n (the measure of Config Sync's fight detector, here for each field and rival). At the
+//! threshold the breaker opens; it closes when the heat is gone, that is, below [`GONE`]. Knows no clock and writes
+//! nothing; bounded.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
+use jiff::SignedDuration;
 use jiff::Timestamp;
 
 use super::contested::ContestedField;
@@ -16,6 +20,13 @@ use super::reference::ObjectReference;
 
 /// How many contested fields are watched; the coolest is forgotten first.
 pub const MAX_WATCHED: usize = 4096;
+
+/// The heat below which a fight is over: less than one corrective write. Well below any threshold, so that a breaker does
+/// not open and close with every write.
+pub const GONE: f64 = 1.0;
+
+/// The heat below which a field is not watched any more: it adds nothing that matters to the next write's.
+const FORGOTTEN: f64 = 0.01;
 
 /// One field and the manager that contests it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -33,14 +44,17 @@ pub struct Rivalry {
 pub struct Fight {
     /// Which field, and against whom.
     pub rivalry: Rivalry,
-    /// Corrective writes a minute, about.
-    pub rate: f64,
+    /// Corrective writes a minute when the breaker opened, rounded: it stays the same while the fight lasts, so that
+    /// what is said of it does not change either.
+    pub rate: u32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Heat {
     value: f64,
     since: Timestamp,
+    /// The rate when the breaker opened, while it is open.
+    open: Option<u32>,
 }
 
 impl Heat {
@@ -48,26 +62,59 @@ impl Heat {
         let minutes = now.duration_since(self.since).as_secs_f64() / 60.0;
         self.value * (-minutes.max(0.0)).exp()
     }
+
+    /// The rate at which the fight began, if it goes on.
+    fn fight(self, now: Timestamp) -> Option<u32> {
+        self.open.filter(|_| self.at(now) >= GONE)
+    }
+
+    /// The heat after one more corrective write.
+    fn after_write(self, threshold: u32, now: Timestamp) -> Self {
+        let value = self.at(now) + 1.0;
+        let opens = || (value >= f64::from(threshold)).then(|| rounded(value));
+        Self {
+            value,
+            since: now,
+            open: self.fight(now).or_else(opens),
+        }
+    }
+
+    /// When it is gone if no write follows; rounded up, so that at that time it is.
+    fn gone_at(self) -> Option<Timestamp> {
+        let seconds = (self.value / GONE).ln().max(0.0) * 60.0;
+        self.since
+            .checked_add(SignedDuration::from_secs_f64(seconds.ceil() + 1.0))
+            .ok()
+    }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a heat is small and not negative, and the cast saturates"
+)]
+fn rounded(heat: f64) -> u32 {
+    heat.round() as u32
 }
 
 /// The heat of the contested fields of one release.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Fights {
-    threshold: f64,
     heats: BTreeMap<Rivalry, Heat>,
 }
 
 impl Fights {
+    /// Takes note of what a write did to an object's contested fields, and gives the fights that began with it.
+    ///
     /// `threshold` is the number of corrective writes a minute on one field from which on it counts as a fight.
-    pub fn new(threshold: u32) -> Self {
-        Self {
-            threshold: f64::from(threshold),
-            heats: BTreeMap::new(),
-        }
-    }
-
-    /// Takes note of what a write did to an object's contested fields.
-    pub fn observe(&mut self, object: &ObjectReference, contested: &[ContestedField], now: Timestamp) {
+    pub fn observe(
+        &mut self,
+        object: &ObjectReference,
+        contested: &[ContestedField],
+        threshold: u32,
+        now: Timestamp,
+    ) -> Vec<Fight> {
+        let mut began = Vec::new();
         for field in contested.iter().filter(|field| field.action == Action::Forced) {
             let Some(path) = field.path.clone() else { continue };
             let rivalry = Rivalry {
@@ -75,15 +122,27 @@ impl Fights {
                 path,
                 manager: field.manager.name.clone(),
             };
-            let before = self.heats.get(&rivalry).map_or(0.0, |heat| heat.at(now));
-            self.heats.insert(
-                rivalry,
-                Heat {
-                    value: before + 1.0,
-                    since: now,
-                },
-            );
+            let cold = Heat {
+                value: 0.0,
+                since: now,
+                open: None,
+            };
+            let before = self.heats.get(&rivalry).copied().unwrap_or(cold);
+            let after = before.after_write(threshold, now);
+            if let (None, Some(rate)) = (before.fight(now), after.open) {
+                began.push(Fight {
+                    rivalry: rivalry.clone(),
+                    rate,
+                });
+            }
+            self.heats.insert(rivalry, after);
         }
+        self.forget_coolest(now);
+        began
+    }
+
+    fn forget_coolest(&mut self, now: Timestamp) {
+        self.heats.retain(|_, heat| heat.at(now) >= FORGOTTEN);
         while self.heats.len() > MAX_WATCHED {
             let coolest = self
                 .heats
@@ -98,18 +157,35 @@ impl Fights {
 
     /// The fights that go on now, in order; a field that has cooled down is none any more.
     pub fn going_on(&self, now: Timestamp) -> Vec<Fight> {
-        let hot = self.heats.iter().map(|(rivalry, heat)| (rivalry, heat.at(now)));
-        hot.filter(|(_, rate)| *rate >= self.threshold)
-            .map(|(rivalry, rate)| Fight {
+        let fight = |(rivalry, heat): (&Rivalry, &Heat)| {
+            heat.fight(now).map(|rate| Fight {
                 rivalry: rivalry.clone(),
                 rate,
             })
-            .collect()
+        };
+        self.heats.iter().filter_map(fight).collect()
+    }
+
+    /// When the next of the fights that go on now is over, if nothing is written before.
+    pub fn next_end(&self, now: Timestamp) -> Option<Timestamp> {
+        let fighting = self.heats.values().filter(|heat| heat.fight(now).is_some());
+        fighting.filter_map(|heat| heat.gone_at()).min()
     }
 
     /// Forgets a field, for example when a person has decided about it.
     pub fn forget(&mut self, rivalry: &Rivalry) {
         self.heats.remove(rivalry);
+    }
+}
+
+impl fmt::Display for Fight {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { rivalry, rate } = self;
+        let Rivalry { object, path, manager } = rivalry;
+        write!(
+            f,
+            "{object} {path} is overwritten by {manager:?} and taken back about {rate} times a minute"
+        )
     }
 }
 
@@ -150,22 +226,25 @@ mod tests {
         }
     }
 
-    fn fights(seconds: &[i64], now: i64) -> Vec<Fight> {
-        let path: FieldPath = ".data.x".parse().unwrap();
-        let field = ContestedField {
+    fn forced(path: &FieldPath) -> ContestedField {
+        ContestedField {
             field: path.to_string(),
-            path: Some(path),
+            path: Some(path.clone()),
             ours: None,
             theirs: None,
             manager: rival(),
             class: Class::Real,
             action: Action::Forced,
             rule: "r".into(),
-        };
+        }
+    }
+
+    fn fights(seconds: &[i64], now: i64) -> Vec<Fight> {
+        let field = forced(&".data.x".parse().unwrap());
         let at = |second| Timestamp::from_second(second).unwrap();
-        let mut fights = Fights::new(5);
+        let mut fights = Fights::default();
         for second in seconds {
-            fights.observe(&object(), std::slice::from_ref(&field), at(*second));
+            fights.observe(&object(), std::slice::from_ref(&field), 5, at(*second));
         }
         fights.going_on(at(now))
     }
@@ -177,8 +256,37 @@ mod tests {
         assert!(fights(&[0, 60, 120, 180, 240, 300, 360], 360).is_empty());
         assert!(fights(&[0, 1, 2, 3, 4, 5], 120).is_empty(), "it cools down by itself");
         let steady: Vec<i64> = (0..60).map(|n| n * 10).collect();
-        let rate = fights(&steady, 590).first().unwrap().rate;
-        assert!((5.5..7.5).contains(&rate), "6 a minute: {rate}");
+        assert_eq!(
+            fights(&steady, 590).first().unwrap().rate,
+            5,
+            "as it was at the beginning"
+        );
+        assert!(
+            fights(&(0..60).map(|n| n * 20).collect::<Vec<_>>(), 1180).is_empty(),
+            "3 a minute"
+        );
+    }
+
+    #[test]
+    fn a_breaker_stays_open_until_the_heat_is_gone() {
+        let burst = [0, 1, 2, 3, 4];
+        assert_eq!(fights(&burst, 60).len(), 1, "cooler than the threshold, but not gone");
+        assert!(fights(&burst, 110).is_empty());
+        let path: FieldPath = ".data.x".parse().unwrap();
+        let field = forced(&path);
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let mut fights = Fights::default();
+        let began: Vec<usize> = (0..7)
+            .map(|second| {
+                fights
+                    .observe(&object(), std::slice::from_ref(&field), 5, at(second))
+                    .len()
+            })
+            .collect();
+        assert_eq!(began, [0, 0, 0, 0, 1, 0, 0], "a fight begins once");
+        let end = fights.next_end(at(6)).unwrap();
+        assert_eq!(fights.next_end(end), None);
+        assert!(fights.going_on(end).is_empty());
     }
 
     #[test]

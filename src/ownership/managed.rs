@@ -7,25 +7,7 @@ use super::fields_v1::FieldsError;
 use super::fieldset::FieldSet;
 use super::fieldset::Relation;
 use super::path::FieldPath;
-
-/// How a manager came to own its fields.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Operation {
-    /// Server-side apply.
-    Apply,
-    /// Create, update or any other patch.
-    Update,
-}
-
-impl Operation {
-    /// As managedFields writes it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Apply => "Apply",
-            Self::Update => "Update",
-        }
-    }
-}
+pub use crate::api::helm_release::ownership_status::ManagerOperation as Operation;
 
 /// Who wrote: the identity under which the server keeps a set of fields.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,9 +1,7 @@
 //! What to do about a contested field: rules in order, the first that matches decides.
 //!
-//! Order: the release's rules, ConflictPolicy rules, well-known owners, then what the class of the conflict says, then
-//! `onConflict`. Pure: the time comes in.
-
-use std::fmt;
+//! Order: a person's resolutions, the breakers of fights, the release's rules, ConflictPolicy rules, well-known owners,
+//! then what the class of the conflict says, then `onConflict`. Pure: the time comes in.
 
 use jiff::Timestamp;
 use regex::Regex;
@@ -18,6 +16,7 @@ use super::path::FieldPath;
 use super::pattern::PathPattern;
 use super::reference::ObjectReference;
 use super::wellknown;
+pub use crate::api::helm_release::ownership_status::ConflictOutcome as Action;
 
 /// The longest regular expression in a rule, in bytes.
 pub const MAX_EXPRESSION_LENGTH: usize = 512;
@@ -38,60 +37,17 @@ pub enum OnConflict {
     Yield,
     /// Take the field.
     Force,
-}
-
-/// What was done about a contested field.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Action {
-    /// Taken although the other owner disagrees.
-    Forced,
-    /// Taken, and nobody lost anything: a phantom conflict, or a predecessor's field.
-    Resolved,
-    /// Left to its owner.
-    Yielded,
-    /// Nothing was written; tried again later.
-    Retrying,
-    /// Nothing was written; a person decides.
-    HandedOff,
-    /// Nothing was written; the attempt failed.
-    Failed,
+    /// Own the field beside its owner, with the owner's value instead of the chart's. Only a person decides so.
+    Adopt,
 }
 
 impl Action {
-    /// Every action.
-    pub const ALL: [Self; 6] = [
-        Self::Forced,
-        Self::Resolved,
-        Self::Yielded,
-        Self::Retrying,
-        Self::HandedOff,
-        Self::Failed,
-    ];
-
-    /// The name in status and metrics.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Yielded => "Yielded",
-            Self::Forced => "Forced",
-            Self::Resolved => "Resolved",
-            Self::Retrying => "Retrying",
-            Self::HandedOff => "HandedOff",
-            Self::Failed => "Failed",
-        }
-    }
-
     /// Whether nothing may be written.
     pub const fn stops(self) -> bool {
         match self {
             Self::Retrying | Self::HandedOff | Self::Failed => true,
-            Self::Forced | Self::Resolved | Self::Yielded => false,
+            Self::Forced | Self::Resolved | Self::Adopted | Self::Yielded => false,
         }
-    }
-}
-
-impl fmt::Display for Action {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
     }
 }
 
@@ -100,7 +56,7 @@ impl fmt::Display for Action {
 pub struct Decision {
     /// What is done.
     pub action: Action,
-    /// `rules[0]`, `ConflictPolicy/platform/rules[2]`, `wellKnownOwners/hpa-replicas`, `phantom`, `adoptFrom`, `onConflict`.
+    /// `resolve[0]`, `fights`, `rules[0]`, `ConflictPolicy/platform/rules[2]`, `wellKnownOwners/hpa-replicas`, `phantom`, `adoptFrom`, `onConflict`.
     pub rule: String,
 }
 
@@ -356,6 +312,10 @@ pub struct Moment {
 /// All that decides about the contested fields of one release.
 #[derive(Debug, Clone)]
 pub struct Policy {
+    /// What a person decided about single fields.
+    pub resolutions: Vec<Rule>,
+    /// What stops the fights that go on.
+    pub breakers: Vec<Rule>,
     /// The release's rules.
     pub release_rules: Vec<Rule>,
     /// The rules of all ConflictPolicies that select the release, in order.
@@ -371,6 +331,8 @@ pub struct Policy {
 impl Default for Policy {
     fn default() -> Self {
         Self {
+            resolutions: Vec::new(),
+            breakers: Vec::new(),
             release_rules: Vec::new(),
             shared_rules: Vec::new(),
             well_known_owners: true,
@@ -398,9 +360,10 @@ impl Policy {
     fn act(&self, on_conflict: OnConflict, contest: &Contest<'_>, moment: Moment) -> Action {
         match on_conflict {
             OnConflict::Force => Action::Forced,
-            // What cannot be found cannot be left out.
-            OnConflict::Yield if contest.path.is_none() => Action::Failed,
+            // What cannot be found cannot be left out, nor replaced.
+            OnConflict::Yield | OnConflict::Adopt if contest.path.is_none() => Action::Failed,
             OnConflict::Yield => Action::Yielded,
+            OnConflict::Adopt => Action::Adopted,
             OnConflict::HandOff => Action::HandedOff,
             OnConflict::Fail => Action::Failed,
             OnConflict::Retry if !moment.retries_exhausted => Action::Retrying,
@@ -429,16 +392,27 @@ impl Policy {
     }
 
     fn rules(&self, now: Timestamp) -> impl Iterator<Item = &Rule> {
-        self.release_rules
-            .iter()
-            .chain(&self.shared_rules)
-            .filter(move |rule| !rule.is_expired(now))
+        self.all_rules().filter(move |rule| !rule.is_expired(now))
+    }
+
+    fn all_rules(&self) -> impl Iterator<Item = &Rule> {
+        let lists = [
+            &self.resolutions,
+            &self.breakers,
+            &self.release_rules,
+            &self.shared_rules,
+        ];
+        lists.into_iter().flatten()
+    }
+
+    /// When the next rule ends.
+    pub fn next_end(&self, now: Timestamp) -> Option<Timestamp> {
+        self.rules(now).filter_map(|rule| rule.until).min()
     }
 
     /// The rules that have ended and decide nothing any more, by name.
     pub fn expired(&self, now: Timestamp) -> Vec<&str> {
-        let rules = self.release_rules.iter().chain(&self.shared_rules);
-        rules
+        self.all_rules()
             .filter(|rule| rule.is_expired(now))
             .map(|rule| rule.name.as_str())
             .collect()
@@ -453,6 +427,8 @@ impl Policy {
     /// A digest of everything that decides now; it changes when a rule does, and when a time-boxed rule ends.
     pub fn fingerprint(&self, now: Timestamp) -> String {
         let Self {
+            resolutions: _,
+            breakers: _,
             release_rules: _,
             shared_rules: _,
             well_known_owners,

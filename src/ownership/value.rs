@@ -83,6 +83,22 @@ fn remove_elements(value: &mut Value, elements: &[PathElement]) -> Option<Value>
     }
 }
 
+/// Puts another value where the object has one, with list keys in the path as in [`lookup`]. `false` if it has none there.
+pub fn replace(object: &mut Value, path: &FieldPath, new: Value) -> bool {
+    let mut place = object;
+    for element in path.elements() {
+        let next = match (place, element) {
+            (Value::Object(map), PathElement::Field(name)) => map.get_mut(name),
+            (Value::Array(items), element) => position(items, element).and_then(|position| items.get_mut(position)),
+            _ => None,
+        };
+        let Some(next) = next else { return false };
+        place = next;
+    }
+    *place = new;
+    true
+}
+
 fn is_empty_container(value: &Value) -> bool {
     match value {
         Value::Object(map) => map.is_empty(),

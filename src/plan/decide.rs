@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
-use super::retry::backoff;
 use super::revision::{Phase, Revision};
 use crate::ownership::reference::ObjectReference;
 
@@ -36,6 +35,11 @@ pub struct Failure {
     pub at: Timestamp,
     /// How many there were in a row.
     pub count: u32,
+    /// How long the release is left alone after it.
+    pub wait: Duration,
+    /// Whether a change of one of its objects brings the next attempt forward. Not so for the attempts of `Retry`: a rival
+    /// that keeps writing would use them up at once.
+    pub hurried_by_change: bool,
 }
 
 /// Everything that deciding needs.
@@ -53,8 +57,6 @@ pub struct Input<'a> {
     pub asked: bool,
     /// Whether somebody wrote to an object of the release since the last failure: the cause may be gone.
     pub stirred: bool,
-    /// `spec.interval`.
-    pub interval: Duration,
 }
 
 /// What a reconcile is to do.
@@ -91,7 +93,6 @@ pub fn decide(input: &Input<'_>, now: Timestamp) -> Plan {
         failure,
         asked,
         stirred,
-        interval,
     } = *input;
     let writes = Writes {
         apply: changes
@@ -111,18 +112,25 @@ pub fn decide(input: &Input<'_>, now: Timestamp) -> Plan {
             Phase::Pending | Phase::Failed | Phase::Gone => Plan::Await,
         };
     }
-    match failure
-        .filter(|_| !asked)
-        .and_then(|failure| due(failure, stirred, interval))
-    {
+    match failure.filter(|_| !asked).and_then(|failure| due(failure, stirred)) {
         Some(until) if until > now => Plan::Hold { until },
         Some(_) | None => Plan::Write(writes),
     }
 }
 
 /// When the next attempt is due; `None` when that is beyond the end of time, which a clock that is wrong can cause.
-fn due(Failure { at, count }: Failure, stirred: bool, interval: Duration) -> Option<Timestamp> {
-    let wait = if stirred { STIRRED } else { backoff(count, interval) };
+fn due(failure: Failure, stirred: bool) -> Option<Timestamp> {
+    let Failure {
+        at,
+        count: _,
+        wait,
+        hurried_by_change,
+    } = failure;
+    let wait = if stirred && hurried_by_change {
+        STIRRED.min(wait)
+    } else {
+        wait
+    };
     let wait = SignedDuration::try_from(wait).ok()?;
     at.checked_add(wait).ok()
 }
@@ -147,7 +155,6 @@ mod tests {
 
     fn plan(phase: Option<Phase>, changes: &[Option<Change>], failure: Option<Failure>, asked: bool) -> Plan {
         let revision = revision(phase);
-        let interval = Duration::from_mins(10);
         let input = Input {
             revision: &revision,
             changes,
@@ -155,7 +162,6 @@ mod tests {
             failure,
             asked,
             stirred: false,
-            interval,
         };
         decide(&input, at(1000))
     }
@@ -163,7 +169,7 @@ mod tests {
     #[test]
     fn a_change_of_an_object_brings_the_next_attempt_forward() {
         let revision = revision(Some(Phase::Deployed));
-        let failure = Some(Failure { at: at(900), count: 9 });
+        let failure = failed(900, 300);
         let input = Input {
             revision: &revision,
             changes: &[Some(Change::Live)],
@@ -171,12 +177,26 @@ mod tests {
             failure,
             asked: false,
             stirred: false,
-            interval: Duration::from_hours(1),
         };
         assert_eq!(decide(&input, at(1000)), Plan::Hold { until: at(1200) });
         let input = Input { stirred: true, ..input };
         assert_eq!(decide(&input, at(900)), Plan::Hold { until: at(901) });
         assert_eq!(decide(&input, at(1000)), write(&[0]));
+        let failure = failure.map(|failure| Failure {
+            hurried_by_change: false,
+            ..failure
+        });
+        let input = Input { failure, ..input };
+        assert_eq!(decide(&input, at(1000)), Plan::Hold { until: at(1200) });
+    }
+
+    fn failed(second: i64, wait: u64) -> Option<Failure> {
+        Some(Failure {
+            at: at(second),
+            count: 1,
+            wait: Duration::from_secs(wait),
+            hurried_by_change: true,
+        })
     }
 
     fn write(apply: &[usize]) -> Plan {
@@ -204,12 +224,7 @@ mod tests {
     #[test]
     fn a_failed_attempt_is_made_again_when_its_time_has_come_or_somebody_asks() {
         let changes = [Some(Change::Intent)];
-        let failed = |second| {
-            Some(Failure {
-                at: at(second),
-                count: 1,
-            })
-        };
+        let failed = |second| failed(second, 5);
         assert_eq!(
             plan(Some(Phase::Failed), &changes, failed(998), false),
             Plan::Hold { until: at(1003) }
@@ -236,7 +251,6 @@ mod tests {
             failure: None,
             asked: false,
             stirred: false,
-            interval: Duration::from_mins(1),
         };
         assert_eq!(
             decide(&input, at(1)),
@@ -252,6 +266,8 @@ mod tests {
         let failure = Some(Failure {
             at: Timestamp::MAX,
             count: u32::MAX,
+            wait: Duration::MAX,
+            hurried_by_change: true,
         });
         assert_eq!(
             plan(Some(Phase::Failed), &[Some(Change::New)], failure, false),

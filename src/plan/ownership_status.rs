@@ -8,12 +8,10 @@ use k8s_openapi::jiff::Timestamp;
 use crate::api::conditions::{self, ConditionType, ConditionUpdate, Reason};
 use crate::api::helm_release::HelmReleaseStatus;
 use crate::api::helm_release::ownership_status::{
-    ConflictClass, ConflictCounts, ConflictOutcome, ContestedField, FieldCounts, MAX_CONTESTED, ManagerOperation,
-    OwnershipStatus,
+    ConflictCounts, ContestedField, FieldCounts, MAX_CONTESTED, OwnershipStatus,
 };
-use crate::ownership::class::Class;
+use crate::ownership::fights::Fight;
 use crate::ownership::ledger::{ContestRecord, Ledger, ObjectRecord};
-use crate::ownership::managed::Operation;
 use crate::ownership::policy::Action;
 use crate::ownership::redact::ShownValue;
 use crate::ownership::reference::ObjectReference;
@@ -35,7 +33,7 @@ impl Current<'_> {
     pub const fn is_unresolved(&self) -> bool {
         match self.field.action {
             Action::Yielded | Action::Retrying | Action::HandedOff | Action::Failed => true,
-            Action::Forced | Action::Resolved => false,
+            Action::Forced | Action::Resolved | Action::Adopted => false,
         }
     }
 }
@@ -48,6 +46,11 @@ pub fn current(ledger: &Ledger) -> impl Iterator<Item = Current<'_>> {
             field,
         })
     })
+}
+
+/// Whether somebody else still has a field that the release wants.
+pub fn is_contested(ledger: &Ledger) -> bool {
+    current(ledger).any(|current| current.is_unresolved())
 }
 
 fn contested_now(record: &ObjectRecord) -> impl Iterator<Item = &ContestRecord> {
@@ -86,12 +89,12 @@ pub fn ownership_status(field_manager: String, ledger: &Ledger) -> OwnershipStat
 
 fn count(conflicts: &mut ConflictCounts, fields: &mut FieldCounts, field: &ContestRecord) {
     conflicts.total = conflicts.total.saturating_add(1);
-    *conflicts.by_class.entry(class(field.class)).or_default() += 1;
-    *conflicts.by_action.entry(action(field.action)).or_default() += 1;
+    *conflicts.by_class.entry(field.class).or_default() += 1;
+    *conflicts.by_action.entry(field.action).or_default() += 1;
     match field.action {
         Action::Yielded => fields.yielded = fields.yielded.saturating_add(1),
         Action::Forced => fields.forced = fields.forced.saturating_add(1),
-        Action::Resolved => fields.shared = fields.shared.saturating_add(1),
+        Action::Resolved | Action::Adopted => fields.shared = fields.shared.saturating_add(1),
         Action::Retrying | Action::HandedOff | Action::Failed => {}
     }
 }
@@ -104,8 +107,8 @@ fn shown(object: &ObjectReference, record: &ContestRecord) -> ContestedField {
         subresource,
         ours,
         theirs,
-        class: conflict_class,
-        action: taken,
+        class,
+        action,
         rule,
         first_seen,
         last_seen,
@@ -118,11 +121,11 @@ fn shown(object: &ObjectReference, record: &ContestRecord) -> ContestedField {
         ours: json(ours),
         theirs: json(theirs),
         manager: manager.clone(),
-        operation: self::operation(*operation),
+        operation: *operation,
         subresource: subresource.clone(),
         time: None,
-        class: class(*conflict_class),
-        action: action(*taken),
+        class: *class,
+        action: *action,
         rule: Some(rule.clone()),
         first_seen: whole_seconds(*first_seen),
         last_seen: whole_seconds(*last_seen),
@@ -136,10 +139,13 @@ fn whole_seconds(time: Timestamp) -> Time {
     Time(Timestamp::from_second(time.as_second()).unwrap_or(time))
 }
 
-/// Sets `Conflicted` from `status.ownership`.
-pub fn conflicted(status: &mut HelmReleaseStatus, generation: i64, now: &Time) {
+/// Sets `Conflicted` from `status.ownership` and the fights that go on.
+pub fn conflicted(status: &mut HelmReleaseStatus, fights: &[Fight], generation: i64, now: &Time) {
     let Some(ownership) = &status.ownership else { return };
-    let update = if ownership.conflicts.total == 0 {
+    let update = if !fights.is_empty() {
+        let message = fighting(fights);
+        ConditionUpdate::new(ConditionType::Conflicted, true, Reason::FieldFight, message)
+    } else if ownership.conflicts.total == 0 {
         ConditionUpdate::new(
             ConditionType::Conflicted,
             false,
@@ -157,14 +163,25 @@ pub fn conflicted(status: &mut HelmReleaseStatus, generation: i64, now: &Time) {
     conditions::set(&mut status.conditions, update, Some(generation), now);
 }
 
+fn fighting(fights: &[Fight]) -> String {
+    let named: Vec<String> = fights.iter().take(NAMED).map(ToString::to_string).collect();
+    let more = fights.len() - named.len();
+    let rest = if more == 0 {
+        String::new()
+    } else {
+        format!("; and {more} more")
+    };
+    format!("{}{rest}", named.join("; "))
+}
+
 /// The most urgent thing that was done.
 fn reason(conflicts: &ConflictCounts) -> Reason {
     let has = |outcome| conflicts.by_action.contains_key(&outcome);
-    if has(ConflictOutcome::Failed) {
+    if has(Action::Failed) {
         Reason::ConflictFailed
-    } else if has(ConflictOutcome::HandedOff) {
+    } else if has(Action::HandedOff) {
         Reason::ConflictHandedOff
-    } else if has(ConflictOutcome::Retrying) {
+    } else if has(Action::Retrying) {
         Reason::ConflictRetrying
     } else {
         Reason::ConflictsResolved
@@ -193,75 +210,12 @@ fn message(ownership: &OwnershipStatus) -> String {
     format!("{total} contested: {}{rest}", named.join("; "))
 }
 
-/// The class as the API names it.
-pub const fn class(class: Class) -> ConflictClass {
-    match class {
-        Class::Real => ConflictClass::Real,
-        Class::Phantom => ConflictClass::Phantom,
-        Class::Legacy => ConflictClass::Legacy,
-        Class::Sibling => ConflictClass::Sibling,
-        Class::Union => ConflictClass::Union,
-        Class::Admission => ConflictClass::Admission,
-    }
-}
-
-/// The action as the API names it.
-pub const fn action(action: Action) -> ConflictOutcome {
-    match action {
-        Action::Yielded => ConflictOutcome::Yielded,
-        Action::Forced => ConflictOutcome::Forced,
-        Action::Resolved => ConflictOutcome::Resolved,
-        Action::Retrying => ConflictOutcome::Retrying,
-        Action::HandedOff => ConflictOutcome::HandedOff,
-        Action::Failed => ConflictOutcome::Failed,
-    }
-}
-
-/// The operation as the API names it.
-pub const fn operation(operation: Operation) -> ManagerOperation {
-    match operation {
-        Operation::Apply => ManagerOperation::Apply,
-        Operation::Update => ManagerOperation::Update,
-    }
-}
-
-/// The class that the API's name stands for.
-pub const fn class_of(class: ConflictClass) -> Class {
-    match class {
-        ConflictClass::Real => Class::Real,
-        ConflictClass::Phantom => Class::Phantom,
-        ConflictClass::Legacy => Class::Legacy,
-        ConflictClass::Sibling => Class::Sibling,
-        ConflictClass::Union => Class::Union,
-        ConflictClass::Admission => Class::Admission,
-    }
-}
-
-/// The action that the API's name stands for.
-pub const fn action_of(action: ConflictOutcome) -> Action {
-    match action {
-        ConflictOutcome::Yielded => Action::Yielded,
-        ConflictOutcome::Forced => Action::Forced,
-        ConflictOutcome::Resolved => Action::Resolved,
-        ConflictOutcome::Retrying => Action::Retrying,
-        ConflictOutcome::HandedOff => Action::HandedOff,
-        ConflictOutcome::Failed => Action::Failed,
-    }
-}
-
-/// The operation that the API's name stands for.
-pub const fn operation_of(operation: ManagerOperation) -> Operation {
-    match operation {
-        ManagerOperation::Apply => Operation::Apply,
-        ManagerOperation::Update => Operation::Update,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ownership::class::Class;
     use crate::ownership::contested::ContestedField as Contested;
-    use crate::ownership::managed::Manager;
+    use crate::ownership::managed::{Manager, Operation};
     use crate::ownership::path::FieldPath;
 
     #[test]

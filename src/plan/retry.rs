@@ -19,6 +19,13 @@ pub fn backoff(failures: u32, interval: Duration) -> Duration {
         .min(interval.max(FIRST))
 }
 
+/// The wait before the `attempt`-th further attempt (1 is the first) after a conflict that `Retry` decides: begins with
+/// `spec.ownership.retry.interval` and doubles, up to 5 min or to the interval if that is longer.
+pub fn conflict_wait(attempt: u32, interval: Duration) -> Duration {
+    let doublings = attempt.saturating_sub(1).min(16);
+    interval.saturating_mul(1 << doublings).min(LONGEST.max(interval))
+}
+
 /// `interval` spread by up to 5 % either way, so that releases made together do not stay in step. `random` is in `0..1`.
 pub fn jittered(interval: Duration, random: f64) -> Duration {
     let seconds = interval.as_secs_f64() * (0.95 + 0.1 * random.clamp(0.0, 1.0));
@@ -38,6 +45,19 @@ mod tests {
         assert_eq!(backoff(u32::MAX, hour), LONGEST);
         assert_eq!(backoff(9, Duration::from_mins(1)).as_secs(), 60);
         assert_eq!(backoff(9, Duration::from_secs(1)), FIRST);
+    }
+
+    #[test]
+    fn conflicts_are_retried_at_the_interval_that_the_spec_says() {
+        let waits = |interval| -> Vec<u64> {
+            let interval = Duration::from_secs(interval);
+            (1..5)
+                .map(|attempt| conflict_wait(attempt, interval).as_secs())
+                .collect()
+        };
+        assert_eq!(waits(10), [10, 20, 40, 80]);
+        assert_eq!(waits(100), [100, 200, 300, 300]);
+        assert_eq!(waits(3600), [3600, 3600, 3600, 3600]);
     }
 
     #[test]

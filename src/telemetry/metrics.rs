@@ -69,6 +69,10 @@ pub struct Metrics {
     pub conflicts: Family<ConflictLabels, Counter>,
     /// Contested fields as of the last reconcile.
     pub conflicts_active: Family<ConflictLabels, Gauge>,
+    /// Fights that began.
+    pub fights: Family<ReleaseLabels, Counter>,
+    /// Fights that go on.
+    pub fights_active: Family<ReleaseLabels, Gauge>,
     /// 1 when the release is ready, 0 when not.
     pub release_ready: Family<ReleaseLabels, Gauge>,
     /// Reconciles by how they ended.
@@ -93,6 +97,18 @@ impl Default for Metrics {
             "ssa_conflicts_active",
             "Fields that another manager holds, as of the last reconcile of the release",
             conflicts_active.clone(),
+        );
+        let fights = Family::default();
+        registry.register(
+            "field_fights",
+            "Fights that began: a field was taken back from one rival as often as spec.ownership.fights allows",
+            fights.clone(),
+        );
+        let fights_active = Family::default();
+        registry.register(
+            "field_fights_active",
+            "Fights that go on, as of the last reconcile of the release",
+            fights_active.clone(),
         );
         let release_ready = Family::default();
         registry.register(
@@ -120,6 +136,8 @@ impl Default for Metrics {
             registry,
             conflicts,
             conflicts_active,
+            fights,
+            fights_active,
             release_ready,
             reconciles,
             reconcile_duration,

@@ -61,42 +61,45 @@ pub struct ConflictCounts {
     /// By class: `Real`, `Phantom`, `Legacy`, `Sibling`, `Union`, `Admission`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub by_class: BTreeMap<ConflictClass, u32>,
-    /// By action: `Yielded`, `Forced`, `Resolved`, `Retrying`, `HandedOff`, `Failed`.
+    /// By action: `Forced`, `Resolved`, `Adopted`, `Yielded`, `Retrying`, `HandedOff`, `Failed`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub by_action: BTreeMap<ConflictOutcome, u32>,
 }
 
-/// What a conflict is.
+/// What kind of conflict it is: the difference between noise, history and a real disagreement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum ConflictClass {
     /// Another manager wants another value.
     Real,
-    /// Taking the field would change nothing.
+    /// Taking the field would change nothing: the values differ only in how they are written, or by the server's defaults.
     Phantom,
-    /// The other manager is an earlier tool of this release.
+    /// The other manager is an earlier tool of this release, such as Helm 3's client-side apply.
     Legacy,
     /// The other manager is another release of Fairlead.
     Sibling,
-    /// The API server refuses the combination of both managers' fields.
+    /// Two fields exclude each other and another manager owns one of them; forcing does not help.
     Union,
     /// An admission webhook or defaulting set another value than was applied.
     Admission,
 }
 
-/// What was done about a conflict.
+/// What was done about a contested field. In the order of caution: of several owners of one field the most cautious
+/// decision holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum ConflictOutcome {
+    /// The field was taken although its owner disagrees.
+    Forced,
+    /// The field was taken, and nobody lost anything: no value changed, or it was an earlier tool's of this release.
+    Resolved,
+    /// The field is owned beside its owner, with the owner's value: a person decided so.
+    Adopted,
     /// The field was left to its owner.
     Yielded,
-    /// The field was taken.
-    Forced,
-    /// The conflict was resolved without changing a value.
-    Resolved,
-    /// The attempt is made again.
+    /// Nothing was written; the attempt is made again.
     Retrying,
-    /// A person must decide.
+    /// Nothing was written; a person must decide.
     HandedOff,
-    /// The attempt ended.
+    /// Nothing was written; the attempt ended.
     Failed,
 }
 
@@ -133,7 +136,7 @@ macro_rules! as_str {
 
 as_str! {
     ConflictClass { Real, Phantom, Legacy, Sibling, Union, Admission }
-    ConflictOutcome { Yielded, Forced, Resolved, Retrying, HandedOff, Failed }
+    ConflictOutcome { Forced, Resolved, Adopted, Yielded, Retrying, HandedOff, Failed }
     ManagerOperation { Apply, Update }
 }
 

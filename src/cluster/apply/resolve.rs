@@ -24,6 +24,7 @@ use crate::ownership::policy::Moment;
 use crate::ownership::policy::most_cautious;
 use crate::ownership::value::lookup;
 use crate::ownership::value::remove;
+use crate::ownership::value::replace;
 
 impl Applier {
     /// Leaves out what was yielded before and is still held by somebody to whom the policy yields.
@@ -116,11 +117,8 @@ impl Applier {
             let Some(decision) = most_cautious(field.iter().map(|(_, _, decision)| decision)) else {
                 continue;
             };
-            let decision = leave_out(
-                body,
-                field.first().and_then(|(contender, ..)| contender.path.as_ref()),
-                decision,
-            );
+            let path = field.first().and_then(|(contender, ..)| contender.path.as_ref());
+            let decision = carry_out(body, &live.object, path, decision);
             for (Contender { path, field, manager }, class, _) in field {
                 let owner = Owner {
                     path: path.as_ref(),
@@ -167,15 +165,27 @@ struct Owner<'a> {
     class: Class,
 }
 
-/// Takes a yielded field out of the body; one that is not there under its path cannot be yielded.
-fn leave_out(body: &mut Value, path: Option<&FieldPath>, decision: &Decision) -> Decision {
+/// Takes a yielded field out of the body and gives an adopted one the live value; what is not there under its path can
+/// have neither.
+fn carry_out(body: &mut Value, live: &Value, path: Option<&FieldPath>, decision: &Decision) -> Decision {
     let decision = decision.clone();
-    let is_left_out = |path: &FieldPath, body: &mut Value| remove(body, path).is_some();
-    if decision.action != Action::Yielded || path.is_some_and(|path| is_left_out(path, body)) {
-        return decision;
-    }
+    let undone = match decision.action {
+        Action::Yielded if path.is_none_or(|path| remove(body, path).is_none()) => "left out",
+        Action::Adopted if !path.is_some_and(|path| adopt(body, live, path)) => "adopted",
+        Action::Yielded
+        | Action::Adopted
+        | Action::Forced
+        | Action::Resolved
+        | Action::Retrying
+        | Action::HandedOff
+        | Action::Failed => return decision,
+    };
     Decision {
         action: Action::Failed,
-        rule: format!("{} (the field cannot be left out)", decision.rule),
+        rule: format!("{} (the field cannot be {undone})", decision.rule),
     }
+}
+
+fn adopt(body: &mut Value, live: &Value, path: &FieldPath) -> bool {
+    lookup(live, path).is_some_and(|live| replace(body, path, live.clone()))
 }

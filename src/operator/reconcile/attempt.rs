@@ -11,10 +11,12 @@ use super::inputs::{self, Inputs};
 use super::record::{self, Recorded};
 use super::render::{self, Rendering};
 use super::{Done, Next, ReconcileError, compare, execute, health};
+use crate::api::HelmRelease;
 use crate::api::conditions::Reason;
 use crate::operator::context::Context;
 use crate::operator::memory::ReleaseMemory;
 use crate::ownership::ledger::Ledger;
+use crate::plan;
 use crate::plan::decide::{Input, Plan, Writes, decide};
 use crate::plan::inventory;
 use crate::plan::outcome::{self, Outcome};
@@ -69,9 +71,10 @@ fn blocked(reason: Reason, error: &dyn std::error::Error, retryable: bool) -> Do
 /// Observes the inputs, chooses the revision and renders it.
 async fn desired(context: &Context, recorded: &Recorded, memory: &mut ReleaseMemory) -> Result<Desired, Done> {
     let release = recorded.release();
-    let inputs = inputs::observe(context, release, memory)
+    let mut inputs = inputs::observe(context, release, memory)
         .await
         .map_err(|error| blocked(error.reason(), &error, error.is_retryable()))?;
+    break_fights(&mut inputs, release, memory);
     let status = recorded.status();
     let newest_chart_digest = status.last_attempted_revision_digest.as_deref();
     let newest = status.history.first();
@@ -84,6 +87,21 @@ async fn desired(context: &Context, recorded: &Recorded, memory: &mut ReleaseMem
         revision,
         rendering,
     })
+}
+
+/// Puts the breakers of the fights that go on before the release's rules.
+fn break_fights(inputs: &mut Inputs, release: &HelmRelease, memory: &ReleaseMemory) {
+    let now = Timestamp::now();
+    let then = plan::policy::translate(release.spec.effective_ownership().effective_fights().then.into());
+    let breakers = memory
+        .fights
+        .going_on(now)
+        .iter()
+        .map(|fight| fight.breaker(then))
+        .collect();
+    inputs.policy.breakers = breakers;
+    let changes = [inputs.policy_changes_at, memory.fights.next_end(now)];
+    inputs.policy_changes_at = changes.into_iter().flatten().min();
 }
 
 /// Compares what is desired with what is there, and plans.
@@ -112,9 +130,8 @@ async fn planned(
         changes: &changes,
         leftovers: &leftovers,
         failure: memory.failure,
-        asked: record::is_asked(recorded.release()),
+        asked: record::is_asked(recorded.release()) || decided_by_a_person(recorded.release(), memory),
         stirred: memory.sighting != Some(context.children.sighting(rendering.references())),
-        interval: recorded.release().spec.interval.as_std(),
     };
     Ok(decide(&input, now))
 }
@@ -136,6 +153,7 @@ async fn write(
         info!(revision = revision.number, chart = %inputs.chart_label(), "{} begins", outcome::verb(revision.action));
         outcome::begin(recorded.status_mut(), &inputs.identity, revision);
         memory.failure = None;
+        memory.conflict_retries = 0;
         memory.health.clear();
     }
     let inventory = recorded.status_mut().inventory.get_or_insert_default();
@@ -164,6 +182,14 @@ async fn write(
         Ok(()) if is_correction => Ok(deployed(desired)),
         Ok(()) => Ok(settled(context, recorded, memory, desired).await),
     }
+}
+
+/// Whether a person has decided about conflicts since the release was last looked at.
+fn decided_by_a_person(release: &HelmRelease, memory: &mut ReleaseMemory) -> bool {
+    let decisions = record::resolve_annotation(release);
+    let is_new = memory.resolve != decisions;
+    decisions.clone_into(&mut memory.resolve);
+    is_new
 }
 
 fn announcement(recorded: &Recorded, revision: &Revision) -> Outcome {

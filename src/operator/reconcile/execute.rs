@@ -12,6 +12,7 @@ use super::inputs::Inputs;
 use super::record::{Recorded, conflict_labels, release_labels};
 use super::render::{DesiredObject, Rendering};
 use crate::api::conditions::Reason;
+use crate::api::helm_release::ownership::Fights;
 use crate::api::helm_release::status::ReleaseAction;
 use crate::api::names;
 use crate::cluster::apply::{
@@ -131,9 +132,11 @@ pub async fn execute(
     let ledger = memory.ledger.get_or_insert_default();
     let objects: Vec<&DesiredObject> = apply.iter().filter_map(|index| rendering.objects.get(*index)).collect();
     let applier = applier(context, inputs);
+    let ownership = recorded.release().spec.effective_ownership();
+    let fights = ownership.effective_fights();
     let moment = Moment {
         now: Timestamp::now(),
-        retries_exhausted: false,
+        retries_exhausted: memory.conflict_retries >= ownership.effective_retry().limit,
     };
     // Once for all objects: it reads every rule.
     let policy = inputs.policy.fingerprint(moment.now);
@@ -160,6 +163,7 @@ pub async fn execute(
             match result {
                 Ok(applied) => {
                     announce(context, recorded, memory, &applied, revision.action);
+                    watch_fights(context, recorded, memory, &applied, &fights);
                     remember(context, memory, &applied, &policy, moment.now);
                 }
                 Err(error) => errors.push(error),
@@ -263,6 +267,7 @@ fn announce(context: &Context, recorded: &Recorded, memory: &ReleaseMemory, appl
         let (severity, reason, done) = match field.action {
             Action::Forced => (Severity::Warning, Reason::FieldForced, "taken from"),
             Action::Yielded => (Severity::Normal, Reason::FieldYielded, "left to"),
+            Action::Adopted => (Severity::Normal, Reason::FieldAdopted, "shared, at its value, with"),
             Action::Resolved | Action::Retrying | Action::HandedOff | Action::Failed => continue,
         };
         let ContestedField {
@@ -281,6 +286,27 @@ fn announce(context: &Context, recorded: &Recorded, memory: &ReleaseMemory, appl
         context
             .events
             .publish(about, severity, reason, outcome::verb(action), &note);
+    }
+}
+
+/// Adds what was taken to the heat of its fields, and tells of the fights that begin with it.
+fn watch_fights(
+    context: &Context,
+    recorded: &Recorded,
+    memory: &mut ReleaseMemory,
+    applied: &Applied,
+    fights: &Fights,
+) {
+    let Fights { threshold, then } = fights;
+    let (object, contested) = (&applied.reference, &applied.contested);
+    for fight in memory.fights.observe(object, contested, *threshold, Timestamp::now()) {
+        let labels = release_labels(recorded.release());
+        context.metrics.fights.get_or_create(&labels).inc();
+        let about = recorded.release().object_ref(&());
+        let note = format!("{fight}; until the fight is over, fights.then decides: {then:?}");
+        context
+            .events
+            .publish(about, Severity::Warning, Reason::FieldFight, "reconcile", &note);
     }
 }
 

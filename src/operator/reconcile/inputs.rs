@@ -11,6 +11,7 @@ use kube::api::Api;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use super::record;
 use crate::api::conditions::Reason;
 use crate::api::helm_release::values::{ValuesKind, ValuesReference};
 use crate::api::{HelmRelease, acted_on};
@@ -24,7 +25,7 @@ use crate::operator::sources::SourcesError;
 use crate::ownership::class::Roster;
 use crate::ownership::intent::ReleaseIdentity;
 use crate::ownership::policy::Policy;
-use crate::plan::policy::{PolicyError, policy};
+use crate::plan::policy::{PolicyError, policy, resolutions};
 use crate::plan::revision::Identity;
 use crate::render::Program;
 use crate::source::{ResolvedChart, SourceError};
@@ -140,7 +141,9 @@ pub async fn observe(
         return Err(InputError::NotSupported(unsupported));
     }
     let ownership = release.spec.effective_ownership();
-    let policy = policy(&ownership)?;
+    let mut policy = policy(&ownership)?;
+    policy.resolutions = resolutions(record::resolve_annotation(release))?;
+    policy.shared_rules = context.policies.rules_for(release);
     let legacy = ownership
         .effective_adopt_from()
         .into_iter()
@@ -161,13 +164,7 @@ pub async fn observe(
         chart_digest: chart.digest.to_string(),
         config_digest: digest(&values),
     };
-    let now = Timestamp::now();
-    let ends = ownership
-        .rules
-        .iter()
-        .filter_map(|rule| rule.until.as_ref())
-        .map(|until| until.0);
-    let policy_changes_at = ends.filter(|end| *end > now).min();
+    let policy_changes_at = policy.next_end(Timestamp::now());
     Ok(Inputs {
         program,
         values,
@@ -193,7 +190,7 @@ async fn look_up(
     memory: &mut ReleaseMemory,
 ) -> Result<ResolvedChart, InputError> {
     let located = context.sources.locate(release)?;
-    let requested = super::record::requested_at(release);
+    let requested = record::requested_at(release);
     let key = format!("{} {}", located.key(), requested.unwrap_or_default());
     let interval = release
         .spec

@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
+use kube::ResourceExt as _;
 use kube::runtime::controller::Action;
 use tracing::debug;
 
@@ -25,9 +26,11 @@ use super::context::Context;
 use super::memory::{ReleaseKey, ReleaseMemory};
 use crate::api::HelmRelease;
 use crate::api::conditions::Reason;
+use crate::api::helm_release::HelmReleaseSpec;
 use crate::plan::decide::Failure;
 use crate::plan::outcome::Outcome;
-use crate::plan::retry::{backoff, jittered};
+use crate::plan::ownership_status;
+use crate::plan::retry::{backoff, conflict_wait, jittered};
 use record::Recorded;
 
 /// How soon a reconcile follows on one that lost a race for the HelmRelease.
@@ -84,8 +87,14 @@ pub async fn reconcile(cached: Arc<HelmRelease>, context: Arc<Context>) -> Resul
         Err(_) => Reason::ReconcileError.as_str(),
     };
     context.metrics.reconciled("HelmRelease", outcome, started.elapsed());
-    // A release that is gone leaves nothing behind.
-    if outcome != GONE {
+    if outcome == GONE {
+        // It leaves nothing behind.
+        context.policies.recount();
+    } else {
+        if memory.labels.as_ref() != Some(cached.labels()) {
+            memory.labels = Some(cached.labels().clone());
+            context.policies.recount();
+        }
         context.memory.put(key, memory);
     }
     result.map(|(_, action)| action)
@@ -131,7 +140,7 @@ async fn pass(
     } else {
         attempt::attempt(context, &mut recorded, memory).await?
     };
-    note(memory, &outcome);
+    note(memory, &outcome, &recorded.release().spec);
     let interval = recorded.release().spec.interval.as_std();
     let written = record::record(context, &mut recorded, memory, &outcome).await?;
     let category = outcome.category();
@@ -140,24 +149,46 @@ async fn pass(
 }
 
 /// Keeps count of failures in a row.
-fn note(memory: &mut ReleaseMemory, outcome: &Outcome) {
+fn note(memory: &mut ReleaseMemory, outcome: &Outcome, spec: &HelmReleaseSpec) {
     match outcome {
         Outcome::Blocked { .. } => memory.blocked = memory.blocked.saturating_add(1),
+        Outcome::Conflicted {
+            reason: Reason::ConflictRetrying,
+            ..
+        } => {
+            memory.conflict_retries = memory.conflict_retries.saturating_add(1);
+            let interval = spec.effective_ownership().effective_retry().interval.as_std();
+            fail(memory, conflict_wait(memory.conflict_retries, interval), false);
+        }
         Outcome::Conflicted { .. } | Outcome::Failed { .. } | Outcome::UninstallFailed { .. } => {
             let count = memory.failure.map_or(0, |failure| failure.count).saturating_add(1);
-            memory.failure = Some(Failure {
-                at: Timestamp::now(),
-                count,
-            });
-            memory.blocked = 0;
+            fail(memory, backoff(count, spec.interval.as_std()), true);
         }
         Outcome::Deployed { .. } => {
             memory.failure = None;
             memory.blocked = 0;
+            // While a field is still contested, what followed on the retries goes on.
+            if memory
+                .ledger
+                .as_ref()
+                .is_none_or(|ledger| !ownership_status::is_contested(ledger))
+            {
+                memory.conflict_retries = 0;
+            }
         }
         Outcome::Progressing { .. } | Outcome::Uninstalling { .. } | Outcome::Suspended => memory.blocked = 0,
         Outcome::Standing => {}
     }
+}
+
+fn fail(memory: &mut ReleaseMemory, wait: Duration, hurried_by_change: bool) {
+    memory.failure = Some(Failure {
+        at: Timestamp::now(),
+        count: memory.failure.map_or(0, |failure| failure.count).saturating_add(1),
+        wait,
+        hurried_by_change,
+    });
+    memory.blocked = 0;
 }
 
 fn wait(next: &Next, memory: &ReleaseMemory, interval: Duration) -> Duration {
@@ -169,8 +200,9 @@ fn wait(next: &Next, memory: &ReleaseMemory, interval: Duration) -> Duration {
         Next::After(wait) => *wait,
         Next::At(time) => until(*time),
         Next::Backoff => {
-            let failures = memory.failure.map_or(0, |failure| failure.count).max(memory.blocked);
-            jittered(backoff(failures, interval), random_fraction())
+            let blocked = backoff(memory.blocked, interval);
+            let wait = memory.failure.map_or(blocked, |failure| failure.wait.max(blocked));
+            jittered(wait, random_fraction())
         }
     }
 }

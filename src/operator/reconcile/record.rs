@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use k8s_openapi::jiff::Timestamp;
 use kube::api::{Api, Patch, PatchParams, PostParams};
 use kube::{Resource, ResourceExt};
 use serde_json::json;
@@ -170,6 +171,12 @@ pub fn requested_at(release: &HelmRelease) -> Option<&str> {
         .map(String::as_str)
 }
 
+/// The annotation that carries a person's decisions.
+pub fn resolve_annotation(release: &HelmRelease) -> &str {
+    let annotation = release.annotations().get(names::ANNOTATION_RESOLVE);
+    annotation.map(String::as_str).unwrap_or_default()
+}
+
 /// Whether a person or a changed spec asks for an attempt now.
 pub fn is_asked(release: &HelmRelease) -> bool {
     let status = release.status.as_ref();
@@ -197,7 +204,8 @@ pub async fn record(
     if let Some(ledger) = &memory.ledger {
         let manager = recorded.release.field_manager();
         recorded.status.ownership = Some(ownership_status::ownership_status(manager, ledger));
-        ownership_status::conflicted(&mut recorded.status, generation, &time);
+        let fights = memory.fights.going_on(time.0);
+        ownership_status::conflicted(&mut recorded.status, &fights, generation, &time);
     }
     export(context, recorded, memory);
     if recorded.release.status.as_ref() == Some(&recorded.status) {
@@ -279,6 +287,11 @@ fn export(context: &Context, recorded: &Recorded, memory: &mut ReleaseMemory) {
         .release_ready
         .get_or_create(&labels)
         .set(i64::from(ready));
+    let fights = memory.fights.going_on(Timestamp::now()).len();
+    if fights > 0 || context.metrics.fights.get(&labels).is_some() {
+        let fights = i64::try_from(fights).unwrap_or(i64::MAX);
+        context.metrics.fights_active.get_or_create(&labels).set(fights);
+    }
     let Some(ledger) = &memory.ledger else { return };
     let mut current: HashMap<ConflictLabels, i64> = HashMap::new();
     // What was forced or resolved is ours now; contested are the others.
@@ -328,6 +341,8 @@ pub fn conflict_labels(
 pub fn forget(context: &Context, recorded: &Recorded, memory: &ReleaseMemory) {
     let labels = release_labels(&recorded.release);
     context.metrics.release_ready.remove(&labels);
+    context.metrics.fights.remove(&labels);
+    context.metrics.fights_active.remove(&labels);
     for labels in memory.conflicts.keys() {
         context.metrics.conflicts_active.remove(labels);
         context.metrics.conflicts.remove(labels);

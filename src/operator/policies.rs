@@ -1,0 +1,198 @@
+//! ConflictPolicies: which of them select a release, and what their own status says.
+//!
+//! Edge. Policies and the labels of namespaces are watched; a change of either wakes the releases that it may concern. What
+//! a rule decides is `ownership::policy`'s, how rules are read is `plan::policy`'s.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::api::{Api, PartialObjectMeta, PostParams};
+use kube::core::{Selector, SelectorExt};
+use kube::runtime::reflector::{self, ObjectRef, Store};
+use kube::runtime::{WatchStreamExt, watcher};
+use kube::{Client, ResourceExt};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use super::follow::Follow;
+use crate::api::conditions::{self, ConditionType, ConditionUpdate, Reason};
+use crate::api::conflict_policy::ConflictPolicyStatus;
+use crate::api::{ConflictPolicy, HelmRelease, names};
+use crate::ownership::policy::Rule;
+use crate::plan::policy::{check, shared_rules};
+
+/// How long changes are gathered before the releases are counted.
+const GATHER: Duration = Duration::from_secs(1);
+
+/// The policies of the cluster. Cheap to clone.
+#[derive(Clone)]
+pub struct Policies {
+    policies: Store<ConflictPolicy>,
+    namespaces: Store<PartialObjectMeta<Namespace>>,
+    releases: Store<HelmRelease>,
+    /// Told when the number of releases that a policy selects may have changed.
+    changed: Arc<Notify>,
+}
+
+impl Policies {
+    /// Watches the policies and the labels of the namespaces that they select by.
+    pub(super) fn follow(client: &Client, follow: &Follow) -> Self {
+        let (policies, policy_writer) = reflector::store();
+        let (namespaces, namespace_writer) = reflector::store();
+        let followed = Self {
+            policies,
+            namespaces,
+            releases: follow.releases().clone(),
+            changed: Arc::new(Notify::new()),
+        };
+        let events = watcher(Api::<ConflictPolicy>::all(client.clone()), watcher::Config::default())
+            .default_backoff()
+            .reflect(policy_writer)
+            .touched_objects();
+        let (waking, policies) = (follow.clone(), followed.clone());
+        follow.each(events, move |_| {
+            // Whom it selected before is not known any more. One that is not concerned finds nothing to do.
+            waking.wake(|_| true);
+            policies.recount();
+        });
+        let events = watcher(
+            Api::<PartialObjectMeta<Namespace>>::all(client.clone()),
+            watcher::Config::default(),
+        )
+        .default_backoff()
+        .reflect(namespace_writer)
+        .touched_objects();
+        let (waking, policies) = (follow.clone(), followed.clone());
+        follow.each(events, move |namespace| {
+            if policies.select_by_namespace() {
+                waking.wake(|release| release.own_namespace() == namespace.name_any());
+                policies.recount();
+            }
+        });
+        followed
+    }
+
+    /// Waits for the first lists of the watches.
+    pub(super) async fn wait_until_ready(&self) {
+        // The writers live as long as the operator, so waiting fails only at its end.
+        let _ = tokio::join!(self.policies.wait_until_ready(), self.namespaces.wait_until_ready());
+    }
+
+    fn select_by_namespace(&self) -> bool {
+        let policies = self.policies.state();
+        policies.iter().any(|policy| policy.spec.namespace_selector.is_some())
+    }
+
+    /// The rules of all policies that select this release, in order.
+    pub fn rules_for(&self, release: &HelmRelease) -> Vec<Rule> {
+        let policies = self.policies.state();
+        let selecting = policies.iter().filter(|policy| self.selects(policy, release));
+        shared_rules(selecting.map(Arc::as_ref).collect())
+    }
+
+    /// A selector that cannot be read may mean any release, so it selects all: its rules are told of, and never silently left out.
+    fn selects(&self, policy: &ConflictPolicy, release: &HelmRelease) -> bool {
+        let spec = &policy.spec;
+        let fits = |selector: &Option<_>, labels: &BTreeMap<String, String>| {
+            selector
+                .clone()
+                .is_none_or(|selector| Selector::try_from(selector).map_or(true, |selector| selector.matches(labels)))
+        };
+        let namespace = || {
+            let key = ObjectRef::new(release.own_namespace());
+            self.namespaces.get(&key)
+        };
+        fits(&spec.release_selector, release.labels())
+            && (spec.namespace_selector.is_none()
+                || namespace().is_some_and(|namespace| fits(&spec.namespace_selector, namespace.labels())))
+    }
+
+    /// Says that releases came, went, or changed their labels.
+    pub fn recount(&self) {
+        self.changed.notify_one();
+    }
+
+    /// Keeps the statuses of the policies until `shutdown`.
+    pub async fn keep_statuses(self, client: Client, shutdown: CancellationToken) {
+        let api = Api::all(client);
+        loop {
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                () = self.changed.notified() => {}
+            }
+            // Releases come in bursts.
+            tokio::time::sleep(GATHER).await;
+            for policy in self.policies.state() {
+                if let Err(error) = self.keep_status(&api, &policy).await {
+                    // It is told again with the next change, of the policy or of a release.
+                    warn!(policy = policy.name_any(), %error, "the status was not written");
+                }
+            }
+        }
+    }
+
+    async fn keep_status(&self, api: &Api<ConflictPolicy>, policy: &ConflictPolicy) -> kube::Result<()> {
+        let releases = self.releases.state();
+        let selected = releases.iter().filter(|release| self.selects(policy, release)).count();
+        let status = status(policy, selected, &super::reconcile::now());
+        if policy.status.as_ref() == Some(&status) {
+            return Ok(());
+        }
+        let mut desired = policy.clone();
+        desired.status = Some(status);
+        let parameters = PostParams {
+            field_manager: Some(names::CONTROLLER_FIELD_MANAGER.to_owned()),
+            ..PostParams::default()
+        };
+        match api.replace_status(&policy.name_any(), &parameters, &desired).await {
+            Ok(_) => Ok(()),
+            // Somebody changed or deleted it meanwhile; the watch tells us what it is now.
+            Err(kube::Error::Api(answer)) if answer.is_conflict() || answer.is_not_found() => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// What the status of a policy says.
+fn status(policy: &ConflictPolicy, selected: usize, now: &Time) -> ConflictPolicyStatus {
+    let mut status = policy.status.clone().unwrap_or_default();
+    let generation = policy.metadata.generation;
+    let selectors = [&policy.spec.namespace_selector, &policy.spec.release_selector];
+    let selector = selectors
+        .into_iter()
+        .flatten()
+        .find_map(|selector| Selector::try_from(selector.clone()).err());
+    let problem = match (check(policy), selector) {
+        (Err(error), _) => Some(format!(
+            "{error}; until it can be read, what it may be about is handed to a person"
+        )),
+        (Ok(()), Some(error)) => Some(format!("a selector cannot be read and selects every release: {error}")),
+        (Ok(()), None) => None,
+    };
+    let ready = match &problem {
+        Some(problem) => ConditionUpdate::new(ConditionType::Ready, false, Reason::InvalidSpec, problem),
+        None => ConditionUpdate::new(
+            ConditionType::Ready,
+            true,
+            Reason::Succeeded,
+            format!("{} rules are in force", policy.spec.rules.len()),
+        ),
+    };
+    conditions::set(&mut status.conditions, ready, generation, now);
+    match problem {
+        Some(problem) => {
+            let stalled = ConditionUpdate::new(ConditionType::Stalled, true, Reason::InvalidSpec, problem);
+            conditions::set(&mut status.conditions, stalled, generation, now);
+        }
+        None => {
+            conditions::remove(&mut status.conditions, ConditionType::Stalled);
+        }
+    }
+    status.observed_generation = generation;
+    status.releases = Some(u32::try_from(selected).unwrap_or(u32::MAX));
+    status
+}
