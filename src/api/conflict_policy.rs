@@ -1,7 +1,10 @@
 //! ConflictPolicy: ownership rules that many releases share.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, LabelSelector};
 use kube::CustomResource;
+use kube::core::{Selector, SelectorExt};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -45,6 +48,28 @@ pub struct ConflictPolicySpec {
     /// The rules; the first that matches decides.
     #[schemars(length(min = 1, max = 128), extend("x-kubernetes-list-type" = "atomic"))]
     pub rules: Vec<OwnershipRule>,
+}
+
+/// Whether a policy selects a release with these labels, in a namespace with these; `None` when the namespace is not known.
+///
+/// A selector that cannot be read may mean any release, so it selects all: its rules are told of, never silently left out.
+pub fn selects(
+    policy: &ConflictPolicy,
+    namespace: Option<&BTreeMap<String, String>>,
+    release: &BTreeMap<String, String>,
+) -> bool {
+    let fits = |selector: &Option<LabelSelector>, labels: &BTreeMap<String, String>| {
+        let selector = selector.clone().map(Selector::try_from);
+        selector.is_none_or(|selector| selector.map_or(true, |selector| selector.matches(labels)))
+    };
+    let ConflictPolicySpec {
+        priority: _,
+        namespace_selector,
+        release_selector,
+        rules: _,
+    } = &policy.spec;
+    fits(release_selector, release)
+        && (namespace_selector.is_none() || namespace.is_some_and(|labels| fits(namespace_selector, labels)))
 }
 
 /// The observed state of a policy.

@@ -8,13 +8,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kube::config::{KubeConfigOptions, Kubeconfig};
-use kube::{Client, Config};
+use kube::Client;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use super::CommandError;
+use super::cluster::config;
 use crate::operator::Operator;
 use crate::operator::admin::{AdminServer, Readiness};
 use crate::operator::context::Settings;
@@ -96,7 +96,9 @@ async fn serve(
     let readiness = Readiness::default();
     let admin = AdminServer::bind(listen, metrics.clone(), readiness.clone()).await?;
     info!(address = %admin.address()?, version = env!("CARGO_PKG_VERSION"), "fairlead controller");
-    let client = Client::try_from(config(kubeconfig, context).await?)?;
+    let mut config = config(kubeconfig, context).await?;
+    config.connect_timeout = Some(CONNECT_TIMEOUT);
+    let client = Client::try_from(config)?;
     let stop = shutdown.clone();
     let mut terminate = signal(SignalKind::terminate())?;
     tokio::spawn(async move {
@@ -120,18 +122,4 @@ async fn serve(
     drop(guard);
     admin.await??;
     Ok(ran?)
-}
-
-async fn config(kubeconfig: Option<PathBuf>, context: Option<String>) -> Result<Config, CommandError> {
-    let options = KubeConfigOptions {
-        context,
-        ..KubeConfigOptions::default()
-    };
-    let mut config = match kubeconfig {
-        Some(path) => Config::from_custom_kubeconfig(Kubeconfig::read_from(path)?, &options).await?,
-        None if options.context.is_some() => Config::from_kubeconfig(&options).await?,
-        None => Config::infer().await?,
-    };
-    config.connect_timeout = Some(CONNECT_TIMEOUT);
-    Ok(config)
 }

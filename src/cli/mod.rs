@@ -3,6 +3,8 @@
 //! Edge. This module knows the commands, the exit codes and where output goes: data on stdout, everything else on
 //! stderr. What a command does stands in its own file.
 
+#[cfg(feature = "cluster")]
+mod cluster;
 #[cfg(feature = "operator")]
 mod controller;
 #[cfg(feature = "cluster")]
@@ -31,6 +33,16 @@ enum Command {
     Controller(controller::ControllerArguments),
     #[cfg(feature = "cluster")]
     Crd(crd::CrdArguments),
+    #[cfg(feature = "cluster")]
+    Conflicts(cluster::conflicts::ConflictsArguments),
+    #[cfg(feature = "cluster")]
+    Blame(cluster::blame::BlameArguments),
+    #[cfg(feature = "cluster")]
+    Resolve(cluster::resolve::ResolveArguments),
+    #[cfg(feature = "cluster")]
+    Ownership(cluster::ownership::OwnershipArguments),
+    #[cfg(feature = "cluster")]
+    Policy(cluster::policy::PolicyArguments),
     Template(Box<template::TemplateArguments>),
 }
 
@@ -62,6 +74,16 @@ impl Command {
             Self::Controller(arguments) => controller::run(arguments),
             #[cfg(feature = "cluster")]
             Self::Crd(arguments) => crd::run(&arguments),
+            #[cfg(feature = "cluster")]
+            Self::Conflicts(arguments) => cluster::conflicts::run(&arguments),
+            #[cfg(feature = "cluster")]
+            Self::Blame(arguments) => cluster::blame::run(&arguments),
+            #[cfg(feature = "cluster")]
+            Self::Resolve(arguments) => cluster::resolve::run(&arguments),
+            #[cfg(feature = "cluster")]
+            Self::Ownership(arguments) => cluster::ownership::run(&arguments),
+            #[cfg(feature = "cluster")]
+            Self::Policy(arguments) => cluster::policy::run(&arguments),
             Self::Template(arguments) => template::run(&arguments),
         }
     }

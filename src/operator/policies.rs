@@ -3,14 +3,13 @@
 //! Edge. Policies and the labels of namespaces are watched; a change of either wakes the releases that it may concern. What
 //! a rule decides is `ownership::policy`'s, how rules are read is `plan::policy`'s.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::api::{Api, PartialObjectMeta, PostParams};
-use kube::core::{Selector, SelectorExt};
+use kube::core::Selector;
 use kube::runtime::reflector::{self, ObjectRef, Store};
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Client, ResourceExt};
@@ -20,7 +19,7 @@ use tracing::warn;
 
 use super::follow::Follow;
 use crate::api::conditions::{self, ConditionType, ConditionUpdate, Reason};
-use crate::api::conflict_policy::ConflictPolicyStatus;
+use crate::api::conflict_policy::{ConflictPolicyStatus, selects};
 use crate::api::{ConflictPolicy, HelmRelease, names};
 use crate::ownership::policy::Rule;
 use crate::plan::policy::{check, shared_rules};
@@ -94,21 +93,13 @@ impl Policies {
         shared_rules(selecting.map(Arc::as_ref).collect())
     }
 
-    /// A selector that cannot be read may mean any release, so it selects all: its rules are told of, and never silently left out.
     fn selects(&self, policy: &ConflictPolicy, release: &HelmRelease) -> bool {
-        let spec = &policy.spec;
-        let fits = |selector: &Option<_>, labels: &BTreeMap<String, String>| {
-            selector
-                .clone()
-                .is_none_or(|selector| Selector::try_from(selector).map_or(true, |selector| selector.matches(labels)))
-        };
-        let namespace = || {
-            let key = ObjectRef::new(release.own_namespace());
-            self.namespaces.get(&key)
-        };
-        fits(&spec.release_selector, release.labels())
-            && (spec.namespace_selector.is_none()
-                || namespace().is_some_and(|namespace| fits(&spec.namespace_selector, namespace.labels())))
+        let namespace = self.namespaces.get(&ObjectRef::new(release.own_namespace()));
+        selects(
+            policy,
+            namespace.as_ref().map(|namespace| namespace.labels()),
+            release.labels(),
+        )
     }
 
     /// Says that releases came, went, or changed their labels.

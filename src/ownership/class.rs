@@ -49,6 +49,17 @@ impl Roster {
         &self.hand_over
     }
 
+    /// The class of a conflict with this owner in which values differ.
+    pub fn class_of(&self, owner: &Manager) -> Class {
+        if self.is_legacy(owner) {
+            Class::Legacy
+        } else if self.is_sibling(owner) {
+            Class::Sibling
+        } else {
+            Class::Real
+        }
+    }
+
     fn is_ours(&self, manager: &Manager) -> bool {
         manager.name == self.hand_over || manager.name == self.field_manager
     }
@@ -95,12 +106,8 @@ impl Evidence<'_> {
     pub fn classify(&self, owner: &Manager, roster: &Roster) -> Class {
         if self.changes_nothing(owner) {
             Class::Phantom
-        } else if roster.is_legacy(owner) {
-            Class::Legacy
-        } else if roster.is_sibling(owner) {
-            Class::Sibling
         } else {
-            Class::Real
+            roster.class_of(owner)
         }
     }
 

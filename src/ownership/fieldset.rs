@@ -96,6 +96,11 @@ impl FieldSet {
             .map(|(_, node)| node)
     }
 
+    /// What of the set stands below one step from its root; `None` if nothing of it is there.
+    pub(super) fn children(&self, element: &PathElement) -> Option<&Self> {
+        self.node(element).map(|node| &node.children)
+    }
+
     /// Whether this very path is in the set.
     pub fn contains(&self, path: &FieldPath) -> bool {
         self.relation(path) == Some(Relation::Exact)

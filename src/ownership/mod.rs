@@ -2,6 +2,7 @@
 //!
 //! Pure: decisions are functions over values that the caller observed.
 
+pub mod blame;
 pub mod class;
 pub mod conflict;
 pub mod contention;

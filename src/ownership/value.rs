@@ -35,7 +35,7 @@ fn step<'a>(value: &'a Value, element: &PathElement) -> Option<&'a Value> {
 }
 
 /// Where in a list the item of this element is.
-fn position(items: &[Value], element: &PathElement) -> Option<usize> {
+pub(super) fn position(items: &[Value], element: &PathElement) -> Option<usize> {
     match element {
         PathElement::Field(_) => None,
         PathElement::Index(index) => usize::try_from(*index).ok().filter(|index| *index < items.len()),

@@ -1,5 +1,6 @@
 //! What the operator does about fields that others hold: status, events, metrics and the objects themselves.
 
+mod commands;
 mod decisions;
 mod secrets;
 
