@@ -20,6 +20,12 @@ pub trait Host {
     /// Fills the buffer from a cryptographic random source.
     fn random(&mut self, buffer: &mut [u8]);
 
+    /// The time that the calling thread has worked, from any start, for [`Limits::time`](super::Limits::time). It is
+    /// asked seldom. A host that does not tell has no limit of time.
+    fn elapsed(&mut self) -> std::time::Duration {
+        std::time::Duration::ZERO
+    }
+
     /// A message that Helm logs (`required` and `fail` in lint mode).
     fn warn(&mut self, message: &str);
 }

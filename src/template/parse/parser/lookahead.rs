@@ -2,6 +2,7 @@
 
 use super::{Kind, Parsed, Parser, Token};
 use crate::template::error::ParseError;
+use crate::template::position::Position;
 
 impl<'s> Parser<'_, 's> {
     pub(super) fn next(&mut self) -> Token<'s> {
@@ -40,16 +41,29 @@ impl<'s> Parser<'_, 's> {
     }
 
     pub(super) fn error<T>(&self, message: impl Into<String>) -> Parsed<T> {
+        self.error_at(&self.tokens[0], message.into())
+    }
+
+    /// An error with the line of the token that was read last, as Go's, but with the place of this token.
+    fn error_at<T>(&self, token: &Token<'_>, message: String) -> Parsed<T> {
+        let source = self.input.source;
+        let offset = match token.kind {
+            // The end that follows an error is nowhere.
+            Kind::Eof => source.text.len(),
+            _ => token.position,
+        };
         Err(ParseError {
-            template: self.input.source.name.to_string(),
+            template: source.name.to_string(),
             line: self.tokens[0].line,
-            message: message.into(),
+            message,
+            position: Position::new(source, offset),
+            length: token.text.len(),
         })
     }
 
     pub(super) fn unexpected<T>(&self, token: &Token<'_>, context: &str) -> Parsed<T> {
         if token.kind != Kind::Error {
-            return self.error(format!("unexpected {} in {context}", token.describe()));
+            return self.error_at(token, format!("unexpected {} in {context}", token.describe()));
         }
         let mut message = token.describe();
         if self.action_line != 0 && self.action_line != token.line {
@@ -61,7 +75,7 @@ impl<'s> Parser<'_, 's> {
                 &place
             };
         }
-        self.error(message)
+        self.error_at(token, message)
     }
 
     pub(super) fn expect_right_delimiter(&mut self, context: &str) -> Parsed<()> {
