@@ -216,6 +216,21 @@ impl ExecutionError {
         self
     }
 
+    /// Tells where a piped value comes from.
+    #[must_use]
+    pub(super) fn piped_from(mut self, commands: impl FnOnce() -> String) -> Self {
+        if let Self::At(located) = &mut self
+            && !located.wrong.is_empty()
+        {
+            let commands = commands();
+            located
+                .wrong
+                .iter_mut()
+                .for_each(|subject| subject.piped_from(&commands));
+        }
+        self
+    }
+
     /// Notes that the failed template was called from here.
     #[must_use]
     pub(super) fn called_by(mut self, caller: Caller) -> Self {
