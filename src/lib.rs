@@ -4,7 +4,8 @@
 //! `plan`, `api`) never do IO: time, randomness and look-ups come in as parameters. **Edge** ones (`source`,
 //! `cluster`, `operator`, `telemetry`, `clock`, `cli`) do it for them. `tests/architecture` holds the line.
 //!
-//! With `default-features = false, features = ["render"]` this crate is the chart engine alone, without tokio or kube.
+//! With `default-features = false, features = ["render"]` this crate is the chart engine alone, without tokio or kube:
+//! start at `render`, which shows how a chart is rendered.
 
 #[cfg(feature = "cluster")]
 pub mod api;
@@ -36,3 +37,8 @@ pub mod telemetry;
 pub mod template;
 #[cfg(feature = "render")]
 pub mod yaml;
+
+// In the signatures of this crate: a caller uses the same versions through these.
+#[cfg(feature = "render")]
+pub use jiff;
+pub use serde_json;
