@@ -34,7 +34,7 @@ pub(super) struct ValuesArguments {
 /// What is wrong with the values.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ValuesError {
-    #[error("{path}: {source}")]
+    #[error("open {path}: {}", go_text(source))]
     Read { path: String, source: std::io::Error },
     #[error("{0} is an address: values are read from files only; download it first")]
     Address(String),
@@ -47,6 +47,16 @@ pub(super) enum ValuesError {
         flag: &'static str,
         source: strvals::StrvalsError,
     },
+}
+
+/// An error of the system as Go words it: in lower case, without its number.
+fn go_text(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    let text = text.split(" (os error").next().unwrap_or_default();
+    let mut characters = text.chars();
+    characters
+        .next()
+        .map_or_else(String::new, |first| first.to_lowercase().chain(characters).collect())
 }
 
 impl ValuesArguments {
