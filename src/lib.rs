@@ -2,7 +2,7 @@
 //!
 //! Modules are of two kinds. **Pure** ones (`go`, `yaml`, `template`, `chart`, `render`, `ownership`, `health`,
 //! `plan`, `api`) never do IO: time, randomness and look-ups come in as parameters. **Edge** ones (`source`,
-//! `cluster`, `operator`, `telemetry`, `cli`) do it for them. `tests/architecture` holds the line.
+//! `cluster`, `operator`, `telemetry`, `clock`, `cli`) do it for them. `tests/architecture` holds the line.
 //!
 //! With `default-features = false, features = ["render"]` this crate is the chart engine alone, without tokio or kube:
 //! start at `render`, which shows how a chart is rendered.
@@ -13,6 +13,8 @@ pub mod api;
 pub mod chart;
 #[cfg(feature = "cli")]
 pub mod cli;
+#[cfg(any(feature = "cli", feature = "operator"))]
+mod clock;
 #[cfg(feature = "cluster")]
 pub mod cluster;
 #[cfg(feature = "render")]

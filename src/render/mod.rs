@@ -59,14 +59,17 @@ mod metadata;
 mod order;
 mod output;
 mod program;
+pub mod report;
 mod scope;
 mod text;
 
-pub use error::RenderError;
+pub use error::{Document, Mismatch, RenderError};
 pub use manifest::{Crd, Hook, HookEvent, Manifest};
 pub use order::{install_position, uninstall_position};
 pub use output::{TemplateOutput, select};
 pub use program::Program;
+pub use report::{Report, Secrets};
+pub use text::Failure;
 
 // What a caller needs besides: a rendering is asked for with these.
 pub use crate::template::{Host, Limits, Mode};
@@ -256,27 +259,32 @@ fn check_installable(program: &Program) -> Result<(), RenderError> {
 
 /// Checks the values of the chart and its subcharts, each against its own values.schema.json.
 fn check_schemas(view: &View, values: &JsonMap) -> Result<(), RenderError> {
-    let mut report = String::new();
-    describe_mismatches(view, values, &mut report);
-    if report.is_empty() {
+    let (mut text, mut mismatches) = (String::new(), Vec::new());
+    describe_mismatches(view, &view.metadata.name, values, &mut text, &mut mismatches);
+    if text.is_empty() {
         Ok(())
     } else {
-        Err(RenderError::Schema(report))
+        Err(RenderError::Schema { text, mismatches })
     }
 }
 
-fn describe_mismatches(view: &View, values: &JsonMap, report: &mut String) {
+fn describe_mismatches(view: &View, path: &str, values: &JsonMap, text: &mut String, mismatches: &mut Vec<Mismatch>) {
     use std::fmt::Write;
     let name = &view.metadata.name;
     if let Some(schema) = &view.chart.schema
         && let Err(error) = schema::validate(schema, &serde_json::Value::Object(values.clone()))
     {
-        let _ = write!(report, "{name}:\n{error}"); // a string takes everything
+        let _ = write!(text, "{name}:\n{error}"); // a string takes everything
+        mismatches.push(Mismatch {
+            chart: path.to_owned(),
+            pointers: error.pointers(),
+        });
     }
     for subchart in &view.subcharts {
+        let name = &subchart.metadata.name;
         // Coalescing has put a table there for every subchart.
-        if let Some(serde_json::Value::Object(below)) = values.get(&subchart.metadata.name) {
-            describe_mismatches(subchart, below, report);
+        if let Some(serde_json::Value::Object(below)) = values.get(name) {
+            describe_mismatches(subchart, &format!("{path}/charts/{name}"), below, text, mismatches);
         }
     }
 }

@@ -34,6 +34,12 @@ pub trait Host {
     fn warn(&mut self, message: &str) {
         let _ = message;
     }
+
+    /// The time that the calling thread has worked, from any start, for [`Limits::time`](super::Limits::time). It is
+    /// asked seldom. Default: it is not told, and there is no limit of time.
+    fn elapsed(&mut self) -> std::time::Duration {
+        std::time::Duration::ZERO
+    }
 }
 
 /// How strict a rendering is.
