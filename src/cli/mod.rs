@@ -13,6 +13,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::chart::Warning;
+
 /// What a command can fail with: one line for a person, printed as `Error: ...` like Helm and kubectl do.
 pub type CommandError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -78,6 +80,6 @@ fn report(error: &(dyn std::error::Error + 'static)) -> ExitCode {
 
 /// Something that the person should know although the command goes on.
 #[expect(clippy::print_stderr, reason = "warnings go where errors go")]
-fn warn(message: &str) {
-    eprintln!("level=WARN msg={message:?}");
+fn warn(warning: &Warning) {
+    eprintln!("{warning}");
 }
