@@ -51,6 +51,10 @@ impl Host for Offline {
         }
     }
 
+    fn elapsed(&mut self) -> std::time::Duration {
+        crate::clock::thread_time()
+    }
+
     fn warn(&mut self, message: &str) {
         crate::cli::warn(&Warning::new(message));
     }
