@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::error::Document;
 use super::head::Head;
 use super::{RenderError, Rendered, order};
-use crate::chart::View;
+use crate::chart::{View, Warning};
 use crate::render::scope::base_name;
 use crate::yaml;
 
@@ -216,7 +216,7 @@ fn sort_document(path: &str, document: &str, rendered: &mut Rendered) -> Result<
     let Some(events) = events.split(',').map(HookEvent::parse).collect::<Option<Vec<_>>>() else {
         rendered
             .warnings
-            .push(format!("skipping unknown hooks {events:?} of {path}"));
+            .push(Warning::info("skipping unknown hooks").with("hookTypes", events.as_str()));
         return Ok(());
     };
     let policies = |annotation: &str| match annotations.get(annotation) {
