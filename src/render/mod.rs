@@ -12,6 +12,7 @@ mod order;
 mod output;
 mod program;
 mod scope;
+mod shared_text;
 mod text;
 
 pub use error::RenderError;
@@ -19,6 +20,7 @@ pub use manifest::{Crd, Hook, HookEvent, Manifest};
 pub use order::{install_position, uninstall_position};
 pub use output::{TemplateOutput, select};
 pub use program::Program;
+pub use shared_text::SharedText;
 
 use crate::chart::{Capabilities, JsonMap, View, capabilities::is_compatible, schema, values};
 use crate::template::value::{Map, MapType, Scope};

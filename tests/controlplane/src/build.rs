@@ -20,13 +20,15 @@ pub(crate) const GO_VERSION: &str = "1.26";
 /// Builds that nothing used for this long are removed: each takes 220 MB.
 const UNUSED: Duration = Duration::from_hours(14 * 24);
 
-/// The two programs that can be built.
+/// The programs that can be built.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Program {
     /// All components.
     ControlPlane,
     /// Only the supervisor, which builds within seconds and needs no modules.
     Supervisor,
+    /// Helm alone, as its project builds it: the control plane's own starts slower, with all of Kubernetes in it.
+    Helm,
 }
 
 impl Program {
@@ -34,6 +36,7 @@ impl Program {
         match self {
             Self::ControlPlane => "controlplane",
             Self::Supervisor => "supervise",
+            Self::Helm => "helm",
         }
     }
 
@@ -41,6 +44,7 @@ impl Program {
         match self {
             Self::ControlPlane => ".",
             Self::Supervisor => "./cmd/supervise",
+            Self::Helm => "helm.sh/helm/v4/cmd/helm",
         }
     }
 }
@@ -150,8 +154,12 @@ fn remove_unused(cache: &Path) {
 
 fn compile(program: Program, sources: &Path, folder: &Path) -> Result<(), Error> {
     Command::new("go").arg("version").output().map_err(Error::GoMissing)?;
-    if let Program::ControlPlane = program {
-        say("building the test control plane with Go, once: one minute, or six if Go's cache is empty");
+    match program {
+        Program::ControlPlane => {
+            say("building the test control plane with Go, once: one minute, or six if Go's cache is empty");
+        }
+        Program::Helm => say("building Helm with Go, once"),
+        Program::Supervisor => {}
     }
     let started = Instant::now();
     let mut command = Command::new("go");
