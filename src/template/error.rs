@@ -117,7 +117,7 @@ impl LimitError {
 }
 
 fn seconds(time: Duration) -> String {
-    format!("{:?}", time)
+    format!("{time:?}")
 }
 
 /// Why executing a template failed. `Display` is Go's text.

@@ -27,6 +27,7 @@ mod requests;
 mod service_account;
 
 pub use audit::{AuditEvent, AuditMark, AuditedObject};
+pub use binaries::standalone_helm;
 pub use command::Output;
 pub use control_plane::{ControlPlane, Options};
 pub use error::Error;
@@ -34,6 +35,11 @@ pub use namespace::Namespace;
 pub use oracle::Oracle;
 pub use registry::Registry;
 pub use requests::{RequestCounts, RequestKind};
+
+/// The path of `helm`, `kubectl` or another component, which may be built now, for tests that need no control plane.
+pub async fn program(name: &str) -> Result<std::path::PathBuf, Error> {
+    binaries::find(name).await
+}
 
 /// Whether the environment asks to keep what a run leaves behind.
 fn keep() -> bool {
