@@ -31,8 +31,9 @@ pub struct Limits {
     pub includes: u32,
     /// Bytes of one compiled regular expression.
     pub regex: usize,
-    /// Keys, certificates and password hashes in one rendering. `genPrivateKey` counts four times, for its RSA keys have
-    /// 4096 bits. Making one takes a good part of a second, which the chart cannot help: it does not count as `time`.
+    /// Keys, certificates and password hashes in one rendering. `genPrivateKey` counts eight times, for its RSA keys have
+    /// 4096 bits. One takes up to 0.2 s, such a private key some 2 s, which the chart cannot help: it does not count as
+    /// `time`.
     pub keys: u32,
     /// Time of one rendering as [`Host::elapsed`](super::Host::elapsed) tells it; processor time where that is known. It
     /// catches what `steps` counts too cheaply.

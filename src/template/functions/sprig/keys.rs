@@ -19,7 +19,7 @@ use crate::template::function::{Cost, Function, function};
 use crate::template::value::Text;
 
 pub(super) const FUNCTIONS: &[Function] =
-    &[function!("genPrivateKey", @context gen_private_key, (&Text) -> String).costs(Cost::Keys(4))];
+    &[function!("genPrivateKey", @context gen_private_key, (&Text) -> String).costs(Cost::Keys(8))];
 
 const RSA_OID: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
 const EC_OID: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
