@@ -220,6 +220,25 @@ fn every_hostile_chart_ends_in_a_limit() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// With the defaults, and without a clock, each ends within a second on an ordinary machine; keys take longer, see
+/// [`Limits::keys`]. `cargo test --release --test hostile -- --ignored --nocapture` shows each one's time.
+#[test]
+#[ignore = "measures time, which only an optimised build on a quiet machine can be held to"]
+fn the_defaults_stop_them_within_a_second() {
+    let mut slowest = Duration::ZERO;
+    for (name, templates) in HOSTILE.iter().filter(|(name, _)| *name != "keys") {
+        for template in *templates {
+            let started = std::time::Instant::now();
+            let error = run(template, Limits::default(), Duration::ZERO).unwrap_err();
+            let took = started.elapsed();
+            println!("{took:>10.1?} {name} {template}");
+            assert!(error.to_string().contains("--limit"), "{error}");
+            slowest = slowest.max(took);
+        }
+    }
+    assert!(slowest < Duration::from_secs(1), "{slowest:?}");
+}
+
 /// What walks a tree stops at one that is larger than any memory, whichever limit it meets first.
 #[test]
 fn trees_that_share_their_parts_do_not_expand() {
