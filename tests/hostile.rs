@@ -157,6 +157,7 @@ const HOSTILE: &[(&str, &[&str])] = &[
             r#"{{ $a := repeat 100000 "a" }}{{ regexReplaceAll "a" $a "$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0" }}"#,
             r#"{{ printf (repeat 100 "%999999d") 1 }}"#,
             r#"{{ printf (repeat 100 "%*d") 999999 1 }}"#,
+            r#"{{ printf "%1000v" (until 10000) }}"#,
             r#"{{ join (repeat 100000 "a") (until 10000) }}"#,
             r#"{{ wrapWith 1 (repeat 100000 "x") (repeat 10000 "a ") }}"#,
             r#"{{ splitList "" (repeat 1000000 "a") }}"#,
