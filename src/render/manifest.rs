@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use serde_json::Value;
 
+use super::error::Document;
 use super::head::{self, Head};
 use super::shared_text::SharedText;
 use super::{RenderError, Rendered, order};
@@ -167,19 +168,28 @@ fn collect_crds(view: &View, path: &str, found: &mut Vec<Crd>) {
 /// Splits the files and sorts their documents into manifests and hooks.
 pub(super) fn sort(mut files: Vec<(String, String)>, rendered: &mut Rendered) -> Result<(), RenderError> {
     files.sort_by(|(a, _), (b, _)| a.cmp(b));
-    for (path, text) in files {
-        if is_notes(&path) || base_name(&path).starts_with('_') {
-            continue;
+    files.retain(|(path, _)| !is_notes(path) && !base_name(path).starts_with('_'));
+    let files: Vec<(String, Arc<String>)> = files.into_iter().map(|(path, text)| (path, Arc::new(text))).collect();
+    if let Err(mut error) = sort_documents(&files, rendered) {
+        if let RenderError::Yaml { document, .. } = &mut error {
+            let files = files.into_iter().filter(|(_, text)| !text.trim().is_empty());
+            document.files = files.map(|(path, text)| (path, Arc::unwrap_or_clone(text))).collect();
         }
-        let text = Arc::new(text);
-        for document in yaml::split_documents(&text) {
-            sort_document(&path, SharedText::part_of(&text, document), rendered)?;
-        }
+        return Err(error);
     }
     rendered.manifests.sort_by(|a, b| order::compare(&a.kind, &b.kind));
     rendered
         .hooks
         .sort_by(|a, b| order::compare(&a.manifest.kind, &b.manifest.kind));
+    Ok(())
+}
+
+fn sort_documents(files: &[(String, Arc<String>)], rendered: &mut Rendered) -> Result<(), RenderError> {
+    for (path, text) in files {
+        for document in yaml::split_documents(text) {
+            sort_document(path, SharedText::part_of(text, document), rendered)?;
+        }
+    }
     Ok(())
 }
 
@@ -193,6 +203,11 @@ fn sort_document(path: &str, document: SharedText, rendered: &mut Rendered) -> R
     let head = Head::read(&entries).map_err(|error| RenderError::Yaml {
         path: path.to_owned(),
         message: error.to_string(),
+        document: Box::new(Document {
+            text: document.to_string(),
+            line: None,
+            files: Vec::new(),
+        }),
     })?;
     let Head {
         api_version,
@@ -243,6 +258,11 @@ fn parse(
     read(document.as_bytes()).map_err(|error| RenderError::Yaml {
         path: path.to_owned(),
         message: format!("error converting YAML to JSON: {error}"),
+        document: Box::new(Document {
+            text: document.to_string(),
+            line: error.editor_line().and_then(|line| usize::try_from(line).ok()),
+            files: Vec::new(),
+        }),
     })
 }
 

@@ -81,6 +81,7 @@ fn is_refused(bytes: &[u8]) -> bool {
 fn syntax(problem: &str) -> Error {
     Error::Syntax {
         line: None,
+        editor_line: None,
         problem: problem.to_owned(),
     }
 }

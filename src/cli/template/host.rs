@@ -50,6 +50,10 @@ impl Host for Offline {
         }
     }
 
+    fn elapsed(&mut self) -> std::time::Duration {
+        crate::clock::thread_time()
+    }
+
     fn warn(&mut self, message: &str) {
         crate::cli::warn(message);
     }

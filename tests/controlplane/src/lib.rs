@@ -1,7 +1,8 @@
 //! A real Kubernetes control plane for tests and the demo: etcd, kube-apiserver, kube-controller-manager and kube-scheduler,
-//! with KWOK in the place of kubelets; and the tools that tests compare with: kubectl, Helm and an OCI registry.
+//! with KWOK in the place of kubelets; and the tools that tests compare with: kubectl, Helm and an OCI registry. And an
+//! [`Oracle`], which answers what Helm's and Go's own libraries make of a template, a text or a chart.
 //!
-//! All of it is one Go binary, built on first use into a cache outside the checkout. A control plane stops when its
+//! All but the oracle is one Go binary, built on first use into a cache outside the checkout. A control plane stops when its
 //! [`ControlPlane`] is dropped and when the process that started it ends in any way, SIGKILL included.
 //!
 //! | Environment variable | Meaning |
@@ -18,6 +19,7 @@ mod command;
 mod control_plane;
 mod error;
 mod namespace;
+mod oracle;
 mod process;
 mod progress;
 mod registry;
@@ -30,6 +32,7 @@ pub use command::Output;
 pub use control_plane::{ControlPlane, Options};
 pub use error::Error;
 pub use namespace::Namespace;
+pub use oracle::Oracle;
 pub use registry::Registry;
 pub use requests::{RequestCounts, RequestKind};
 
