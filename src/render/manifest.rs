@@ -8,7 +8,7 @@ use super::error::Document;
 use super::head::{self, Head};
 use super::shared_text::SharedText;
 use super::{RenderError, Rendered, order};
-use crate::chart::View;
+use crate::chart::{View, Warning};
 use crate::render::scope::base_name;
 use crate::template::value::Text;
 use crate::yaml;
@@ -172,8 +172,8 @@ pub(super) fn sort(mut files: Vec<(String, String)>, rendered: &mut Rendered) ->
     let files: Vec<(String, Arc<String>)> = files.into_iter().map(|(path, text)| (path, Arc::new(text))).collect();
     if let Err(mut error) = sort_documents(&files, rendered) {
         if let RenderError::Yaml { document, .. } = &mut error {
-            let files = files.into_iter().filter(|(_, text)| !text.trim().is_empty());
-            document.files = files.map(|(path, text)| (path, Arc::unwrap_or_clone(text))).collect();
+            let made = files.into_iter().filter(|(_, text)| !text.trim().is_empty());
+            document.files = made.map(|(path, text)| (path, Arc::unwrap_or_clone(text))).collect();
         }
         return Err(error);
     }
@@ -230,7 +230,7 @@ fn sort_document(path: &str, document: SharedText, rendered: &mut Rendered) -> R
     let Some(events) = events.split(',').map(HookEvent::parse).collect::<Option<Vec<_>>>() else {
         rendered
             .warnings
-            .push(format!("skipping unknown hooks {events:?} of {path}"));
+            .push(Warning::info("skipping unknown hooks").with("hookTypes", events.as_str()));
         return Ok(());
     };
     let policies = |annotation: &str| match annotations.get(annotation) {
@@ -259,7 +259,7 @@ fn parse(
         path: path.to_owned(),
         message: format!("error converting YAML to JSON: {error}"),
         document: Box::new(Document {
-            text: document.to_string(),
+            text: document.to_owned(),
             line: error.editor_line().and_then(|line| usize::try_from(line).ok()),
             files: Vec::new(),
         }),

@@ -79,18 +79,18 @@ impl OutputArguments {
             None if self.show_only.is_empty() => output.write_to(rendered, &mut stdout),
             None => stdout.write_all(select(&output.write(rendered), &self.show_only)?.as_bytes()),
         };
-        let written = written.and_then(|()| stdout.flush());
-        ended(written)
+        finish(written, &mut stdout)
     }
 }
 
 fn print(text: &str) -> Result<(), CommandError> {
     let mut stdout = io::stdout().lock();
-    ended(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()))
+    let written = stdout.write_all(text.as_bytes());
+    finish(written, &mut stdout)
 }
 
-fn ended(written: io::Result<()>) -> Result<(), CommandError> {
-    match written {
+fn finish(written: io::Result<()>, stdout: &mut impl Write) -> Result<(), CommandError> {
+    match written.and_then(|()| stdout.flush()) {
         // Whoever reads us (`| head`) has seen enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => Ok(written?),

@@ -174,8 +174,8 @@ fn compile(program: Program, sources: &Path, folder: &Path) -> Result<(), Error>
         Program::ControlPlane => {
             say("building the test control plane with Go, once: one minute, or six if Go's cache is empty");
         }
-        Program::Helm => say("building Helm with Go, once"),
         Program::Oracle => say("building the oracle with Go, once: half a minute, or three if Go's cache is empty"),
+        Program::Helm => say("building Helm with Go, once: half a minute, or three if Go's cache is empty"),
         Program::Supervisor => {}
     }
     let started = Instant::now();
