@@ -13,7 +13,7 @@ pub(super) struct Source {
     /// Its name in error messages.
     pub(super) name: Arc<str>,
     /// The text.
-    pub(super) text: Arc<[u8]>,
+    pub(super) text: Text,
 }
 
 /// One named template: a source's top level, a `define` or a `block`.
