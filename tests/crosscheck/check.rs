@@ -90,7 +90,9 @@ pub(crate) fn check<S: Subject>(count: usize, cases: impl FnOnce() -> BoxedStrat
         let mut checker = Checker::<S>::new(format!("FAIRLEAD_SEED={seed}"));
         let mut left = count;
         while left > 0 && checker.goes_on() {
-            let trees = (0..left.min(BATCH)).map(|_| cases.new_tree(&mut runner).unwrap()).collect();
+            let trees = (0..left.min(BATCH))
+                .map(|_| cases.new_tree(&mut runner).unwrap())
+                .collect();
             left -= left.min(BATCH);
             checker.check(trees);
         }
@@ -198,7 +200,9 @@ impl<S: Subject> Checker<S> {
             }
             let case = tree.current();
             let ours = ours::<S>(&case);
-            let differs = self.ask(&S::question(&case)).filter(|theirs| !S::same(&case, &ours, theirs));
+            let differs = self
+                .ask(&S::question(&case))
+                .filter(|theirs| !S::same(&case, &ours, theirs));
             more = match differs {
                 Some(theirs) => {
                     smallest = (case, ours, theirs);
@@ -212,7 +216,12 @@ impl<S: Subject> Checker<S> {
         for key in keys(&ours, &theirs) {
             let (ours, theirs) = (&ours[&key], &theirs[&key]);
             if !equal(ours, theirs) {
-                let _ = writeln!(text, "  {key}\n    ours   {}\n    theirs {}", shown(ours), shown(theirs));
+                let _ = writeln!(
+                    text,
+                    "  {key}\n    ours   {}\n    theirs {}",
+                    shown(ours),
+                    shown(theirs)
+                );
             }
         }
         text
@@ -228,9 +237,16 @@ impl<S: Subject> Checker<S> {
             ..
         } = self;
         let seconds = started.elapsed().as_secs_f64();
-        eprintln!("{}: {checked} cases ({origin}) in {seconds:.1} s, {crashes} that Helm crashes on", S::NAME);
+        eprintln!(
+            "{}: {checked} cases ({origin}) in {seconds:.1} s, {crashes} that Helm crashes on",
+            S::NAME
+        );
         let count = differences.len();
-        assert!(count == 0, "{count} of {checked} differ ({origin}):\n{}", differences.join("\n"));
+        assert!(
+            count == 0,
+            "{count} of {checked} differ ({origin}):\n{}",
+            differences.join("\n")
+        );
     }
 }
 
@@ -244,7 +260,9 @@ fn keys(ours: &Value, theirs: &Value) -> std::collections::BTreeSet<String> {
 
 /// A string with Rust's escapes, anything else as JSON.
 fn shown(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), |text| format!("{text:?}"))
+    value
+        .as_str()
+        .map_or_else(|| value.to_string(), |text| format!("{text:?}"))
 }
 
 fn ours<S: Subject>(case: &S::Case) -> Value {
