@@ -4,8 +4,6 @@ use arbitrary::{Result, Unstructured};
 use fairlead::template::function::{Function, Type};
 use fairlead::template::functions::{builtin, helm, sprig};
 
-use super::execute::is_slow;
-
 /// Texts that functions parse: formats, dates, versions, patterns, documents, addresses.
 const TEXTS: &[&str] = &[
     "",
@@ -177,7 +175,7 @@ pub(crate) fn template(data: &[u8]) -> String {
 fn table() -> Vec<&'static Function> {
     let families = [builtin::FUNCTIONS].into_iter().chain(sprig::FAMILIES.iter().copied());
     let functions = families.chain(helm::FAMILIES.iter().copied()).flatten();
-    functions.filter(|function| !is_slow(function.name)).collect()
+    functions.collect()
 }
 
 struct Writer<'d> {

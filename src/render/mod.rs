@@ -61,6 +61,7 @@ mod output;
 mod program;
 pub mod report;
 mod scope;
+mod shared_text;
 mod text;
 
 pub use error::{Document, Mismatch, RenderError};
@@ -69,6 +70,7 @@ pub use order::{install_position, uninstall_position};
 pub use output::{TemplateOutput, select};
 pub use program::Program;
 pub use report::{Report, Secrets};
+pub use shared_text::SharedText;
 pub use text::Failure;
 
 // What a caller needs besides: a rendering is asked for with these.

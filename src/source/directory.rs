@@ -18,25 +18,28 @@ const DEPTH: usize = 32;
 /// Reads the files below `root`, sorted by directory. Symbolic links are followed, as Helm does.
 pub(super) async fn read(root: &Path, limits: Limits) -> Result<Vec<File>, SourceError> {
     let owned = root.to_owned();
-    let read = tokio::task::spawn_blocking(move || {
-        // As in Helm, messages name absolute paths.
-        let owned = std::path::absolute(&owned).unwrap_or(owned);
-        find_metadata(&owned.join("Chart.yaml"))?;
-        let rules = read_rules(&owned, &limits)?;
-        let mut walk = Walk {
-            rules,
-            root: owned.clone(),
-            limits,
-            files: Vec::new(),
-            total: 0,
-        };
-        walk.directory(&owned, "", 0)?;
-        Ok(walk.files)
-    });
+    let read = tokio::task::spawn_blocking(move || read_blocking(&owned, limits));
     read.await.map_err(|error| SourceError::Local {
         path: root.display().to_string(),
         reason: error.to_string(),
     })?
+}
+
+/// As [`read`], on the calling thread.
+pub(super) fn read_blocking(root: &Path, limits: Limits) -> Result<Vec<File>, SourceError> {
+    // As in Helm, messages name absolute paths.
+    let root = std::path::absolute(root).unwrap_or_else(|_| root.to_owned());
+    find_metadata(&root.join("Chart.yaml"))?;
+    let rules = read_rules(&root, &limits)?;
+    let mut walk = Walk {
+        rules,
+        root: root.clone(),
+        limits,
+        files: Vec::new(),
+        total: 0,
+    };
+    walk.directory(&root, "", 0)?;
+    Ok(walk.files)
 }
 
 /// Stands for the paths and contents of a chart's files.

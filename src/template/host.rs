@@ -12,12 +12,6 @@ pub trait Host {
     /// repeatable.
     fn random(&mut self, buffer: &mut [u8]);
 
-    /// The time that the calling thread has worked, from any start, for [`Limits::time`](super::Limits::time). It is
-    /// asked seldom. A host that does not tell has no limit of time.
-    fn elapsed(&mut self) -> std::time::Duration {
-        std::time::Duration::ZERO
-    }
-
     /// The time zone that Go calls Local. Default: UTC.
     fn time_zone(&self) -> jiff::tz::TimeZone {
         jiff::tz::TimeZone::UTC
@@ -39,6 +33,12 @@ pub trait Host {
     /// A message that Helm logs (`required` and `fail` in lint mode). Default: it is dropped.
     fn warn(&mut self, message: &str) {
         let _ = message;
+    }
+
+    /// The time that the calling thread has worked, from any start, for [`Limits::time`](super::Limits::time). It is
+    /// asked seldom. Default: it is not told, and there is no limit of time.
+    fn elapsed(&mut self) -> std::time::Duration {
+        std::time::Duration::ZERO
     }
 }
 

@@ -29,6 +29,8 @@ pub(crate) enum Program {
     Oracle,
     /// Only the supervisor, which builds within seconds and needs no modules.
     Supervisor,
+    /// Helm alone, as its project builds it: the control plane's own starts slower, with all of Kubernetes in it.
+    Helm,
 }
 
 impl Program {
@@ -37,6 +39,7 @@ impl Program {
             Self::ControlPlane => "controlplane",
             Self::Oracle => "oracle",
             Self::Supervisor => "supervise",
+            Self::Helm => "helm",
         }
     }
 
@@ -45,6 +48,7 @@ impl Program {
             Self::ControlPlane => ".",
             Self::Oracle => "./cmd/oracle",
             Self::Supervisor => "./cmd/supervise",
+            Self::Helm => "helm.sh/helm/v4/cmd/helm",
         }
     }
 
@@ -52,7 +56,7 @@ impl Program {
     fn is_made_of(self, source: &Path) -> bool {
         let is_of_oracle = source.starts_with("cmd/oracle");
         match self {
-            Self::ControlPlane | Self::Supervisor => !is_of_oracle,
+            Self::ControlPlane | Self::Supervisor | Self::Helm => !is_of_oracle,
             Self::Oracle => {
                 is_of_oracle || source.parent() == Some(Path::new("")) && source.extension() != Some("go".as_ref())
             }
@@ -171,6 +175,7 @@ fn compile(program: Program, sources: &Path, folder: &Path) -> Result<(), Error>
             say("building the test control plane with Go, once: one minute, or six if Go's cache is empty");
         }
         Program::Oracle => say("building the oracle with Go, once: half a minute, or three if Go's cache is empty"),
+        Program::Helm => say("building Helm with Go, once: half a minute, or three if Go's cache is empty"),
         Program::Supervisor => {}
     }
     let started = Instant::now();
