@@ -40,11 +40,11 @@ pub fn yaml_write(data: &[u8]) {
 }
 
 fn round_trip(value: &Value) {
-    // Refused are control characters and long keys (`try_to_string` says which); Helm's merge key is not read back.
+    // Refused are control characters and long keys (`try_to_string` says which).
     let Ok(written) = yaml::try_to_string(value) else {
         return;
     };
-    if has_merge_key(value) {
+    if !is_kept(value) {
         return;
     }
     match yaml::to_json(written.as_bytes()) {
