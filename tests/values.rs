@@ -134,7 +134,9 @@ fn ours(rule: &Rule) -> Result<BTreeMap<String, String>, String> {
     };
     let rendered = render(&request, &mut Nowhere).map_err(|error| error.to_string())?;
     let manifests = rendered.manifests.into_iter();
-    Ok(manifests.map(|manifest| (manifest.path, manifest.text)).collect())
+    Ok(manifests
+        .map(|manifest| (manifest.path, manifest.text.to_string()))
+        .collect())
 }
 
 #[test]

@@ -13,6 +13,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::chart::Warning;
 use crate::template::Limits;
 use crate::template::limits::InvalidLimit;
 
@@ -90,6 +91,6 @@ fn limits(assignments: &[String]) -> Result<Limits, InvalidLimit> {
 
 /// Something that the person should know although the command goes on.
 #[expect(clippy::print_stderr, reason = "warnings go where errors go")]
-fn warn(message: &str) {
-    eprintln!("level=WARN msg={message:?}");
+fn warn(warning: &Warning) {
+    eprintln!("{warning}");
 }

@@ -61,6 +61,7 @@ mod output;
 mod program;
 pub mod report;
 mod scope;
+mod shared_text;
 mod text;
 
 pub use error::{Document, Mismatch, RenderError};
@@ -69,12 +70,13 @@ pub use order::{install_position, uninstall_position};
 pub use output::{TemplateOutput, select};
 pub use program::Program;
 pub use report::{Report, Secrets};
+pub use shared_text::SharedText;
 pub use text::Failure;
 
 // What a caller needs besides: a rendering is asked for with these.
 pub use crate::template::{Host, Limits, Mode};
 
-use crate::chart::{Capabilities, JsonMap, View, capabilities::is_compatible, schema, values};
+use crate::chart::{Capabilities, JsonMap, View, Warning, capabilities::is_compatible, schema, values};
 use crate::template::value::{Map, MapType, Scope};
 
 /// What `.Release` says.
@@ -168,7 +170,7 @@ pub struct Rendered {
     /// The values as templates saw them at first.
     pub values: JsonMap,
     /// What Helm logs: values that were ignored, deprecation.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Warning>,
 }
 
 impl Rendered {
@@ -195,7 +197,7 @@ pub fn render(request: &Request<'_>, host: &mut dyn Host) -> Result<Rendered, Re
     let mut rendered = Rendered::default();
     let chart = program.chart();
     if chart.metadata.deprecated {
-        rendered.warnings.push("this chart is deprecated".to_owned());
+        rendered.warnings.push(Warning::new("this chart is deprecated"));
     }
     validate_release_name(&release.name)?;
     // Templates can tie maps into cycles; the scope takes them apart at the end.

@@ -117,7 +117,7 @@ impl LimitError {
 }
 
 fn seconds(time: Duration) -> String {
-    format!("{:?}", time)
+    format!("{time:?}")
 }
 
 /// Why executing a template failed. `Display` is Go's text.
@@ -212,6 +212,21 @@ impl ExecutionError {
     pub(super) fn about(mut self, subjects: Vec<Subject>) -> Self {
         if let Self::At(located) = &mut self {
             located.wrong = subjects;
+        }
+        self
+    }
+
+    /// Tells where a piped value comes from.
+    #[must_use]
+    pub(super) fn piped_from(mut self, commands: impl FnOnce() -> String) -> Self {
+        if let Self::At(located) = &mut self
+            && !located.wrong.is_empty()
+        {
+            let commands = commands();
+            located
+                .wrong
+                .iter_mut()
+                .for_each(|subject| subject.piped_from(&commands));
         }
         self
     }

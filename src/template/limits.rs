@@ -69,10 +69,11 @@ impl Limits {
         let count = || number().and_then(|number| u32::try_from(number).map_err(|_| invalid("the value is too large")));
         match name {
             "depth" => {
-                self.depth = size()?;
-                if self.depth > Self::MAXIMUM_DEPTH {
+                let depth = size()?;
+                if depth > Self::MAXIMUM_DEPTH {
                     return Err(invalid("more than 6000 levels do not fit on the stack"));
                 }
+                self.depth = depth;
             }
             "bytes" => self.bytes = size()?,
             "memory" => self.memory = number()?,

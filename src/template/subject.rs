@@ -6,6 +6,9 @@ use super::value::Value;
 /// The longest expression that is kept, in characters.
 const MAXIMUM_EXPRESSION: usize = 80;
 
+/// How a value that comes from the command before is called, until the pipeline says which one that was.
+pub(super) const PIPED: &str = "the piped value";
+
 /// A value that could not be used, with the expression that gave it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subject {
@@ -61,6 +64,15 @@ impl Subject {
             expression: shorten(expression, MAXIMUM_EXPRESSION),
             type_name: value.type_name(),
             found,
+        }
+    }
+}
+
+impl Subject {
+    /// Tells where a piped value comes from.
+    pub(super) fn piped_from(&mut self, commands: &str) {
+        if self.expression == PIPED {
+            self.expression = shorten(commands, MAXIMUM_EXPRESSION);
         }
     }
 }

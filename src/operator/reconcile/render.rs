@@ -13,7 +13,7 @@ use super::seed::{self, SeedError, SeededHost};
 use crate::api::conditions::Reason;
 use crate::api::helm_release::status::ReleaseAction;
 use crate::api::{HelmRelease, names};
-use crate::chart::{Capabilities, JsonMap};
+use crate::chart::{Capabilities, JsonMap, Warning};
 use crate::cluster::discovery::{DiscoveryError, Resource};
 use crate::operator::context::Context;
 use crate::operator::memory::ReleaseMemory;
@@ -273,7 +273,7 @@ async fn arrange(
     let own_kinds = own_kinds(crds.iter().chain(manifests.iter().copied()));
     let identity = inputs.release_identity();
     let mut objects = Vec::with_capacity(manifests.len());
-    let mut warnings = rendered.warnings.clone();
+    let mut warnings = rendered.warnings.iter().map(Warning::text).collect::<Vec<_>>();
     let mut seen = HashSet::new();
     for manifest in manifests {
         let mut manifest = manifest.clone();

@@ -43,7 +43,7 @@ impl Excerpt {
     pub fn new(text: &[u8], start: usize, end: usize) -> Self {
         let start = start.min(text.len());
         let before = text.get(..start).unwrap_or_default();
-        let number = 1 + before.iter().filter(|byte| **byte == b'\n').count();
+        let number = 1 + memchr::memchr_iter(b'\n', before).count();
         let line_start = start - before.iter().rev().take_while(|byte| **byte != b'\n').count();
         Self::around(text, number, Some((start - line_start, end.saturating_sub(line_start))))
     }

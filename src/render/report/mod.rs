@@ -6,9 +6,8 @@
 //! from the values is quoted as "the value that was wrong", and a rendered Secret is not shown at all.
 
 mod excerpt;
+mod head;
 mod secrets;
-#[cfg(test)]
-mod tests;
 
 use std::fmt::{self, Display, Formatter};
 
@@ -47,8 +46,21 @@ pub struct Place {
     pub line: usize,
     /// The column in bytes, from 0 as in Helm's messages; none where only the line is known.
     pub column: Option<usize>,
-    /// What the lines belong to, where it is not the file itself: a `define`, a `tpl` text, the rendered document.
-    pub within: Option<String>,
+    /// What the line belongs to.
+    pub within: Within,
+}
+
+/// What a line of a [`Place`] is a line of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Within {
+    /// The file.
+    File,
+    /// A template that the file defines; the line is the file's.
+    Template(String),
+    /// A text that was given to `tpl`.
+    Text,
+    /// A document that the template made.
+    Document,
 }
 
 /// One call on the way to the place.
@@ -60,6 +72,8 @@ pub enum Call {
         location: String,
         /// The call as Go prints it.
         node: String,
+        /// How often it comes one after the other.
+        times: usize,
     },
     /// So many further calls.
     Omitted(usize),
@@ -88,10 +102,20 @@ impl RenderError {
     /// One bounded text for a status or an event: Helm's message without secrets, and the place if Helm does not
     /// name it. `most` is in characters.
     pub fn brief(&self, secrets: &Secrets, most: usize) -> String {
-        let place = self.report(secrets).and_then(|report| report.place);
-        let place = place
-            .map(|place| format!("{}:{}", place.file, place.line))
-            .unwrap_or_default();
+        let place = match self.report(secrets).and_then(|report| report.place) {
+            // Helm names the template and the line of a document.
+            None
+            | Some(Place {
+                within: Within::Document,
+                ..
+            }) => String::new(),
+            Some(Place {
+                file,
+                line,
+                within: Within::File | Within::Template(_) | Within::Text,
+                column: _,
+            }) => format!("{file}:{line}"),
+        };
         let text = secrets.hide(&self.to_string()).into_owned();
         let message = shorten(text.trim_end(), most.saturating_sub(place.chars().count() + 6));
         if place.is_empty() || message.contains(&place) {
@@ -114,9 +138,17 @@ impl Report {
             if let Some(omitted) = trace.omitted.filter(|omitted| omitted.after == index + 1) {
                 report.calls.push(Call::Omitted(omitted.count));
             }
+            let here = step.position.to_string();
+            if let Some(Call::At { location, times, .. }) = report.calls.last_mut()
+                && *location == here
+            {
+                *times += 1;
+                continue;
+            }
             report.calls.push(Call::At {
-                location: step.position.to_string(),
+                location: here,
                 node: shorten(&secrets.hide(&step.node), MAXIMUM_TEXT),
+                times: 1,
             });
         }
         report.wrong = trace.wrong.iter().map(|subject| tell(subject, secrets)).collect();
@@ -125,19 +157,22 @@ impl Report {
 
     fn of_document(path: &str, document: &Document, secrets: &Secrets) -> Self {
         let Document { text, line, files: _ } = document;
-        let line = line.unwrap_or(1);
+        if text.is_empty() {
+            return Self::default();
+        }
+        let wrong = head::wrong_fields(text);
+        // Where the reader names no line, the first wrong field may be found by its name.
+        let line = line.or_else(|| wrong.first()?.line).unwrap_or(1);
         let mut report = Self {
             place: Some(Place {
                 file: path.to_owned(),
                 line,
                 column: None,
-                within: Some("in the document that the template made".to_owned()),
+                within: Within::Document,
             }),
+            wrong: wrong.into_iter().map(|field| field.told).collect(),
             ..Self::default()
         };
-        if text.is_empty() {
-            return report;
-        }
         if secrets::is_secret_document(text) {
             report
                 .notes
@@ -180,11 +215,11 @@ fn values_path(chart: &str, pointer: &str) -> String {
 fn place_of(step: &Step) -> Place {
     let Step { position, template, .. } = step;
     let within = if position.source_name() == TPL {
-        Some("in a text that was given to tpl".to_owned())
+        Within::Text
     } else if position.source_name() == template {
-        None
+        Within::File
     } else {
-        Some(format!("in template {:?}", shorten(template, MAXIMUM_TEXT)))
+        Within::Template(shorten(template, MAXIMUM_TEXT))
     };
     Place {
         file: position.source_name().to_owned(),
@@ -228,13 +263,18 @@ fn tell(subject: &Subject, secrets: &Secrets) -> String {
     let told = match found {
         Found::Nothing => "nil".to_owned(),
         Found::Scalar(_) if is_sensitive(expression) => format!("{type_name}, which is not shown"),
-        Found::Scalar(value) => format!("{type_name} {value}"),
-        Found::Text(length) => format!("{type_name} of {length} bytes"),
-        Found::List(length) => format!("{type_name} with {length} elements"),
-        Found::Map(length) => format!("{type_name} with {length} keys"),
+        Found::Scalar(value) => format!("{type_name} {}", secrets.hide(value)),
+        Found::Text(0) | Found::List(0) | Found::Map(0) => format!("an empty {type_name}"),
+        Found::Text(length) => format!("{type_name} of {}", counted(*length, "byte")),
+        Found::List(length) => format!("{type_name} with {}", counted(*length, "element")),
+        Found::Map(length) => format!("{type_name} with {}", counted(*length, "key")),
         Found::Object => (*type_name).to_owned(),
     };
     format!("{} is {told}", secrets.hide(expression))
+}
+
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 impl Display for Place {
@@ -250,8 +290,10 @@ impl Display for Place {
             write!(formatter, ":{column}")?;
         }
         match within {
-            Some(within) => write!(formatter, ", {within}"),
-            None => Ok(()),
+            Within::File => Ok(()),
+            Within::Template(name) => write!(formatter, ", in template {name:?}"),
+            Within::Text => formatter.write_str(", in a text that was given to tpl"),
+            Within::Document => formatter.write_str(", in the document that the template made"),
         }
     }
 }
@@ -273,7 +315,13 @@ impl Display for Report {
         }
         for call in calls {
             match call {
-                Call::At { location, node } => writeln!(formatter, "  called from {location}: {node}")?,
+                Call::At { location, node, times } => {
+                    write!(formatter, "  called from {location}: {node}")?;
+                    match times {
+                        1 => writeln!(formatter)?,
+                        times => writeln!(formatter, " ({times} times)")?,
+                    }
+                }
                 Call::Omitted(count) => writeln!(formatter, "  called from {count} further calls")?,
             }
         }

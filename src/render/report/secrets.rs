@@ -104,7 +104,12 @@ impl Secrets {
                 .for_each(|(key, value)| self.collect(value, secret || is_sensitive(key))),
             Value::Array(items) => items.iter().for_each(|item| self.collect(item, secret)),
             Value::String(text) if secret => self.add(text),
-            Value::Number(number) if secret => self.add(&number.to_string()),
+            Value::Number(number) if secret => {
+                self.add(&number.to_string());
+                // In templates it is a float.
+                let float = crate::template::Value::Float64(number.as_f64().unwrap_or_default());
+                self.add(&String::from_utf8_lossy(&crate::go::fmt::sprint(&[float])));
+            }
             Value::String(_) | Value::Number(_) | Value::Null | Value::Bool(_) => {}
         }
     }

@@ -4,7 +4,7 @@ use super::frame::{Evaluated, Frame, Operand, Place};
 use crate::template::context::Context;
 use crate::template::error::FunctionError;
 use crate::template::function::{Function, Type};
-use crate::template::subject::Subject;
+use crate::template::subject::{PIPED, Subject};
 use crate::template::tree::{Builtin, Command, Expression};
 use crate::template::value::{Bytes, Kind, List, Map, MapType, Value};
 
@@ -254,9 +254,6 @@ fn nil_of(parameter: Type) -> Option<Value> {
         Type::Bool | Type::Int | Type::Int64 | Type::Uint64 | Type::Float64 | Type::String | Type::Named(..) => None,
     }
 }
-
-/// How an error calls what comes from the command before.
-const PIPED: &str = "the piped value";
 
 /// Makes sure that a value can be passed to a parameter of this type. It comes from the expression, or is piped in.
 fn validate(frame: &Frame<'_>, operand: Operand, parameter: Type, expression: Option<&Expression>) -> Evaluated<Value> {

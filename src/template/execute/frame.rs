@@ -102,6 +102,16 @@ impl<'t> Frame<'t> {
         Err(error.about(vec![Subject::new(expression, value)]))
     }
 
+    /// Commands as Go prints them.
+    pub(super) fn shown(&self, commands: &[Command]) -> String {
+        let text = &self.template.source.text;
+        let commands: Vec<String> = commands
+            .iter()
+            .map(|command| command.display(text).to_string())
+            .collect();
+        commands.join(" | ")
+    }
+
     /// This template as the one that called, from the given node.
     pub(super) fn as_caller(&self, node: &Node) -> Caller {
         let source = &self.template.source;

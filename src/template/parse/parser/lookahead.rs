@@ -45,7 +45,7 @@ impl<'s> Parser<'_, 's> {
     }
 
     /// An error with the line of the token that was read last, as Go's, but with the place of this token.
-    fn error_at<T>(&self, token: &Token<'_>, message: String) -> Parsed<T> {
+    pub(super) fn error_at<T>(&self, token: &Token<'_>, message: String) -> Parsed<T> {
         let source = self.input.source;
         let offset = match token.kind {
             // The end that follows an error is nowhere.

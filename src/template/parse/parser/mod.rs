@@ -105,7 +105,7 @@ impl<'i, 's> Parser<'i, 's> {
             position: 0,
             line: 0,
             text: b"",
-            error: String::new(),
+            error: None,
         };
         Self {
             input,

@@ -117,7 +117,7 @@ impl Parser<'_, '_> {
     fn function(&self, token: &Token<'_>) -> Parsed<Expression> {
         let Some(function) = functions::find(token.text) else {
             let name = String::from_utf8_lossy(token.text);
-            return self.error(format!("function {} not defined", quoted(&name)));
+            return self.error_at(token, format!("function {} not defined", quoted(&name)));
         };
         let builtin = match token.text {
             b"and" => Builtin::And,
@@ -136,7 +136,7 @@ impl Parser<'_, '_> {
     fn variable(&self, token: &Token<'_>) -> Parsed<Expression> {
         let name = Text::from(token.text);
         if !self.variables.iter().any(|known| known.name == name) {
-            return self.error(format!("undefined variable {}", quoted(&name.to_str_lossy())));
+            return self.error_at(token, format!("undefined variable {}", quoted(&name.to_str_lossy())));
         }
         // One that is only just being declared is known to Go's parser, but not to its executor.
         let slot = self.slot(&name, self.variables.len()).unwrap_or(UNDEFINED);
