@@ -33,7 +33,7 @@ fn measure(criterion: &mut Criterion, name: &str, source: &Source) {
     group.bench_function("parse", |bencher| {
         bencher.iter_batched(
             || charts::templates(&chart),
-            |templates| TemplateSet::parse(templates.iter().map(|(name, text)| (name.as_str(), text))).unwrap(),
+            |templates| TemplateSet::parse(templates.iter().map(|(name, text)| (name.as_str(), *text))).unwrap(),
             BatchSize::LargeInput,
         );
     });

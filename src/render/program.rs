@@ -54,7 +54,7 @@ impl Program {
         // Parsed without the lock: a second thread may do the same work, but none waits.
         let sources = templates
             .iter()
-            .map(|template| (template.name.as_str(), template.source));
+            .map(|template| (template.name.as_str(), template.source.clone()));
         let set = Arc::new(TemplateSet::parse(sources).map_err(RenderError::Parse)?);
         let mut sets = self.sets.lock().unwrap_or_else(PoisonError::into_inner);
         if sets.len() >= MAXIMUM_SETS {

@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 
 use super::{Operation, Release, capabilities, files, metadata};
 use crate::chart::{Capabilities, View, values};
-use crate::template::value::{Map, MapType, Value};
+use crate::template::value::{Map, MapType, Text, Value};
 
 /// One template file with the root that it is executed on.
 pub(super) struct ChartTemplate<'a> {
     /// Path in the tree of charts: `web/charts/db/templates/service.yaml`.
     pub(super) name: String,
     /// The text.
-    pub(super) source: &'a [u8],
+    pub(super) source: &'a Text,
     /// `.Template.BasePath`.
     pub(super) base_path: String,
     /// The root, shared by all templates of the same chart.

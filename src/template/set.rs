@@ -1,8 +1,9 @@
 //! A set of named templates, parsed once and executed often.
 
 use super::error::ParseError;
-use super::parse::parse;
+use super::parse::{Names, parse};
 use super::tree::{Source, Template};
+use super::value::Text;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -14,19 +15,20 @@ pub struct TemplateSet {
 
 impl TemplateSet {
     /// Parses sources in the given order into one set. A definition replaces an earlier one of the same name, unless it
-    /// is empty.
+    /// is empty. A [`Text`] is shared, not copied.
     pub fn parse<N, T>(sources: impl IntoIterator<Item = (N, T)>) -> Result<Self, ParseError>
     where
         N: Into<Arc<str>>,
-        T: AsRef<[u8]>,
+        T: Into<Text>,
     {
         let mut set = Self::default();
+        let mut names = Names::default();
         for (name, text) in sources {
             let source = Arc::new(Source {
                 name: name.into(),
-                text: text.as_ref().into(),
+                text: text.into(),
             });
-            for (name, template) in parse(&source)? {
+            for (name, template) in parse(&source, &mut names)? {
                 if !template.is_empty() || !set.templates.contains_key(&name) {
                     set.templates.insert(name, Arc::new(template));
                 }
