@@ -91,6 +91,14 @@ pub(super) struct Pipe {
     pub(super) commands: Vec<Command>,
 }
 
+impl Pipe {
+    /// Whether its value is what a function returns.
+    pub(super) fn ends_with_call(&self) -> bool {
+        let last = self.commands.last().and_then(|command| command.operands.first());
+        matches!(last, Some(Expression::Function { .. }))
+    }
+}
+
 /// The slot of a variable that will not be there at run time.
 pub(super) const UNDEFINED: usize = usize::MAX;
 

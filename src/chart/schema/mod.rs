@@ -16,6 +16,7 @@ use boon::{CompileError, Compiler, Schemas, UrlLoader};
 use serde_json::{Number, Value};
 
 use self::patterns::Originals;
+use crate::go::json::{self, DecodeError};
 
 /// The longest schema, in bytes.
 pub const MAX_SCHEMA: usize = 16 << 20;
@@ -31,7 +32,7 @@ pub enum SchemaError {
     #[error("{0}\n")]
     Mismatch(String),
     /// The schema is no JSON.
-    #[error("values.schema.json is not valid JSON: {0}")]
+    #[error("{0}")]
     Json(String),
     /// The schema is JSON but no schema, or refers to something that is not there.
     #[error("{0}")]
@@ -84,12 +85,22 @@ pub fn validate(schema: &[u8], values: &Value) -> Result<(), SchemaError> {
     if schema.len() > MAX_SCHEMA {
         return Err(SchemaError::TooLarge { size: schema.len() });
     }
-    let schema: Value = serde_json::from_slice(schema).map_err(|error| SchemaError::Json(error.to_string()))?;
+    let schema: Value = serde_json::from_slice(schema).map_err(|error| json_error(schema, &error))?;
     let (schema, originals) = patterns::translate(schema, LOCATION)?;
     let values = whole_floats_as_integers(values);
     // The library is not ours: Helm, too, turns a panic of its validator into an error.
     std::panic::catch_unwind(|| check(schema, &originals, &values))
         .unwrap_or_else(|_| Err(SchemaError::Validator("the validator panicked".to_owned())))
+}
+
+/// The error in Go's words.
+fn json_error(schema: &[u8], error: &serde_json::Error) -> SchemaError {
+    SchemaError::Json(match json::decode(schema) {
+        Err(DecodeError::End) if schema.trim_ascii().is_empty() => "EOF".to_owned(),
+        Err(DecodeError::End) => "unexpected EOF".to_owned(),
+        Err(error) => error.to_string(),
+        Ok(_) => format!("values.schema.json is not valid JSON: {error}"),
+    })
 }
 
 fn check(schema: Value, originals: &Originals, values: &Value) -> Result<(), SchemaError> {

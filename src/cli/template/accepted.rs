@@ -90,7 +90,9 @@ pub(super) struct AcceptedArguments {
 /// A flag of Helm's that asks for what this command does not do.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Unsupported {
-    #[error("invalid dry-run value ({0:?}). Must be \"server\" or \"client\"")]
+    #[error("invalid dry-run value (\"none\"). Must be \"server\" or \"client\"")]
+    NoDryRun,
+    #[error("invalid dry-run value ({0:?}). Must be \"none\", \"server\", or \"client\"")]
     DryRun(String),
     #[error(
         "{0} asks a cluster, and this command renders without one: give the output to \
@@ -109,6 +111,7 @@ impl AcceptedArguments {
         match self.dry_run.as_deref() {
             None | Some("client" | "true" | "false" | "unset") => {}
             Some("server") => return Err(Unsupported::Server("--dry-run=server")),
+            Some("none") => return Err(Unsupported::NoDryRun),
             Some(other) => return Err(Unsupported::DryRun(other.to_owned())),
         }
         if self.validate {

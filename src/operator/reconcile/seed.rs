@@ -229,6 +229,12 @@ mod tests {
     }
 
     #[test]
+    fn lookup_finds_nothing_yet() {
+        let mut host = SeededHost::new(Seed([1; LENGTH]), 1, Timestamp::UNIX_EPOCH);
+        assert_eq!(host.lookup("v1", "Secret", "default", "web"), Ok(serde_json::json!({})));
+    }
+
+    #[test]
     fn a_revision_has_its_own_repeatable_stream() {
         assert_eq!(stream(1, 1, &[5, 40, 7]), stream(1, 1, &[5, 40, 7]));
         assert_ne!(stream(1, 1, &[16]), stream(1, 2, &[16]));

@@ -21,7 +21,7 @@ use crate::template::function::{Cost, Function, function};
 use crate::template::value::Text;
 
 pub(super) const FUNCTIONS: &[Function] =
-    &[function!("genPrivateKey", @context gen_private_key, (&Text) -> String).costs(Cost::Keys(4))];
+    &[function!("genPrivateKey", @context gen_private_key, (&Text) -> String).costs(Cost::Keys(8))];
 
 /// The public exponent that all keys have.
 const EXPONENT: u32 = 65537;

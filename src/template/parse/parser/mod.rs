@@ -65,7 +65,8 @@ struct Scoped {
     name: Text,
     /// Where its value is at run time.
     slot: usize,
-    /// The pipeline that declares it is still being parsed, and does not see it yet.
+    /// Known to Go's parser, but not to its executor: the pipeline that declares it is still being parsed, or the list
+    /// that it belongs to is over and its `else` has begun.
     pending: bool,
 }
 
