@@ -4,6 +4,7 @@
 //! functions and of the syntax are held by the tables beside the modules.
 
 #![expect(clippy::unwrap_used, reason = "a fixture that cannot be read fails the test")]
+#![expect(clippy::print_stdout, reason = "says how many cases are identical")]
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -101,12 +102,16 @@ fn normalize(stderr: &str) -> String {
             .unwrap_or_default()
             .trim_end();
         let error = error.strip_suffix(DEBUG_HINT).unwrap_or(error);
-        return error.lines().map(|line| format!("{}\n", line.trim_end())).collect();
+        return lines(error.lines().map(str::trim_end));
     }
     let wanted = |line: &&str| !UNWANTED.iter().any(|unwanted| line.starts_with(unwanted));
     let mut warnings: Vec<&str> = stderr.lines().filter(wanted).collect();
     warnings.sort_unstable();
-    warnings.iter().map(|line| format!("{line}\n")).collect()
+    lines(warnings.into_iter())
+}
+
+fn lines<'a>(lines: impl Iterator<Item = &'a str>) -> String {
+    lines.flat_map(|line| [line, "\n"]).collect()
 }
 
 fn charts() -> PathBuf {
@@ -161,11 +166,11 @@ fn difference(expected: &[u8], found: &[u8]) -> String {
     };
     let (expected, found) = (lines(expected), lines(found));
     let same = expected.iter().zip(&found).take_while(|(a, b)| a == b).count();
-    let part = |lines: &[String], sign| {
+    let part = |lines: &[String], sign: &str| {
         let lines = lines.iter().skip(same).take(4);
-        lines.map(|line| format!("\n  {sign} {line}")).collect::<String>()
+        lines.flat_map(|line| ["\n  ", sign, " ", line]).collect::<String>()
     };
-    format!("line {}:{}{}", same + 1, part(&expected, '-'), part(&found, '+'))
+    format!("line {}:{}{}", same + 1, part(&expected, "-"), part(&found, "+"))
 }
 
 /// Why what Fairlead printed is not what Helm printed. Below Helm's error Fairlead may say more.
