@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+#[expect(unreachable_pub, reason = "the fuzzer uses it as a crate")]
 #[path = "../fuzz/src/lib.rs"]
 mod targets;
 
