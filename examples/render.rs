@@ -54,8 +54,9 @@ fn render_chart(arguments: &Arguments) -> Outcome<(String, String)> {
         random: arguments.seed.map(Sequence::new),
     };
     let rendered = render(&Request::new(&program, &values, &release, &capabilities), &mut world)?;
-    let manifests = TemplateOutput::default().write(&rendered);
-    Ok((manifests, rendered.warnings.join("\n") + &rendered.notes))
+    let warnings = rendered.warnings.iter().map(|warning| format!("{warning}\n"));
+    let remarks = warnings.collect::<String>() + &rendered.notes;
+    Ok((TemplateOutput::default().write(&rendered), remarks))
 }
 
 /// What templates see of the world.

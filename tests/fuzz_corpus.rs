@@ -1,8 +1,16 @@
 //! The corpora of the fuzz targets, replayed: whatever a fuzzer found once stays found.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::naive_bytecount,
+    reason = "a finding panics; a corpus that cannot be read fails the test; a fuzzed text is short"
+)]
+
 use std::fs;
 use std::path::Path;
 
+#[expect(unreachable_pub, reason = "the fuzzer uses it as a crate")]
 #[path = "../fuzz/src/lib.rs"]
 mod targets;
 

@@ -1,5 +1,7 @@
 //! `examples/render.rs` on charts of ours, as its `main` runs it.
 
+#![expect(clippy::unwrap_used, reason = "a chart that cannot be rendered fails the test")]
+
 use std::io::Write as _;
 use std::path::Path;
 

@@ -1,8 +1,6 @@
 //! Values and dependencies against what Helm makes of them, one rule a row: nulls, globals, conditions, tags, aliases,
 //! import-values, schemas. `tests/golden/functions/values` has the rules and the program that asked Helm.
 
-#![expect(clippy::unwrap_used, reason = "a table that cannot be read fails the test")]
-
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -29,7 +27,8 @@ struct Short {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Rule {
-    rule: String,
+    #[serde(rename = "rule")]
+    name: String,
     chart: Short,
     #[serde(default)]
     user: JsonMap,
@@ -151,7 +150,7 @@ fn values_and_dependencies_follow_helms_rules() {
     let mut wrong = Vec::new();
     for (rule, row) in rules.into_iter().zip(&rows) {
         let rule: Rule = serde_json::from_value(rule).unwrap();
-        assert_eq!(rule.rule, row.rule, "the table is not up to date");
+        assert_eq!(rule.name, row.rule, "the table is not up to date");
         let found = ours(&rule);
         let same = match &found {
             Ok(rendered) => {
@@ -170,7 +169,7 @@ fn values_and_dependencies_follow_helms_rules() {
         if !same {
             wrong.push(format!(
                 "{}\n  ours   {found:?}\n  Helm's {:?} {}",
-                rule.rule, row.rendered, row.error
+                rule.name, row.rendered, row.error
             ));
         }
     }

@@ -128,7 +128,7 @@ fn entry(input: &mut Unstructured<'_>, depth: usize) -> Result<Entry> {
         "a/".to_owned()
     };
     name.push_str(if input.ratio(7, 8_u8)? {
-        *input.choose(NAMES)?
+        input.choose(NAMES)?
     } else {
         input.arbitrary()?
     });

@@ -1,5 +1,7 @@
 //! Templates built of a fuzzer's bytes: calls of any function with arguments of fitting types, and some of others.
 
+use std::fmt::Write as _;
+
 use arbitrary::{Result, Unstructured};
 use fairlead::template::function::{Function, Type};
 use fairlead::template::functions::{builtin, helm, sprig};
@@ -300,7 +302,8 @@ impl Writer<'_> {
                 if byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\') {
                     self.text.push(char::from(byte));
                 } else {
-                    self.text.push_str(&format!("\\x{byte:02x}"));
+                    // Writing to a string does not fail.
+                    let _ = write!(self.text, "\\x{byte:02x}");
                 }
             }
         } else {
