@@ -7,7 +7,6 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::print_stdout,
-    missing_docs,
     reason = "a benchmark that cannot run says why and stops"
 )]
 
@@ -33,7 +32,7 @@ fn measure(criterion: &mut Criterion, name: &str, source: &Source) {
     group.bench_function("parse", |bencher| {
         bencher.iter_batched(
             || charts::templates(&chart),
-            |templates| TemplateSet::parse(templates.iter().map(|(name, text)| (name.as_str(), text))).unwrap(),
+            |templates| TemplateSet::parse(templates.iter().map(|(name, text)| (name.as_str(), *text))).unwrap(),
             BatchSize::LargeInput,
         );
     });

@@ -20,7 +20,7 @@ pub use order::{install_position, uninstall_position};
 pub use output::{TemplateOutput, select};
 pub use program::Program;
 
-use crate::chart::{Capabilities, JsonMap, View, capabilities::is_compatible, schema, values};
+use crate::chart::{Capabilities, JsonMap, View, capabilities::is_compatible, values};
 use crate::template::value::{Map, MapType, Scope};
 use crate::template::{Host, Limits, Mode};
 
@@ -137,9 +137,9 @@ fn execute(
     host: &mut dyn Host,
 ) -> Result<Vec<(String, String)>, RenderError> {
     let shared = scope::Shared::new(request.release, request.capabilities);
-    let templates = scope::templates(view, &table.with_type(MapType::Values), &shared);
-    let set = request.program.compile(view, &templates)?;
-    text::execute(&set, &templates, request.limits, request.mode, host)
+    let roots = scope::roots(view, &table.with_type(MapType::Values), &shared);
+    let plan = request.program.plan(view)?;
+    text::execute(&plan, &roots, request.limits, request.mode, host)
 }
 
 fn to_json(table: &Map) -> Result<JsonMap, RenderError> {
@@ -185,9 +185,7 @@ fn check_schemas(view: &View, values: &JsonMap) -> Result<(), RenderError> {
 fn describe_mismatches(view: &View, values: &JsonMap, report: &mut String) {
     use std::fmt::Write;
     let name = &view.metadata.name;
-    if let Some(schema) = &view.chart.schema
-        && let Err(error) = schema::validate(schema, &serde_json::Value::Object(values.clone()))
-    {
+    if let Err(error) = view.chart.validate(values) {
         let _ = write!(report, "{name}:\n{error}"); // a string takes everything
     }
     for subchart in &view.subcharts {

@@ -23,4 +23,4 @@ pub use set::TemplateSet;
 pub use value::Value;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -3,6 +3,7 @@
 use super::error::ParseError;
 use super::parse::parse;
 use super::tree::{Source, Template};
+use super::value::Text;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -18,13 +19,13 @@ impl TemplateSet {
     pub fn parse<N, T>(sources: impl IntoIterator<Item = (N, T)>) -> Result<Self, ParseError>
     where
         N: Into<Arc<str>>,
-        T: AsRef<[u8]>,
+        T: Into<Text>,
     {
         let mut set = Self::default();
         for (name, text) in sources {
             let source = Arc::new(Source {
                 name: name.into(),
-                text: text.as_ref().into(),
+                text: text.into().into(),
             });
             for (name, template) in parse(&source)? {
                 if !template.is_empty() || !set.templates.contains_key(&name) {

@@ -36,6 +36,10 @@ pub fn can_backquote(text: &[u8]) -> bool {
 fn quoted(text: &[u8], mark: u8, ascii: bool) -> Vec<u8> {
     let mut output = Vec::with_capacity(text.len() + 2);
     output.push(mark);
+    // Most texts begin with a long run that stays as it is, or are nothing else.
+    let plain = |byte: &&u8| matches!(**byte, b' '..=b'~') && **byte != mark && **byte != b'\\';
+    let (run, text) = text.split_at(text.iter().take_while(plain).count());
+    output.extend_from_slice(run);
     for chunk in text.utf8_chunks() {
         for character in chunk.valid().chars() {
             escape(&mut output, character, mark, ascii);
@@ -85,9 +89,15 @@ pub fn unquote(literal: &[u8]) -> Option<Vec<u8>> {
         [b'"', body @ .., b'"'] => {
             let mut output = Vec::with_capacity(body.len());
             let mut rest = body;
-            while let Some(first) = rest.first() {
-                if *first == b'\n' {
-                    return None;
+            loop {
+                let plain = |byte: &&u8| byte.is_ascii() && !matches!(**byte, b'\\' | b'"' | b'\n');
+                let (run, special) = rest.split_at(rest.iter().take_while(plain).count());
+                output.extend_from_slice(run);
+                rest = special;
+                match rest.first() {
+                    None => break,
+                    Some(b'\n') => return None,
+                    Some(_) => {}
                 }
                 let (character, tail) = unquote_char(rest, b'"')?;
                 character.push_to(&mut output);

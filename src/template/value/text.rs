@@ -17,7 +17,11 @@ impl Text {
 
     /// The text with each invalid byte sequence replaced by U+FFFD.
     pub fn to_str_lossy(&self) -> Cow<'_, str> {
-        String::from_utf8_lossy(&self.0)
+        // The standard library's lossy conversion looks at each byte; its check for valid text does not.
+        match std::str::from_utf8(&self.0) {
+            Ok(text) => Cow::Borrowed(text),
+            Err(_) => String::from_utf8_lossy(&self.0),
+        }
     }
 
     /// The text, when it is valid UTF-8.
@@ -97,6 +101,12 @@ impl From<Vec<u8>> for Text {
 impl From<Arc<[u8]>> for Text {
     fn from(bytes: Arc<[u8]>) -> Self {
         Self(bytes)
+    }
+}
+
+impl From<Text> for Arc<[u8]> {
+    fn from(text: Text) -> Self {
+        text.0
     }
 }
 
