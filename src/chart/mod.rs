@@ -13,6 +13,7 @@ pub mod metadata;
 pub mod schema;
 pub mod strvals;
 pub mod values;
+pub mod warning;
 
 use std::sync::{Arc, OnceLock};
 
@@ -21,6 +22,7 @@ pub use capabilities::{Capabilities, KubeVersion};
 pub use dependencies::View;
 pub use load::LoadError;
 pub use metadata::{Dependency, Metadata};
+pub use warning::Warning;
 
 use schema::{SchemaError, Validator};
 
@@ -41,13 +43,15 @@ pub struct File {
 
 impl File {
     /// A file; a UTF-8 byte order mark is dropped, as Helm does.
-    pub fn new(name: impl Into<String>, mut data: Vec<u8>) -> Self {
-        if data.starts_with(b"\xEF\xBB\xBF") {
-            data.drain(..3);
-        }
+    pub fn new(name: impl Into<String>, data: Vec<u8>) -> Self {
+        Self::shared(name, data.into())
+    }
+
+    /// As [`File::new`], of a content that is shared already.
+    pub fn shared(name: impl Into<String>, data: Text) -> Self {
         Self {
             name: name.into(),
-            data: data.into(),
+            data: data.strip_prefix(b"\xEF\xBB\xBF").map(Text::from).unwrap_or(data),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! A chart with its parsed templates: parsed once, shared by all releases of the chart.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::RenderError;
 use super::scope;
@@ -28,10 +28,12 @@ pub(super) struct Step {
 }
 
 impl Plan {
-    fn new(view: &View) -> Result<Self, RenderError> {
+    /// Parses what none of the known plans has parsed.
+    fn new(view: &View, known: &[Arc<Plan>]) -> Result<Self, RenderError> {
         let files = scope::files(view);
         let sources = files.iter().map(|file| (file.name.as_str(), file.source.clone()));
-        let set = TemplateSet::parse(sources).map_err(RenderError::Parse)?;
+        let known: Vec<&TemplateSet> = known.iter().map(|plan| &plan.set).collect();
+        let set = TemplateSet::parse_with(&known, sources).map_err(RenderError::Parse)?;
         let executed = files.into_iter().filter(|file| !file.is_partial());
         let steps = executed.map(|file| Step {
             text: Text::from(&file.name),
@@ -83,14 +85,22 @@ impl Program {
     pub(super) fn plan(&self, view: &View) -> Result<Arc<Plan>, RenderError> {
         let mut shape = String::new();
         describe(view, &mut shape);
-        if let Some(plan) = self.find(&shape) {
-            return Ok(plan);
-        }
+        let find = |plans: &[(String, Arc<Plan>)]| {
+            let found = plans.iter().find(|(known, _)| *known == shape);
+            found.map(|(_, plan)| Arc::clone(plan))
+        };
+        let known: Vec<Arc<Plan>> = {
+            let plans = self.lock();
+            if let Some(plan) = find(&plans) {
+                return Ok(plan);
+            }
+            plans.iter().map(|(_, plan)| Arc::clone(plan)).collect()
+        };
         // Parsed without the lock: a second thread may do the same work, but none waits.
-        let plan = Arc::new(Plan::new(view)?);
-        let mut plans = self.plans.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, plan)) = plans.iter().find(|(known, _)| *known == shape) {
-            return Ok(Arc::clone(plan));
+        let plan = Arc::new(Plan::new(view, &known)?);
+        let mut plans = self.lock();
+        if let Some(plan) = find(&plans) {
+            return Ok(plan);
         }
         if plans.len() >= MAXIMUM_PLANS {
             plans.remove(0);
@@ -99,12 +109,8 @@ impl Program {
         Ok(plan)
     }
 
-    fn find(&self, shape: &str) -> Option<Arc<Plan>> {
-        let plans = self.plans.lock().unwrap_or_else(PoisonError::into_inner);
-        plans
-            .iter()
-            .find(|(known, _)| known == shape)
-            .map(|(_, plan)| Arc::clone(plan))
+    fn lock(&self) -> MutexGuard<'_, Vec<(String, Arc<Plan>)>> {
+        self.plans.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

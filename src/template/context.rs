@@ -1,14 +1,16 @@
 //! The state of one rendering, and what functions may do with it.
 
-use super::error::{ExecutionError, FunctionError, LimitError, ParseError};
+use super::budget::ELEMENT;
+use super::error::{ExecutionError, FunctionError, LimitError};
 use super::execute::Operand;
 use super::host::{Host, Mode};
-use super::limits::Limits;
+use super::limits::{Limits, Used};
 use super::parse::parse;
 use super::set::TemplateSet;
 use super::tree::{Source, Template};
 use super::value::{Text, Value};
 use crate::go::strconv;
+use memchr::memmem;
 use std::any::{Any, TypeId};
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
@@ -16,6 +18,8 @@ use std::sync::Arc;
 
 /// The name that Helm gives to a `tpl` text.
 const TPL_NAME: &str = "gotpl";
+/// How many times as much as its text a parsed template takes, roughly.
+const PARSED: usize = 16;
 /// What Go prints for a value that is not there.
 const NO_VALUE: &[u8] = b"<no value>";
 
@@ -34,7 +38,7 @@ pub struct Context<'run> {
     /// The variables of all templates under way, one frame upon the other.
     pub(super) variables: Vec<Option<Operand>>,
     pub(super) depth: usize,
-    pub(super) steps: u64,
+    pub(super) used: Used,
     /// What the `tpl` texts under way define.
     pub(super) overlay: Option<Rc<Overlay>>,
     host: &'run mut dyn Host,
@@ -57,12 +61,13 @@ pub(super) struct Overlay {
 impl<'run> Context<'run> {
     /// A rendering with the templates of this set.
     pub fn new(set: &'run TemplateSet, host: &'run mut dyn Host, limits: Limits, mode: Mode) -> Self {
+        let used = Used::new(&limits, host.elapsed());
         Self {
             set,
             limits,
             variables: Vec::new(),
             depth: 0,
-            steps: 0,
+            used,
             overlay: None,
             host,
             mode,
@@ -123,6 +128,13 @@ impl<'run> Context<'run> {
         }
     }
 
+    /// Fails when a function is about to make a list with too many elements. There are at most `most` of them; they are
+    /// counted only where that would be too many.
+    pub fn check_elements(&self, most: usize, count: impl FnOnce() -> usize) -> Result<(), LimitError> {
+        self.check_size(most.saturating_mul(ELEMENT))
+            .or_else(|_| self.check_size(count().saturating_mul(ELEMENT)))
+    }
+
     /// A cache that lives as long as the rendering, one for each Rust type: compiled regular expressions and the like.
     pub fn cache<T: Default + 'static>(&mut self) -> &mut T {
         let entry = self.caches.entry(TypeId::of::<T>());
@@ -172,13 +184,10 @@ impl<'run> Context<'run> {
 
     /// Helm's `tpl`: executes a text as a template; what it defines is seen only by itself.
     pub fn tpl(&mut self, text: &Text, data: &Value) -> Result<Text, FunctionError> {
-        if !text.windows(2).any(|pair| pair == b"{{") {
+        if memmem::find(text, b"{{").is_none() {
             return Ok(without_no_value(text).map_or_else(|| text.clone(), Text::from));
         }
-        let quoted = || String::from_utf8_lossy(&strconv::quote(text)).into_owned();
-        let templates = self
-            .parse_text(text)
-            .map_err(|error| FunctionError::Message(format!("cannot parse template {}: {error}", quoted())))?;
+        let templates = self.parse_text(text)?;
         let Some(template) = templates.get(TPL_NAME).cloned() else {
             return Ok(Text::default());
         };
@@ -187,29 +196,36 @@ impl<'run> Context<'run> {
         let mut output = self.spare_outputs.pop().unwrap_or_default();
         let result = self.execute_template(&template, data, &mut output);
         self.overlay = below;
-        let text = without_no_value(&output).map_or_else(|| Text::from(output.as_slice()), Text::from);
+        let printed = without_no_value(&output).map_or_else(|| Text::from(output.as_slice()), Text::from);
         self.give_back(output);
         match result {
-            Ok(()) => Ok(text),
+            Ok(()) => Ok(printed),
             Err(error) => {
-                let prefix = format!("error during tpl function execution for {}: ", quoted());
+                let prefix = format!("error during tpl function execution for {}: ", quoted(text));
                 Err(FunctionError::Template(prefix, error))
             }
         }
     }
 
     /// The templates of a text; charts pass the same text many times.
-    fn parse_text(&mut self, text: &Text) -> Result<Rc<Templates>, ParseError> {
+    fn parse_text(&mut self, text: &Text) -> Result<Rc<Templates>, FunctionError> {
         if let Some(templates) = self.texts.get(text) {
             return Ok(Rc::clone(templates));
         }
+        // A parsed text takes some times as much as the text, and is kept.
+        let size = text.len().saturating_mul(PARSED);
+        self.check_size(size)?;
+        self.make(size)?;
+        self.spend(text.len() / 4)?;
         let source = Arc::new(Source {
             name: Arc::from(TPL_NAME),
             text: text.clone().into(),
         });
-        let templates = parse(&source)?
-            .into_iter()
-            .map(|(name, template)| (name, Arc::new(template)));
+        let parsed = parse(&source).map_err(|error| {
+            let prefix = format!("cannot parse template {}: ", quoted(text));
+            FunctionError::Parse(prefix, Box::new(error))
+        })?;
+        let templates = parsed.into_iter().map(|(name, template)| (name, Arc::new(template)));
         let templates = Rc::new(templates.collect());
         self.texts.insert(text.clone(), Rc::clone(&templates));
         Ok(templates)
@@ -236,21 +252,20 @@ impl<'run> Context<'run> {
     }
 }
 
+fn quoted(text: &[u8]) -> String {
+    String::from_utf8_lossy(&strconv::quote(text)).into_owned()
+}
+
 /// The text without each `<no value>`; `None` when there is none.
 fn without_no_value(text: &[u8]) -> Option<Vec<u8>> {
-    let mut output = None;
+    let mut found = memmem::find_iter(text, NO_VALUE).peekable();
+    found.peek()?;
+    let mut output = Vec::with_capacity(text.len());
     let mut from = 0;
-    let mut at = 0;
-    while at + NO_VALUE.len() <= text.len() {
-        if text[at] == b'<' && text[at..].starts_with(NO_VALUE) {
-            output.get_or_insert_with(Vec::new).extend_from_slice(&text[from..at]);
-            at += NO_VALUE.len();
-            from = at;
-        } else {
-            at += 1;
-        }
+    for at in found {
+        output.extend_from_slice(&text[from..at]);
+        from = at + NO_VALUE.len();
     }
-    let mut output = output?;
     output.extend_from_slice(&text[from..]);
     Some(output)
 }

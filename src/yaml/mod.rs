@@ -17,6 +17,7 @@ mod json_text;
 mod limits;
 mod number;
 mod order;
+mod prune;
 mod resolve;
 mod scalar;
 mod scan_directive;
@@ -27,6 +28,8 @@ mod tests;
 mod timestamp;
 mod token;
 mod tree;
+
+use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
@@ -76,6 +79,15 @@ pub fn to_json_strict(yaml: &[u8]) -> Result<Value, Error> {
     read(yaml, Numbers::Exact, Duplicates::Refused)
 }
 
+/// As [`to_json`], but of a mapping only the entries whose keys are wanted: what is wrong with the others is found as well,
+/// but no values are made of them.
+pub fn to_json_entries(yaml: &[u8], wanted: fn(&str) -> bool) -> Result<Value, Error> {
+    let text = read_text(yaml)?;
+    let mut tree = grammar::read(&text)?;
+    prune::prune(&mut tree, wanted);
+    decode::decode(tree, Numbers::Exact, Duplicates::LastWins)
+}
+
 /// Writes a value as sigs.k8s.io/yaml's `Marshal` does, trailing newline included.
 ///
 /// Empty where go-yaml refuses the value (see [`try_to_string`]), as Helm's `toYaml` is.
@@ -98,11 +110,15 @@ pub fn to_string_pretty(value: &Value) -> String {
 }
 
 fn read(yaml: &[u8], numbers: Numbers, duplicates: Duplicates) -> Result<Value, Error> {
+    let text = read_text(yaml)?;
+    decode::decode(grammar::read(&text)?, numbers, duplicates)
+}
+
+fn read_text(yaml: &[u8]) -> Result<Cow<'_, str>, Error> {
     if yaml.len() > MAX_INPUT {
         return Err(Error::TooLarge { size: yaml.len() });
     }
-    let text = input::decode(yaml)?;
-    decode::decode(grammar::read(&text)?, numbers, duplicates)
+    input::decode(yaml)
 }
 
 fn wrong_kind(value: &Value, wanted: &'static str) -> Error {

@@ -12,8 +12,37 @@ use std::sync::Arc;
 pub struct Frozen {
     entries: Vec<(Text, Item)>,
     has_nulls: bool,
-    /// How many tables, lists and scalars are inside each other at most.
-    depth: usize,
+    extent: Extent,
+}
+
+/// How large something frozen is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Extent {
+    /// How many tables, lists and scalars are inside each other at most, itself included.
+    pub depth: usize,
+    /// Tables, lists and scalars in it, without itself.
+    pub nodes: u64,
+    /// Bytes of all keys and texts in it.
+    pub text: usize,
+    /// The sum of the depths of all nodes in it, counted from 1.
+    pub levels: u64,
+}
+
+impl Extent {
+    /// What holds these.
+    fn around(inner: impl Iterator<Item = Extent>) -> Self {
+        let mut outer = Self {
+            depth: 1,
+            ..Self::default()
+        };
+        for extent in inner {
+            outer.depth = outer.depth.max(1 + extent.depth);
+            outer.nodes += 1 + extent.nodes;
+            outer.text += extent.text;
+            outer.levels += 1 + extent.levels + extent.nodes;
+        }
+        outer
+    }
 }
 
 #[derive(Debug)]
@@ -45,11 +74,17 @@ impl Frozen {
             .map(|(key, json)| (Text::from(key), item(json)))
             .collect();
         entries.sort_by(|(left, _), (right, _)| left.cmp(right));
-        let depth = 1 + entries.iter().map(|(_, item)| item.depth()).max().unwrap_or(0);
+        let extent = Extent::around(entries.iter().map(|(key, item)| {
+            let extent = item.extent();
+            Extent {
+                text: extent.text + key.len(),
+                ..extent
+            }
+        }));
         Self {
             entries,
             has_nulls,
-            depth,
+            extent,
         }
     }
 
@@ -76,8 +111,9 @@ impl Frozen {
         )
     }
 
-    pub(super) fn depth(&self) -> usize {
-        self.depth
+    /// How large it is.
+    pub fn extent(&self) -> Extent {
+        self.extent
     }
 }
 
@@ -121,11 +157,34 @@ impl Item {
         }
     }
 
-    fn depth(&self) -> usize {
+    fn extent(&self) -> Extent {
         match self {
-            Self::Nil | Self::Bool(_) | Self::Int64(_) | Self::Float64(_) | Self::String(_) => 1,
-            Self::List(items) => 1 + items.iter().map(Self::depth).max().unwrap_or(0),
-            Self::Map(table) => table.depth,
+            Self::Nil | Self::Bool(_) | Self::Int64(_) | Self::Float64(_) => Extent::around(std::iter::empty()),
+            Self::String(text) => Extent {
+                text: text.len(),
+                ..Extent::around(std::iter::empty())
+            },
+            Self::List(items) => Extent::around(items.iter().map(Self::extent)),
+            Self::Map(table) => table.extent,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_knows_its_extent() {
+        let Json::Object(json) = serde_json::json!({"ab": {"c": "def"}, "g": [1.0, null]}) else {
+            panic!("a table")
+        };
+        let expected = Extent {
+            depth: 3,
+            nodes: 5,
+            text: 7,
+            levels: 1 + 2 + 1 + 2 + 2,
+        };
+        assert_eq!(Frozen::new(&json).extent(), expected);
     }
 }

@@ -12,7 +12,7 @@ mod object;
 mod scope;
 mod text;
 
-pub use frozen::Frozen;
+pub use frozen::{Extent, Frozen};
 pub use json::EncodeError;
 pub use kind::Kind;
 pub use list::{List, ListType};
