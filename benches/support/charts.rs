@@ -49,8 +49,10 @@ impl Source {
 /// Five charts of the corpus; without a corpus the chart of the tests.
 pub(crate) fn sources() -> Vec<(&'static str, Source)> {
     let Some(directory) = corpus() else {
-        println!("no corpus: set FAIRLEAD_CORPUS to measure real charts; this measures tests/charts/umbrella only");
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/charts/umbrella");
+        println!(
+            "no corpus: set FAIRLEAD_CORPUS to measure real charts; this measures tests/charts/umbrella/chart only"
+        );
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/charts/umbrella/chart");
         let mut files = Vec::new();
         read_directory(&root, &root, &mut files);
         return vec![("tests-umbrella", Source::Files(files))];

@@ -36,7 +36,7 @@ fn main() -> Outcome<()> {
         save("set", &[&[u8::try_from(choice)?], text.as_bytes()].concat())?;
     }
     for entry in fs::read_dir(root.join("tests/charts"))? {
-        let path = entry?.path();
+        let path = entry?.path().join("chart");
         if path.is_dir() {
             let mut builder = tar::Builder::new(Vec::new());
             builder.append_dir_all("chart", &path)?;

@@ -40,18 +40,22 @@ pub fn yaml_write(data: &[u8]) {
 }
 
 fn round_trip(value: &Value) {
-    // Refused are control characters and long keys (`try_to_string` says which); Helm's merge key is not read back.
+    // Refused are control characters and long keys (`try_to_string` says which).
     let Ok(written) = yaml::try_to_string(value) else {
         return;
     };
-    if has_merge_key(value) {
+    if !is_kept(value) {
         return;
     }
     match yaml::to_json(written.as_bytes()) {
         Ok(read) => assert!(same(&read, value), "{value} became {read} by way of\n{written}"),
         Err(error) => panic!("{value} became\n{written}{error}"),
     }
+    // Version 3's blocks are not always read by version 2 (a tab at the beginning of one), in Helm neither.
     let pretty = yaml::to_string_pretty(value);
+    if !holds_for_texts(value, &|text| !text.contains(char::is_control)) {
+        return;
+    }
     match yaml::to_json(pretty.as_bytes()) {
         Ok(read) => assert!(
             same(&read, value),
@@ -63,13 +67,17 @@ fn round_trip(value: &Value) {
 
 /// Whether Helm itself would read back what it writes: a merge key is taken for one, and the line break U+0085 for a blank.
 fn is_kept(value: &Value) -> bool {
-    let is_text_kept = |text: &str| !text.contains('\u{85}');
+    holds_for_texts(value, &|text| text != "<<" && !text.contains('\u{85}'))
+}
+
+/// Whether something is true of all strings and keys of a value.
+fn holds_for_texts(value: &Value, test: &dyn Fn(&str) -> bool) -> bool {
     match value {
-        Value::String(text) => is_text_kept(text),
-        Value::Array(items) => items.iter().all(is_kept),
+        Value::String(text) => test(text),
+        Value::Array(items) => items.iter().all(|item| holds_for_texts(item, test)),
         Value::Object(entries) => {
             let mut entries = entries.iter();
-            entries.all(|(key, value)| key != "<<" && is_text_kept(key) && is_kept(value))
+            entries.all(|(key, value)| test(key) && holds_for_texts(value, test))
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => true,
     }

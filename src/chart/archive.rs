@@ -60,7 +60,10 @@ pub enum ArchiveError {
         /// The limit.
         limit: usize,
     },
-    /// Not a gzip stream, or one that is cut off.
+    /// Not a gzip stream.
+    #[error("gzip: invalid header")]
+    Header,
+    /// A gzip stream that is cut off, or does not hold a tar file.
     #[error("chart archive cannot be read as a gzipped tar file: {0}")]
     Malformed(#[source] io::Error),
     /// A path that is not UTF-8.
@@ -97,6 +100,9 @@ pub(super) struct Budget(pub(super) u64);
 pub(super) fn read(bytes: &[u8], limits: &ArchiveLimits, budget: &mut Budget) -> Result<Vec<File>, ArchiveError> {
     if bytes.len() > limits.compressed {
         return Err(ArchiveError::Compressed(limits.compressed));
+    }
+    if !bytes.starts_with(&[0x1f, 0x8b]) {
+        return Err(ArchiveError::Header);
     }
     let allowed = limits.decompressed.min(budget.0);
     // Headers and padding take at most 4 blocks a file beside long names; a stream beyond that is a bomb.

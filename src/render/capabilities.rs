@@ -21,7 +21,7 @@ pub(super) fn value(capabilities: &Capabilities) -> Value {
         .collect();
     Value::object(CapabilitiesObject {
         kube_version: Value::object(KubeVersionObject(kube_version.clone())),
-        api_versions: Value::object(VersionSet(List::of(ListType::Named("common.VersionSet"), versions))),
+        api_versions: Value::List(List::of(ListType::VersionSet, versions)),
         helm_version: Value::object(BuildInfo),
     })
 }
@@ -124,6 +124,10 @@ impl Object for KubeVersionObject {
         KUBE_VERSION_METHODS
     }
 
+    fn addressable_stringer(&self) -> Option<Text> {
+        Some(self.0.normalized.as_str().into())
+    }
+
     fn field(&self, name: &[u8]) -> Option<Field> {
         let KubeVersion {
             version,
@@ -150,46 +154,6 @@ impl Object for KubeVersionObject {
             .into_iter()
             .collect();
         Some(Value::Map(table))
-    }
-}
-
-struct VersionSet(List);
-
-impl std::fmt::Debug for VersionSet {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_list().entries(self.0.iter()).finish()
-    }
-}
-
-const VERSION_SET_METHODS: &[Function] = &[function!("Has", version_set_has, (&Value, &Text) -> bool)];
-
-fn version_set_has(receiver: &Value, version: &Text) -> bool {
-    receiver.downcast().is_some_and(|VersionSet(versions)| {
-        versions
-            .iter()
-            .any(|known| known.as_text().is_some_and(|known| known == version))
-    })
-}
-
-impl Object for VersionSet {
-    fn type_name(&self) -> &'static str {
-        "common.VersionSet"
-    }
-
-    fn kind(&self) -> Kind {
-        Kind::Slice
-    }
-
-    fn underlying(&self) -> Underlying {
-        Underlying::Scalar(Value::List(self.0.clone()))
-    }
-
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-
-    fn methods(&self) -> &'static [Function] {
-        VERSION_SET_METHODS
     }
 }
 

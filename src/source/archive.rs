@@ -87,7 +87,7 @@ fn identify_blocking(archive: &[u8], limits: &Limits) -> Result<Identity, String
 /// Name and version of a `Chart.yaml`.
 pub(super) fn identity(text: &[u8]) -> Result<Identity, String> {
     let broken = |error: &dyn std::fmt::Display| format!("its Chart.yaml is broken: {error}");
-    let chart = yaml::to_json(text).map_err(|error| broken(&error))?;
+    let chart = yaml::to_json_as_written(text).map_err(|error| broken(&error))?;
     let mut metadata = Metadata::default();
     metadata.read(&chart).map_err(|error| broken(&error))?;
     let given = |field: String, key| {

@@ -8,7 +8,7 @@ use super::context::Context;
 use super::error::{FunctionError, LimitError};
 use super::function::{Cost, Function};
 use super::limits::Used;
-use super::value::{Extent, Value};
+use super::value::{Extent, Underlying, Value};
 
 /// How many bytes are read or written in the time of a step.
 const BYTES_PER_STEP: usize = 32;
@@ -49,7 +49,7 @@ impl Context<'_> {
             match (value, function.cost) {
                 (Value::String(text), _) => read += text.len(),
                 (Value::Bytes(bytes), _) => read += bytes.as_bytes().len(),
-                (Value::List(_) | Value::Map(_), Cost::Walks) => {
+                (Value::List(_) | Value::Map(_) | Value::Object(_), Cost::Walks) => {
                     self.measure(value)?;
                 }
                 (Value::Map(map), Cost::Scans) => read += map.len() * BYTES_PER_STEP,
@@ -103,7 +103,8 @@ impl Context<'_> {
         let left = self.limits.steps.saturating_sub(self.used.steps);
         let mut size = Size::default();
         let is_bounded = add(value, left, self.limits.bytes, 0, &mut size);
-        self.spend(usize::try_from(size.nodes).unwrap_or(usize::MAX))?;
+        let nodes = usize::try_from(size.nodes).unwrap_or(usize::MAX);
+        self.spend(nodes.saturating_add(size.bytes / BYTES_PER_STEP))?;
         self.check_size(size.bytes)?;
         if is_bounded {
             Ok(size)
@@ -153,7 +154,16 @@ fn add(value: &Value, most: u64, most_bytes: usize, depth: usize, size: &mut Siz
     }
     match value {
         Value::String(text) => size.bytes = size.bytes.saturating_add(text.len()),
-        Value::Bytes(bytes) => size.bytes = size.bytes.saturating_add(bytes.as_bytes().len()),
+        // A byte of a slice is printed as a number.
+        Value::Bytes(bytes) => size.bytes = size.bytes.saturating_add(bytes.as_bytes().len().saturating_mul(4)),
+        Value::Object(object) if depth < DEPTH => {
+            let mut add = |value: &Value| add(value, most, most_bytes, depth + 1, size);
+            return match object.underlying() {
+                Underlying::Scalar(_) => true,
+                Underlying::Struct(fields) => fields.iter().all(|field| add(&field.value)),
+                Underlying::Map(entries) => entries.iter().all(|(_, value)| add(value)),
+            };
+        }
         Value::List(list) if depth < DEPTH => {
             return list.iter().all(|item| add(item, most, most_bytes, depth + 1, size));
         }

@@ -5,7 +5,7 @@ use super::error::{ExecutionError, FunctionError, LimitError};
 use super::execute::Operand;
 use super::host::{Host, Mode};
 use super::limits::{Limits, Used};
-use super::parse::parse;
+use super::parse::{Names, parse};
 use super::set::TemplateSet;
 use super::tree::{Source, Template};
 use super::value::{Text, Value};
@@ -219,9 +219,9 @@ impl<'run> Context<'run> {
         self.spend(text.len() / 4)?;
         let source = Arc::new(Source {
             name: Arc::from(TPL_NAME),
-            text: text.clone().into(),
+            text: text.clone(),
         });
-        let parsed = parse(&source).map_err(|error| {
+        let parsed = parse(&source, &mut Names::default()).map_err(|error| {
             let prefix = format!("cannot parse template {}: ", quoted(text));
             FunctionError::Parse(prefix, Box::new(error))
         })?;

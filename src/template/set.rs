@@ -1,7 +1,7 @@
 //! A set of named templates, parsed once and executed often.
 
 use super::error::ParseError;
-use super::parse::parse;
+use super::parse::{Names, parse};
 use super::tree::{Source, Template};
 use super::value::Text;
 use std::collections::HashMap;
@@ -22,9 +22,9 @@ struct Parsed {
 }
 
 impl Parsed {
-    fn new(source: Source) -> Result<Self, ParseError> {
+    fn new(source: Source, names: &mut Names) -> Result<Self, ParseError> {
         let source = Arc::new(source);
-        let templates = parse(&source)?.into_iter();
+        let templates = parse(&source, names)?.into_iter();
         Ok(Self {
             templates: templates.map(|(name, template)| (name, Arc::new(template))).collect(),
             source,
@@ -34,7 +34,7 @@ impl Parsed {
 
 impl TemplateSet {
     /// Parses sources in the given order into one set. A definition replaces an earlier one of the same name, unless it
-    /// is empty.
+    /// is empty. A [`Text`] is shared, not copied.
     pub fn parse<N, T>(sources: impl IntoIterator<Item = (N, T)>) -> Result<Self, ParseError>
     where
         N: Into<Arc<str>>,
@@ -56,14 +56,15 @@ impl TemplateSet {
         let known = known.iter().flat_map(|set| &set.sources);
         let known: HashMap<&str, &Arc<Parsed>> = known.map(|parsed| (&*parsed.source.name, parsed)).collect();
         let mut set = Self::default();
+        let mut names = Names::default();
         for (name, text) in sources {
             let source = Source {
                 name: name.into(),
-                text: text.into().into(),
+                text: text.into(),
             };
             let parsed = match known.get(&*source.name) {
-                Some(parsed) if Arc::ptr_eq(&parsed.source.text, &source.text) => Arc::clone(parsed),
-                _ => Arc::new(Parsed::new(source)?),
+                Some(parsed) if parsed.source.text.is_same(&source.text) => Arc::clone(parsed),
+                _ => Arc::new(Parsed::new(source, &mut names)?),
             };
             set.add(parsed);
         }

@@ -20,6 +20,8 @@ const TAG_PREFIX: &str = "tag:yaml.org,2002:";
 pub(super) enum Numbers {
     /// As in the JSON text: whole numbers are integers.
     Exact,
+    /// As the YAML says: 1.0 and 1e3 are floats, for fields that want the text.
+    Written,
     /// Every number a float, as Go's `any` has it.
     Floats,
 }
@@ -296,19 +298,19 @@ impl Decoder<'_, '_> {
             Scalar::Bool(boolean) => Value::Bool(boolean),
             Scalar::Timestamp | Scalar::Str => Value::String(text),
             Scalar::Int(int) => match self.numbers {
-                Numbers::Exact => Value::Number(int.into()),
+                Numbers::Exact | Numbers::Written => Value::Number(int.into()),
                 #[expect(clippy::cast_precision_loss, reason = "Go rounds here too")]
                 Numbers::Floats => self.float(int as f64),
             },
             Scalar::Uint(uint) => match self.numbers {
-                Numbers::Exact => Value::Number(uint.into()),
+                Numbers::Exact | Numbers::Written => Value::Number(uint.into()),
                 #[expect(clippy::cast_precision_loss, reason = "Go rounds here too")]
                 Numbers::Floats => self.float(uint as f64),
             },
             Scalar::Float(float) => match (self.numbers, through_json(float)) {
                 (Numbers::Exact, ThroughJson::Int(int)) => Value::Number(int.into()),
                 (Numbers::Exact, ThroughJson::Uint(uint)) => Value::Number(uint.into()),
-                (Numbers::Exact, ThroughJson::Float(_)) | (Numbers::Floats, _) => self.float(float),
+                (Numbers::Exact, ThroughJson::Float(_)) | (Numbers::Written | Numbers::Floats, _) => self.float(float),
             },
         })
     }

@@ -74,6 +74,11 @@ pub fn to_json(yaml: &[u8]) -> Result<Value, Error> {
     read(yaml, Numbers::Exact, Duplicates::LastWins)
 }
 
+/// As [`to_json`], but what is written as a float stays one: Go's structs take over a number for a text as YAML has it.
+pub fn to_json_as_written(yaml: &[u8]) -> Result<Value, Error> {
+    read(yaml, Numbers::Written, Duplicates::LastWins)
+}
+
 /// As [`to_json`], but a key that comes twice is an error (`YAMLToJSONStrict`).
 pub fn to_json_strict(yaml: &[u8]) -> Result<Value, Error> {
     read(yaml, Numbers::Exact, Duplicates::Refused)

@@ -17,6 +17,7 @@ use serde_json::{Number, Value};
 
 use self::patterns::Originals;
 use super::JsonMap;
+use crate::go::json::{self, DecodeError};
 
 /// The longest schema, in bytes.
 pub const MAX_SCHEMA: usize = 16 << 20;
@@ -32,7 +33,7 @@ pub enum SchemaError {
     #[error("{0}\n")]
     Mismatch(String),
     /// The schema is no JSON.
-    #[error("values.schema.json is not valid JSON: {0}")]
+    #[error("{0}")]
     Json(String),
     /// The schema is JSON but no schema, or refers to something that is not there.
     #[error("{0}")]
@@ -99,7 +100,7 @@ impl Validator {
         if schema.len() > MAX_SCHEMA {
             return Err(SchemaError::TooLarge { size: schema.len() });
         }
-        let schema: Value = serde_json::from_slice(schema).map_err(|error| SchemaError::Json(error.to_string()))?;
+        let schema: Value = serde_json::from_slice(schema).map_err(|error| json_error(schema, &error))?;
         let (schema, originals) = patterns::translate(schema, LOCATION)?;
         without_panic(|| Self::compile(schema, originals))
     }
@@ -137,6 +138,16 @@ impl Validator {
 /// The library is not ours: Helm, too, turns a panic of its validator into an error.
 fn without_panic<T>(run: impl FnOnce() -> Result<T, SchemaError> + std::panic::UnwindSafe) -> Result<T, SchemaError> {
     std::panic::catch_unwind(run).unwrap_or_else(|_| Err(SchemaError::Validator("the validator panicked".to_owned())))
+}
+
+/// The error in Go's words.
+fn json_error(schema: &[u8], error: &serde_json::Error) -> SchemaError {
+    SchemaError::Json(match json::decode(schema) {
+        Err(DecodeError::End) if schema.trim_ascii().is_empty() => "EOF".to_owned(),
+        Err(DecodeError::End) => "unexpected EOF".to_owned(),
+        Err(error) => error.to_string(),
+        Ok(_) => format!("values.schema.json is not valid JSON: {error}"),
+    })
 }
 
 /// Answers references: the drafts' own schemas are built in and never come here.

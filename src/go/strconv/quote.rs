@@ -84,18 +84,22 @@ fn escape(output: &mut Vec<u8>, character: char, mark: u8, ascii: bool) {
 pub fn unquote(literal: &[u8]) -> Option<Vec<u8>> {
     match literal {
         [b'`', body @ .., b'`'] if !body.contains(&b'`') => {
-            Some(body.iter().copied().filter(|byte| *byte != b'\r').collect())
+            if body.contains(&b'\r') {
+                return Some(body.iter().copied().filter(|byte| *byte != b'\r').collect());
+            }
+            Some(body.to_vec())
         }
         [b'"', body @ .., b'"'] => {
             let mut output = Vec::with_capacity(body.len());
             let mut rest = body;
             loop {
-                let plain = |byte: &&u8| byte.is_ascii() && !matches!(**byte, b'\\' | b'"' | b'\n');
-                let (run, special) = rest.split_at(rest.iter().take_while(plain).count());
+                // What stands for itself, at once.
+                let plain = |byte: &u8| byte.is_ascii() && !matches!(byte, b'\\' | b'"' | b'\n');
+                let (run, tail) = rest.split_at(rest.iter().position(|byte| !plain(byte)).unwrap_or(rest.len()));
                 output.extend_from_slice(run);
-                rest = special;
+                rest = tail;
                 match rest.first() {
-                    None => break,
+                    None => return Some(output),
                     Some(b'\n') => return None,
                     Some(_) => {}
                 }
@@ -103,7 +107,6 @@ pub fn unquote(literal: &[u8]) -> Option<Vec<u8>> {
                 character.push_to(&mut output);
                 rest = tail;
             }
-            Some(output)
         }
         _ => None,
     }

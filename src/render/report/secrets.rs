@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use crate::chart::{Chart, JsonMap};
+use crate::go::strconv;
 
 /// What a key has in it whose value is a secret; without case, `-` and `_`.
 const WORDS: &[&str] = &[
@@ -114,10 +115,17 @@ impl Secrets {
         }
     }
 
-    /// Of a text of several lines each one is a secret: an excerpt shows lines.
+    /// Of a text of several lines each one is a secret: an excerpt shows lines. Messages show them in Go's quotes.
     fn add(&mut self, text: &str) {
-        let lines = text.lines().map(str::trim).filter(|line| line.len() >= MINIMUM);
-        self.texts.extend(lines.map(str::to_owned));
+        for line in text.lines().map(str::trim).filter(|line| line.len() >= MINIMUM) {
+            let quoted = strconv::quote(line.as_bytes());
+            let quoted = String::from_utf8_lossy(&quoted);
+            let quoted = quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default();
+            if quoted != line {
+                self.texts.push(quoted.to_owned());
+            }
+            self.texts.push(line.to_owned());
+        }
     }
 }
 

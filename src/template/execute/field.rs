@@ -4,9 +4,9 @@ use super::frame::{Evaluated, Frame, Operand, Place};
 use crate::go::strconv;
 use crate::template::context::Context;
 use crate::template::function::Function;
-use crate::template::functions::helm::VALUES_METHODS;
+use crate::template::functions::helm::{VALUES_METHODS, VERSION_SET_METHODS};
 use crate::template::tree::Expression;
-use crate::template::value::{Kind, Map, MapType, Object, Text, Value};
+use crate::template::value::{Kind, ListType, Map, MapType, Object, Text, Value};
 
 /// What a field evaluation may pass on to a method.
 struct Arguments<'t, 'd> {
@@ -84,6 +84,10 @@ impl Context<'_> {
                 }
                 self.entry(frame, map, name, &arguments)
             }
+            Value::List(list) => match find(list_methods(list.list_type()), name) {
+                Some(method) => self.method(frame, receiver.value, method, arguments),
+                None => no_field(frame, &receiver, name, &arguments),
+            },
             Value::Object(object) => {
                 if let Some(method) = find(object.methods(), name) {
                     return self.method(frame, receiver.value, method, arguments);
@@ -99,8 +103,7 @@ impl Context<'_> {
             | Value::Float64(_)
             | Value::Complex(..)
             | Value::String(_)
-            | Value::Bytes(_)
-            | Value::List(_) => no_field(frame, &receiver, name, &arguments),
+            | Value::Bytes(_) => no_field(frame, &receiver, name, &arguments),
         }
     }
 
@@ -165,6 +168,13 @@ impl Context<'_> {
 
 fn has_any(arguments: &Arguments<'_, '_>) -> bool {
     !arguments.expressions.is_empty() || arguments.last.is_some()
+}
+
+fn list_methods(list_type: ListType) -> &'static [Function] {
+    match list_type {
+        ListType::VersionSet => VERSION_SET_METHODS,
+        ListType::Any | ListType::String | ListType::Int | ListType::Lists | ListType::Maps => &[],
+    }
 }
 
 fn find(methods: &'static [Function], name: &[u8]) -> Option<&'static Function> {

@@ -81,7 +81,7 @@ impl Context<'_> {
                     if let Value::List(_) | Value::Map(_) = operand.value {
                         self.measure(&operand.value).or_else(|limit| frame.limit(limit))?;
                     }
-                    print(output, &operand.value);
+                    print(output, &operand.value, pipe);
                     self.check_output(frame, output)?;
                 }
             }
@@ -180,9 +180,14 @@ impl Context<'_> {
     }
 }
 
-fn print(output: &mut Vec<u8>, value: &Value) {
+fn print(output: &mut Vec<u8>, value: &Value, pipe: &Pipe) {
     match value {
         Value::Nil => output.extend_from_slice(b"<no value>"),
+        Value::Object(object) => match object.addressable_stringer() {
+            // What a function returns is a copy, which has no address.
+            Some(text) if !pipe.ends_with_call() => output.extend_from_slice(&text),
+            _ => fmt::write_printable(output, value),
+        },
         value => fmt::write_printable(output, value),
     }
 }

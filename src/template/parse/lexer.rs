@@ -1,7 +1,5 @@
 //! Text into tokens. Positions are byte offsets; the line of a token is that of its first byte.
 
-use std::sync::Arc;
-
 use memchr::{memchr, memchr_iter, memchr3};
 
 /// What a token is.
@@ -50,24 +48,22 @@ pub(super) enum Keyword {
 }
 
 /// One token.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Token<'s> {
     pub(super) kind: Kind,
     pub(super) position: usize,
     pub(super) line: usize,
     /// The text, unless this is an error.
     pub(super) text: &'s [u8],
-    /// The message, if this is an error.
-    pub(super) error: Option<Arc<str>>,
 }
 
 impl Token<'_> {
-    /// The token as Go's messages show it.
-    pub(super) fn describe(&self) -> String {
+    /// The token as Go's messages show it; `error` is what the lexer says of an error.
+    pub(super) fn describe(&self, error: &str) -> String {
         let text = String::from_utf8_lossy(self.text);
         match self.kind {
             Kind::Eof => "EOF".to_owned(),
-            Kind::Error => self.error.as_deref().unwrap_or_default().to_owned(),
+            Kind::Error => error.to_owned(),
             Kind::Keyword(_) | Kind::Nil | Kind::Dot => format!("<{text}>"),
             _ if self.text.len() > 10 => format!("{}...", quoted(&text.chars().take(10).collect::<String>())),
             _ => quoted(&text),
@@ -93,8 +89,8 @@ pub(super) struct Lexer<'s> {
     start_line: usize,
     parentheses: usize,
     inside_action: bool,
-    /// An error was given out: nothing follows it.
-    ended: bool,
+    /// What is wrong, once an error was given out: nothing follows it.
+    error: Option<String>,
 }
 
 /// What a lexing step came to.
@@ -114,19 +110,18 @@ impl<'s> Lexer<'s> {
             start_line: 1,
             parentheses: 0,
             inside_action: false,
-            ended: false,
+            error: None,
         }
     }
 
     /// The next token; the end of the input repeats itself.
     pub(super) fn next(&mut self) -> Token<'s> {
-        if self.ended {
+        if self.error.is_some() {
             return Token {
                 kind: Kind::Eof,
                 position: 0,
                 line: self.start_line,
                 text: b"EOF",
-                error: None,
             };
         }
         loop {
@@ -135,6 +130,11 @@ impl<'s> Lexer<'s> {
                 return token;
             }
         }
+    }
+
+    /// What is wrong, if the last token was an error.
+    pub(super) fn message(&self) -> &str {
+        self.error.as_deref().unwrap_or_default()
     }
 
     fn rest(&self) -> &'s [u8] {
@@ -170,7 +170,6 @@ impl<'s> Lexer<'s> {
             position: self.start,
             line: self.start_line,
             text: &self.input[self.start..self.position],
-            error: None,
         };
         self.start = self.position;
         self.start_line = self.line;
@@ -184,14 +183,13 @@ impl<'s> Lexer<'s> {
         self.start_line = self.line;
     }
 
-    fn error(&mut self, message: impl Into<Arc<str>>) -> Token<'s> {
-        self.ended = true;
+    fn error(&mut self, message: impl Into<String>) -> Token<'s> {
+        self.error = Some(message.into());
         Token {
             kind: Kind::Error,
             position: self.start,
             line: self.start_line,
             text: b"",
-            error: Some(message.into()),
         }
     }
 

@@ -16,8 +16,8 @@ pub enum ListType {
     Lists,
     /// `[]map[string]interface {}`.
     Maps,
-    /// A slice of some other type, by the name of the slice type.
-    Named(&'static str),
+    /// `common.VersionSet`, Helm's type of `.Capabilities.APIVersions`, which has methods.
+    VersionSet,
 }
 
 impl ListType {
@@ -29,7 +29,7 @@ impl ListType {
             Self::Int => "[]int",
             Self::Lists => "[][]interface {}",
             Self::Maps => "[]map[string]interface {}",
-            Self::Named(name) => name,
+            Self::VersionSet => "common.VersionSet",
         }
     }
 

@@ -15,6 +15,11 @@ impl Text {
         &self.0
     }
 
+    /// Whether both are the very same memory.
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// The text with each invalid byte sequence replaced by U+FFFD.
     pub fn to_str_lossy(&self) -> Cow<'_, str> {
         // The standard library's lossy conversion looks at each byte; its check for valid text does not.
@@ -101,12 +106,6 @@ impl From<Vec<u8>> for Text {
 impl From<Arc<[u8]>> for Text {
     fn from(bytes: Arc<[u8]>) -> Self {
         Self(bytes)
-    }
-}
-
-impl From<Text> for Arc<[u8]> {
-    fn from(text: Text) -> Self {
-        text.0
     }
 }
 

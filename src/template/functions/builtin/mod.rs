@@ -65,7 +65,13 @@ fn println(arguments: Variadic<'_, &Value>) -> Vec<u8> {
 }
 
 fn printf(context: &mut Context<'_>, format: &Text, arguments: Variadic<'_, &Value>) -> Result<Vec<u8>, FunctionError> {
-    context.check_size(padding(format))?;
+    let mut largest = 1;
+    let padding = padding(format);
+    // Every element of a list is padded.
+    for argument in arguments.as_slice().iter().filter(|_| padding > 0) {
+        largest = largest.max(usize::try_from(context.measure(argument)?.nodes).unwrap_or(usize::MAX));
+    }
+    context.check_size(padding.saturating_mul(largest))?;
     Ok(fmt::sprintf(format, arguments.as_slice()))
 }
 

@@ -32,8 +32,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
 /// A key without a value gets an empty string.
 fn dict(context: &mut Context<'_>, pairs: Variadic<'_, &Value>) -> Result<Map> {
     for key in pairs.as_slice().iter().step_by(2) {
-        if let Value::List(_) | Value::Map(_) = key {
-            context.measure(key)?;
+        if let Value::List(_) | Value::Map(_) | Value::Object(_) = key {
+            let size = context.measure(key)?;
+            context.make(size.bytes)?;
         }
     }
     let pairs = pairs.as_slice().chunks(2);

@@ -65,9 +65,15 @@ impl Parser<'_, '_> {
     fn control(&mut self, place: Place) -> Parsed<Branch> {
         let scope = self.variables.len();
         let pipe = self.pipeline(place)?;
+        let inside = self.variables.len();
         self.range_depth += usize::from(place == Place::Range);
         let (list, end) = self.item_list()?;
         self.range_depth -= usize::from(place == Place::Range);
+        // Go's parser still knows what the list declares when it comes to the else, its executor does not: there the
+        // name is that of a variable further out, if there is one.
+        for variable in &mut self.variables[inside..] {
+            variable.pending = true;
+        }
         let else_list = if let Item::Else = end {
             Some(self.else_list(place)?)
         } else {

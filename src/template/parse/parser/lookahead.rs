@@ -10,7 +10,7 @@ impl<'s> Parser<'_, 's> {
             Some(peeked) => self.peeked = peeked,
             None => self.tokens[0] = self.input.lexer.next(),
         }
-        self.tokens[self.peeked].clone()
+        self.tokens[self.peeked]
     }
 
     pub(super) fn backup(&mut self) {
@@ -63,9 +63,12 @@ impl<'s> Parser<'_, 's> {
 
     pub(super) fn unexpected<T>(&self, token: &Token<'_>, context: &str) -> Parsed<T> {
         if token.kind != Kind::Error {
-            return self.error_at(token, format!("unexpected {} in {context}", token.describe()));
+            return self.error_at(
+                token,
+                format!("unexpected {} in {context}", token.describe(self.input.lexer.message())),
+            );
         }
-        let mut message = token.describe();
+        let mut message = token.describe(self.input.lexer.message());
         if self.action_line != 0 && self.action_line != token.line {
             let place = format!(" in action started at {}:{}", self.input.source.name, self.action_line);
             // Not "action in action".

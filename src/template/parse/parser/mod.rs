@@ -8,6 +8,7 @@ mod lookahead;
 mod operand;
 mod pipeline;
 
+use super::Names;
 use super::lexer::{Keyword, Kind, Lexer, Token, quoted};
 use crate::template::error::ParseError;
 use crate::template::tree::{List, Node, Source, Template};
@@ -20,12 +21,16 @@ use std::sync::Arc;
 const DEPTH: usize = 400;
 
 /// Parses one source into its templates: the top level under the source's name, and what it defines.
-pub(in crate::template) fn parse(source: &Arc<Source>) -> Result<BTreeMap<Arc<str>, Template>, ParseError> {
-    let text = Arc::clone(&source.text);
+pub(in crate::template) fn parse(
+    source: &Arc<Source>,
+    names: &mut Names,
+) -> Result<BTreeMap<Arc<str>, Template>, ParseError> {
+    let text = source.text.clone();
     let mut input = Input {
         source,
         lexer: Lexer::new(&text),
         templates: BTreeMap::new(),
+        names,
         depth: 0,
     };
     let mut parser = Parser::new(&mut input);
@@ -39,6 +44,7 @@ struct Input<'s> {
     source: &'s Arc<Source>,
     lexer: Lexer<'s>,
     templates: BTreeMap<Arc<str>, Template>,
+    names: &'s mut Names,
     depth: usize,
 }
 
@@ -59,7 +65,8 @@ struct Scoped {
     name: Text,
     /// Where its value is at run time.
     slot: usize,
-    /// The pipeline that declares it is still being parsed, and does not see it yet.
+    /// Known to Go's parser, but not to its executor: the pipeline that declares it is still being parsed, or the list
+    /// that it belongs to is over and its `else` has begun.
     pending: bool,
 }
 
@@ -105,14 +112,14 @@ impl<'i, 's> Parser<'i, 's> {
             position: 0,
             line: 0,
             text: b"",
-            error: None,
         };
+        let dollar = input.names.share(b"$");
         Self {
             input,
-            tokens: [token.clone(), token.clone(), token],
+            tokens: [token; 3],
             peeked: 0,
             variables: vec![Scoped {
-                name: Text::from("$"),
+                name: dollar,
                 slot: 0,
                 pending: false,
             }],
@@ -153,7 +160,10 @@ impl<'i, 's> Parser<'i, 's> {
         let mut list = List::default();
         loop {
             match self.peek().kind {
-                Kind::Eof => return Ok(list),
+                Kind::Eof => {
+                    list.nodes.shrink_to_fit();
+                    return Ok(list);
+                }
                 Kind::LeftDelimiter => {
                     let delimiter = self.next();
                     if self.next_non_space().kind == Kind::Keyword(Keyword::Define) {
@@ -196,7 +206,11 @@ impl<'i, 's> Parser<'i, 's> {
         while self.peek_non_space().kind != Kind::Eof {
             match self.text_or_action()? {
                 Item::Node(node) => list.nodes.push(node),
-                end @ (Item::End | Item::Else) => return Ok((list, end)),
+                end @ (Item::End | Item::Else) => {
+                    // Sets of templates live as long as their chart, and most of their memory would be room to grow.
+                    list.nodes.shrink_to_fit();
+                    return Ok((list, end));
+                }
             }
         }
         self.error("unexpected EOF")

@@ -4,13 +4,12 @@ use super::{Kind, Parsed, Parser, Place, Token, quoted};
 use crate::template::functions;
 use crate::template::parse::number;
 use crate::template::tree::{Builtin, Command, Expression, UNDEFINED};
-use crate::template::value::Text;
 
 impl Parser<'_, '_> {
     pub(super) fn command(&mut self) -> Parsed<Command> {
         let mut command = Command {
             position: self.peek_non_space().position,
-            operands: Vec::new(),
+            operands: Vec::with_capacity(1),
         };
         loop {
             self.peek_non_space();
@@ -29,6 +28,7 @@ impl Parser<'_, '_> {
         if command.operands.is_empty() {
             self.error("empty command")
         } else {
+            command.operands.shrink_to_fit();
             Ok(command)
         }
     }
@@ -41,7 +41,8 @@ impl Parser<'_, '_> {
         let position = self.peek().position;
         let mut fields = Vec::new();
         while self.peek().kind == Kind::Field {
-            fields.push(Text::from(&self.next().text[1..]));
+            let field = self.next();
+            fields.push(self.input.names.share(&field.text[1..]));
         }
         let operand = match term {
             Expression::Field { mut names, .. } => {
@@ -81,7 +82,7 @@ impl Parser<'_, '_> {
             Kind::Variable => self.variable(&token)?,
             Kind::Field => Expression::Field {
                 position,
-                names: vec![Text::from(&token.text[1..])],
+                names: vec![self.input.names.share(&token.text[1..])],
             },
             Kind::Bool => Expression::Bool {
                 position,
@@ -133,8 +134,8 @@ impl Parser<'_, '_> {
         })
     }
 
-    fn variable(&self, token: &Token<'_>) -> Parsed<Expression> {
-        let name = Text::from(token.text);
+    fn variable(&mut self, token: &Token<'_>) -> Parsed<Expression> {
+        let name = self.input.names.share(token.text);
         if !self.variables.iter().any(|known| known.name == name) {
             return self.error_at(token, format!("undefined variable {}", quoted(&name.to_str_lossy())));
         }

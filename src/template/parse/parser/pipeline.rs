@@ -2,7 +2,6 @@
 
 use super::{Kind, Parsed, Parser, Place, Scoped, Token};
 use crate::template::tree::{Expression, Pipe, UNDEFINED, Variable};
-use crate::template::value::Text;
 
 impl Parser<'_, '_> {
     pub(super) fn pipeline(&mut self, place: Place) -> Parsed<Pipe> {
@@ -11,7 +10,7 @@ impl Parser<'_, '_> {
             position,
             declarations: Vec::new(),
             is_assignment: false,
-            commands: Vec::new(),
+            commands: Vec::with_capacity(1),
         };
         let declared = self.variables.len();
         while self.declaration(&mut pipe, place)? {}
@@ -28,6 +27,7 @@ impl Parser<'_, '_> {
                     for variable in self.variables.iter_mut().skip(declared).take(pipe.declarations.len()) {
                         variable.pending = false;
                     }
+                    pipe.commands.shrink_to_fit();
                     return Ok(pipe);
                 }
                 Kind::Bool
@@ -58,7 +58,7 @@ impl Parser<'_, '_> {
         }
         self.next();
         // Remembers the space after the variable: it separates arguments if this turns out to be a command.
-        let after = self.peek().clone();
+        let after = *self.peek();
         let next = self.peek_non_space();
         match next.kind {
             Kind::Assign | Kind::Declare => {
@@ -96,7 +96,7 @@ impl Parser<'_, '_> {
     }
 
     fn declare(&mut self, pipe: &mut Pipe, variable: &Token<'_>) {
-        let name = Text::from(variable.text);
+        let name = self.input.names.share(variable.text);
         let slot = self.variables.len();
         pipe.declarations.push(Variable {
             name: name.clone(),
