@@ -23,7 +23,7 @@ const CORPUS: [(&str, &str); 5] = [
 ];
 
 /// A chart as it comes: packed, or the files of a directory.
-pub enum Source {
+pub(crate) enum Source {
     /// A tar.gz.
     Archive(Vec<u8>),
     /// Path and content.
@@ -32,7 +32,7 @@ pub enum Source {
 
 impl Source {
     /// Loads the chart.
-    pub fn load(&self) -> Chart {
+    pub(crate) fn load(&self) -> Chart {
         let limits = ArchiveLimits::default();
         match self {
             Self::Archive(bytes) => Chart::from_archive(bytes, &limits).unwrap(),
@@ -47,7 +47,7 @@ impl Source {
 }
 
 /// Five charts of the corpus; without a corpus the chart of the tests.
-pub fn sources() -> Vec<(&'static str, Source)> {
+pub(crate) fn sources() -> Vec<(&'static str, Source)> {
     let Some(directory) = corpus() else {
         println!(
             "no corpus: set FAIRLEAD_CORPUS to measure real charts; this measures tests/charts/umbrella/chart only"
@@ -99,7 +99,7 @@ fn read_directory(root: &Path, directory: &Path, files: &mut Vec<(String, String
 }
 
 /// The names and texts of all templates, in the order in which they are parsed.
-pub fn templates(chart: &Chart) -> Vec<(String, &[u8])> {
+pub(crate) fn templates(chart: &Chart) -> Vec<(String, &[u8])> {
     let mut found = Vec::new();
     collect(chart, &chart.metadata.name, &mut found);
     found
@@ -114,7 +114,7 @@ fn collect<'a>(chart: &'a Chart, path: &str, found: &mut Vec<(String, &'a [u8])>
 }
 
 /// A release of a chart, ready to be rendered with default values.
-pub struct Installation {
+pub(crate) struct Installation {
     program: Program,
     values: JsonMap,
     release: Release,
@@ -123,7 +123,7 @@ pub struct Installation {
 
 impl Installation {
     /// Of a chart; nothing is parsed yet.
-    pub fn new(chart: Chart) -> Self {
+    pub(crate) fn new(chart: Chart) -> Self {
         Self {
             program: Program::new(Arc::new(chart)),
             values: JsonMap::new(),
@@ -138,7 +138,7 @@ impl Installation {
     }
 
     /// Renders it.
-    pub fn render(&self) -> Rendered {
+    pub(crate) fn render(&self) -> Rendered {
         let request = Request {
             program: &self.program,
             values: &self.values,

@@ -9,15 +9,15 @@ use std::path::Path;
 
 /// How large the umbrella is.
 #[derive(Clone, Copy, Debug)]
-pub struct Size {
+pub(crate) struct Size {
     /// Number of subcharts, each with seven templates.
-    pub subcharts: usize,
+    pub(crate) subcharts: usize,
     /// `tpl` calls in each of them.
-    pub calls: usize,
+    pub(crate) calls: usize,
 }
 
 /// The umbrella of the project's goal: 4,000 `tpl` calls.
-pub const GOAL: Size = Size {
+pub(crate) const GOAL: Size = Size {
     subcharts: 200,
     calls: 20,
 };
@@ -137,7 +137,7 @@ const TEMPLATES: [(&str, &str); 7] = [
 ];
 
 /// All files of the umbrella: path in the chart, and content.
-pub fn files(size: Size) -> Vec<(String, String)> {
+pub(crate) fn files(size: Size) -> Vec<(String, String)> {
     let names: Vec<String> = (0..size.subcharts).map(|index| format!("service-{index:03}")).collect();
     let mut root = "apiVersion: v2\nname: umbrella\nversion: 1.0.0\ndependencies:\n".to_owned();
     for name in &names {
@@ -171,7 +171,7 @@ fn subchart(name: &str, calls: usize, files: &mut Vec<(String, String)>) {
 }
 
 /// Writes the umbrella as a chart directory, for programs that read charts from disk.
-pub fn write(directory: &Path, size: Size) -> std::io::Result<()> {
+pub(crate) fn write(directory: &Path, size: Size) -> std::io::Result<()> {
     for (path, text) in files(size) {
         let path = directory.join(path);
         if let Some(parent) = path.parent() {

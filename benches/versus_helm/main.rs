@@ -14,7 +14,6 @@ mod cases;
 mod measure;
 mod report;
 #[path = "../support/umbrella.rs"]
-#[expect(unreachable_pub, reason = "shared with the other benchmark")]
 mod umbrella;
 
 use std::error::Error;

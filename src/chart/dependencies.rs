@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 use super::capabilities::is_compatible;
 use super::values::{self, Nulls, ValuesError, merge_tables, table_at};
 use super::{Chart, Dependency, JsonMap, Metadata, Warning};
-use crate::template::value::{Map, Value};
+use crate::template::value::{Map, MapType, Value};
 
 /// A chart as one release sees it: disabled subcharts gone, aliases applied, values imported.
 #[derive(Debug)]
@@ -46,7 +46,7 @@ impl Defaults {
     /// A table of its own for the caller to change.
     pub fn fresh(&self) -> Map {
         match self {
-            Self::Chart(chart) => values::table(&chart.values),
+            Self::Chart(chart) => Map::frozen(MapType::Any, chart.frozen_values()),
             Self::Imported(map) => values::deep_copy(map),
         }
     }

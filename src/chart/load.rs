@@ -3,7 +3,7 @@
 //! Knows Helm's layout of a chart and its error texts; the bytes come from `archive` or from `source::directory`.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::archive::{self, ArchiveError, ArchiveLimits, Budget};
 use super::decode::{Fields, TypeError};
@@ -185,6 +185,8 @@ impl Loader<'_> {
             templates,
             files,
             subcharts,
+            frozen: OnceLock::new(),
+            validator: OnceLock::new(),
         })
     }
 

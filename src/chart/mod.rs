@@ -15,7 +15,7 @@ pub mod strvals;
 pub mod values;
 pub mod warning;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 pub use archive::ArchiveLimits;
 pub use capabilities::{Capabilities, KubeVersion};
@@ -24,7 +24,9 @@ pub use load::LoadError;
 pub use metadata::{Dependency, Metadata};
 pub use warning::Warning;
 
-use crate::template::value::Text;
+use schema::{SchemaError, Validator};
+
+use crate::template::value::{Frozen, Text};
 
 /// A set of values as the release record keeps it: JSON with sorted keys. A number that came from YAML is a float,
 /// one that came from `--set` an integer, as in Helm.
@@ -71,9 +73,29 @@ pub struct Chart {
     pub files: Vec<File>,
     /// The charts under `charts/`, sorted by their path there.
     pub subcharts: Vec<Arc<Chart>>,
+    /// `values` as templates see them, made once.
+    frozen: OnceLock<Arc<Frozen>>,
+    /// `schema`, compiled once.
+    validator: OnceLock<Result<Validator, SchemaError>>,
 }
 
 impl Chart {
+    /// The default values as a table that renderings share.
+    pub(crate) fn frozen_values(&self) -> Arc<Frozen> {
+        Arc::clone(self.frozen.get_or_init(|| Arc::new(Frozen::new(&self.values))))
+    }
+
+    /// Checks values against the schema, if the chart has one.
+    pub fn validate(&self, values: &JsonMap) -> Result<(), SchemaError> {
+        let Some(schema) = &self.schema else {
+            return Ok(());
+        };
+        match self.validator.get_or_init(|| Validator::new(schema)) {
+            Ok(validator) => validator.validate(values),
+            Err(error) => Err(error.clone()),
+        }
+    }
+
     /// Whether this is a library chart, whose only templates are partials.
     pub fn is_library(&self) -> bool {
         self.metadata.chart_type.eq_ignore_ascii_case("library")

@@ -81,6 +81,9 @@ pub(super) fn merge_tables(above: &Map, below: &Map, warnings: &mut Vec<Warning>
 
 /// A copy that shares nothing with the original.
 pub(super) fn deep_copy(map: &Map) -> Map {
+    if let Some(frozen) = map.as_frozen() {
+        return Map::frozen(map.map_type(), frozen);
+    }
     let Some(entries) = map.borrow() else {
         return Map::nil(map.map_type());
     };
@@ -273,6 +276,9 @@ impl Coalescer<'_> {
 
 /// Drops nulls from a table and the tables in it, not from lists.
 fn remove_nulls(table: &Map) {
+    if table.as_frozen().is_some_and(|frozen| !frozen.has_nulls()) {
+        return;
+    }
     for (key, value) in table.entries() {
         match value {
             Value::Nil => {

@@ -76,7 +76,7 @@ pub use text::Failure;
 // What a caller needs besides: a rendering is asked for with these.
 pub use crate::template::{Host, Limits, Mode};
 
-use crate::chart::{Capabilities, JsonMap, View, Warning, capabilities::is_compatible, schema, values};
+use crate::chart::{Capabilities, JsonMap, View, Warning, capabilities::is_compatible, values};
 use crate::template::value::{Map, MapType, Scope};
 
 /// What `.Release` says.
@@ -225,9 +225,9 @@ fn execute(
     host: &mut dyn Host,
 ) -> Result<Vec<(String, String)>, RenderError> {
     let shared = scope::Shared::new(request.release, request.capabilities);
-    let templates = scope::templates(view, &table.with_type(MapType::Values), &shared);
-    let set = request.program.compile(view, &templates)?;
-    text::execute(&set, &templates, request.limits, request.mode, host)
+    let roots = scope::roots(view, &table.with_type(MapType::Values), &shared);
+    let plan = request.program.plan(view)?;
+    text::execute(&plan, &roots, request.limits, request.mode, host)
 }
 
 fn to_json(table: &Map) -> Result<JsonMap, RenderError> {
@@ -273,9 +273,7 @@ fn check_schemas(view: &View, values: &JsonMap) -> Result<(), RenderError> {
 fn describe_mismatches(view: &View, path: &str, values: &JsonMap, text: &mut String, mismatches: &mut Vec<Mismatch>) {
     use std::fmt::Write;
     let name = &view.metadata.name;
-    if let Some(schema) = &view.chart.schema
-        && let Err(error) = schema::validate(schema, &serde_json::Value::Object(values.clone()))
-    {
+    if let Err(error) = view.chart.validate(values) {
         let _ = write!(text, "{name}:\n{error}"); // a string takes everything
         mismatches.push(Mismatch {
             chart: path.to_owned(),

@@ -8,7 +8,7 @@ use super::context::Context;
 use super::error::{FunctionError, LimitError};
 use super::function::{Cost, Function};
 use super::limits::Used;
-use super::value::{Underlying, Value};
+use super::value::{Extent, Underlying, Value};
 
 /// How many bytes are read or written in the time of a step.
 const BYTES_PER_STEP: usize = 32;
@@ -168,6 +168,17 @@ fn add(value: &Value, most: u64, most_bytes: usize, depth: usize, size: &mut Siz
             return list.iter().all(|item| add(item, most, most_bytes, depth + 1, size));
         }
         Value::Map(map) if depth < DEPTH => {
+            if let Some(frozen) = map.as_frozen() {
+                // The same sums as below, made when it was frozen.
+                let Extent {
+                    nodes, text, levels, ..
+                } = frozen.extent();
+                let indents = levels + nodes * u64::try_from(depth).unwrap_or(u64::MAX);
+                let bytes = usize::try_from(4 * nodes + 2 * indents).unwrap_or(usize::MAX);
+                size.nodes = size.nodes.saturating_add(nodes);
+                size.bytes = size.bytes.saturating_add(bytes).saturating_add(text);
+                return size.nodes <= most && size.bytes <= most_bytes;
+            }
             let Some(entries) = map.borrow() else { return true };
             return entries.iter().all(|(key, value)| {
                 size.bytes = size.bytes.saturating_add(key.len());
@@ -177,4 +188,31 @@ fn add(value: &Value, most: u64, most_bytes: usize, depth: usize, size: &mut Siz
         _ => {}
     }
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::template::value::{Frozen, Map, MapType};
+    use std::sync::Arc;
+
+    #[test]
+    fn a_frozen_table_counts_as_one_that_was_looked_at() {
+        let json = serde_json::json!({"a": {"b": [1.0, {"c": "text"}], "long key": null}, "d": "more text", "e": {}});
+        let serde_json::Value::Object(entries) = &json else {
+            panic!("a table")
+        };
+        let frozen = Value::Map(Map::frozen(MapType::Any, Arc::new(Frozen::new(entries))));
+        let nested = Value::list(vec![frozen.clone(), frozen]);
+        let live = Value::from_json(&json);
+        let live = Value::list(vec![live.clone(), live]);
+        let size = |value: &Value| {
+            let mut size = Size::default();
+            assert!(add(value, u64::MAX, usize::MAX, 0, &mut size));
+            (size.nodes, size.bytes)
+        };
+        assert_eq!(size(&nested), size(&live));
+        let mut counted = Size::default();
+        assert!(!add(&nested, 3, usize::MAX, 0, &mut counted), "three nodes are too few");
+    }
 }

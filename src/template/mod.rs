@@ -27,4 +27,4 @@ pub use set::TemplateSet;
 pub use value::Value;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -5,7 +5,7 @@ use super::*;
 use serde_json::json;
 
 /// A host that knows nothing.
-pub(super) struct Nowhere;
+pub(crate) struct Nowhere;
 
 impl Host for Nowhere {
     fn lookup(&mut self, _: &str, _: &str, _: &str, _: &str) -> Result<serde_json::Value, String> {

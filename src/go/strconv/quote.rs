@@ -36,6 +36,10 @@ pub fn can_backquote(text: &[u8]) -> bool {
 fn quoted(text: &[u8], mark: u8, ascii: bool) -> Vec<u8> {
     let mut output = Vec::with_capacity(text.len() + 2);
     output.push(mark);
+    // Most texts begin with a long run that stays as it is, or are nothing else.
+    let plain = |byte: &&u8| matches!(**byte, b' '..=b'~') && **byte != mark && **byte != b'\\';
+    let (run, text) = text.split_at(text.iter().take_while(plain).count());
+    output.extend_from_slice(run);
     for chunk in text.utf8_chunks() {
         for character in chunk.valid().chars() {
             escape(&mut output, character, mark, ascii);

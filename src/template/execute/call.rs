@@ -31,7 +31,7 @@ impl Context<'_> {
         {
             return self.length(frame, dot, function, node, only);
         }
-        let mut values = Vec::with_capacity(arguments.len() + 1);
+        let mut values = self.spare_arguments.pop().unwrap_or_default();
         self.arguments(frame, dot, function, function.parameters, arguments, last, &mut values)?;
         if builtin == Builtin::Call {
             frame.place = node;
@@ -50,7 +50,10 @@ impl Context<'_> {
             };
             return Err(frame.call_error(function.name, FunctionError::Message(message)));
         }
-        self.invoke(frame, function, node, &values)
+        let result = self.invoke(frame, function, node, &values);
+        values.clear();
+        self.spare_arguments.push(values);
+        result
     }
 
     #[expect(clippy::too_many_arguments, reason = "what Go's evalCall takes")]
@@ -66,10 +69,13 @@ impl Context<'_> {
     ) -> Evaluated<Operand> {
         let parameters = method.parameters.get(1..).unwrap_or_default();
         check_count(frame, method, parameters, arguments.len(), last.is_some())?;
-        let mut values = Vec::with_capacity(arguments.len() + 2);
+        let mut values = self.spare_arguments.pop().unwrap_or_default();
         values.push(receiver);
         self.arguments(frame, dot, method, parameters, arguments, last, &mut values)?;
-        self.invoke(frame, method, node, &values)
+        let result = self.invoke(frame, method, node, &values);
+        values.clear();
+        self.spare_arguments.push(values);
+        result
     }
 
     fn invoke<'t>(

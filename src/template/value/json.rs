@@ -81,6 +81,9 @@ impl Value {
                     .map(|item| item.to_json_within(below))
                     .collect::<Result<_, _>>()?,
             ),
+            Self::Map(map) if map.as_frozen().is_some_and(|frozen| frozen.extent().depth <= depth) => {
+                map.as_frozen().map_or(Json::Null, |frozen| frozen.to_json())
+            }
             Self::Map(map) => match map.borrow() {
                 None => Json::Null,
                 Some(entries) => entries
