@@ -191,7 +191,10 @@ fn helms_merge_key_is_not_read_back() {
     let written = to_string(&json!({"<<": 1}));
     assert_eq!(written, "<<: 1\n");
     let error = to_json(written.as_bytes()).unwrap_err();
-    assert_eq!(error.to_string(), "yaml: map merge requires map or sequence of maps as the value");
+    assert_eq!(
+        error.to_string(),
+        "yaml: map merge requires map or sequence of maps as the value"
+    );
 }
 
 proptest! {

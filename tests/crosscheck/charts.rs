@@ -41,12 +41,19 @@ impl ChartFiles {
     }
 
     pub(crate) fn question(&self, operation: &str) -> Value {
-        let files: BTreeMap<_, _> = self.files.iter().map(|(name, text)| (name, base64(text.as_bytes()))).collect();
+        let files: BTreeMap<_, _> = self
+            .files
+            .iter()
+            .map(|(name, text)| (name, base64(text.as_bytes())))
+            .collect();
         json!({"op": operation, "files": files, "values": self.values, "release": "rel", "namespace": "ns"})
     }
 
     fn load(&self) -> Result<(Arc<Chart>, fairlead::chart::JsonMap), String> {
-        let files = self.files.iter().map(|(name, text)| File::new(name, text.clone().into_bytes()));
+        let files = self
+            .files
+            .iter()
+            .map(|(name, text)| File::new(name, text.clone().into_bytes()));
         let chart = Chart::from_files(files.collect(), &ArchiveLimits::default()).map_err(|error| error.to_string())?;
         Ok((Arc::new(chart), read_values(self.values.as_bytes())?))
     }
@@ -78,11 +85,12 @@ impl ChartFiles {
         let (chart, user) = self.load()?;
         let _scope = Scope::new();
         let mut warnings = Vec::new();
-        let view = View::new(&chart, &user, &mut warnings)
-            .map_err(|error| error.to_string())?;
+        let view = View::new(&chart, &user, &mut warnings).map_err(|error| error.to_string())?;
         let table = values::table(&user);
         values::coalesce(&view, &table, values::Nulls::Delete, &mut warnings).map_err(|error| error.to_string())?;
-        let values = fairlead::template::Value::Map(table).to_json().map_err(|error| error.to_string())?;
+        let values = fairlead::template::Value::Map(table)
+            .to_json()
+            .map_err(|error| error.to_string())?;
         let mut paths = Vec::new();
         collect_paths(&view, &view.metadata.name, &mut paths);
         paths.sort();
@@ -98,8 +106,7 @@ fn collect_paths(view: &View, path: &str, paths: &mut Vec<String>) {
 }
 
 /// The oracle's answer to `template`, with the text of bytes.
-pub(crate) fn readable(theirs: &Value) -> Value {
-    let mut theirs = theirs.clone();
+pub(crate) fn readable(mut theirs: Value) -> Value {
     for key in ["manifest", "notes"] {
         if let Some(text) = theirs.get(key).and_then(Value::as_str) {
             let text = crate::check::unbase64(text);

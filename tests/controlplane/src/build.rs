@@ -53,7 +53,9 @@ impl Program {
         let is_of_oracle = source.starts_with("cmd/oracle");
         match self {
             Self::ControlPlane | Self::Supervisor => !is_of_oracle,
-            Self::Oracle => is_of_oracle || source.parent() == Some(Path::new("")) && source.extension() != Some("go".as_ref()),
+            Self::Oracle => {
+                is_of_oracle || source.parent() == Some(Path::new("")) && source.extension() != Some("go".as_ref())
+            }
         }
     }
 }
