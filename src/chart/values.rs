@@ -16,11 +16,11 @@ const GLOBAL: &[u8] = b"global";
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ValuesError {
     /// Something other than a table where a subchart's values belong.
-    #[error("type mismatch on {chart}: %!t({value})")]
+    #[error("type mismatch on {chart}: {value}")]
     TypeMismatch {
         /// The subchart.
         chart: String,
-        /// The value's type and text.
+        /// The value, printed with `%t` by Go, who says so unless it is a boolean.
         value: String,
     },
 }
@@ -298,12 +298,9 @@ fn join(prefix: &str, key: &str) -> String {
     }
 }
 
-/// A value as Go's `%!t(...)` shows it: type and text.
+/// What Go prints for `%t`: `true`, or `%!t(string=x)`.
 fn describe(value: &Value) -> String {
-    match value {
-        Value::Nil => "<nil>".to_owned(),
-        other => format!("{}={}", other.type_name(), describe_plain(other)),
-    }
+    String::from_utf8_lossy(&crate::go::fmt::sprintf(b"%t", std::slice::from_ref(value))).into_owned()
 }
 
 fn describe_plain(value: &Value) -> String {

@@ -1,5 +1,6 @@
 //! What a plain scalar is: go-yaml's table of words and its rules for numbers (YAML 1.1 with Go's number syntax).
 
+use crate::go::strconv;
 use super::emit::Dialect;
 use super::timestamp::is_timestamp;
 
@@ -109,6 +110,10 @@ fn special_float(text: &str) -> Option<f64> {
 fn number(text: &str, dialect: Dialect) -> Scalar {
     if let Some(float) = special_float(text) {
         return Scalar::Float(float);
+    }
+    if text.starts_with('.') {
+        // Where the point comes first, go-yaml takes all that Go takes for a number.
+        return strconv::parse_float(text.as_bytes()).map_or(Scalar::Str, Scalar::Float);
     }
     let without_underscores;
     let plain = if text.contains('_') {
