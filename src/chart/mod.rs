@@ -13,6 +13,7 @@ pub mod metadata;
 pub mod schema;
 pub mod strvals;
 pub mod values;
+pub mod warning;
 
 use std::sync::Arc;
 
@@ -21,6 +22,7 @@ pub use capabilities::{Capabilities, KubeVersion};
 pub use dependencies::View;
 pub use load::LoadError;
 pub use metadata::{Dependency, Metadata};
+pub use warning::Warning;
 
 use crate::template::value::Text;
 

@@ -6,7 +6,7 @@
 
 use serde_json::Value as Json;
 
-use super::{JsonMap, View};
+use super::{JsonMap, View, Warning};
 use crate::template::value::{List, Map, Text, Value};
 
 /// The key whose table every chart sees.
@@ -20,7 +20,7 @@ pub enum ValuesError {
     TypeMismatch {
         /// The subchart.
         chart: String,
-        /// The value, printed with `%t` by Go, who says so unless it is a boolean.
+        /// The value, as Go's `%t` prints it.
         value: String,
     },
 }
@@ -56,7 +56,7 @@ pub fn table(values: &JsonMap) -> Map {
 }
 
 /// Puts the values of a chart and of its subcharts below the given ones, which win. `values` is changed in place.
-pub fn coalesce(chart: &View, values: &Map, nulls: Nulls, warnings: &mut Vec<String>) -> Result<(), ValuesError> {
+pub fn coalesce(chart: &View, values: &Map, nulls: Nulls, warnings: &mut Vec<Warning>) -> Result<(), ValuesError> {
     Coalescer { nulls, warnings }.chart(chart, values, "")
 }
 
@@ -71,7 +71,7 @@ pub fn table_at(values: &Map, path: &str) -> Option<Map> {
 }
 
 /// Merges `below` into `above`, whose values win; nulls are kept.
-pub(super) fn merge_tables(above: &Map, below: &Map, warnings: &mut Vec<String>) {
+pub(super) fn merge_tables(above: &Map, below: &Map, warnings: &mut Vec<Warning>) {
     Coalescer {
         nulls: Nulls::Keep,
         warnings,
@@ -109,7 +109,7 @@ fn shallow_copy(map: &Map) -> Map {
 
 struct Coalescer<'a> {
     nulls: Nulls,
-    warnings: &'a mut Vec<String>,
+    warnings: &'a mut Vec<Warning>,
 }
 
 impl Coalescer<'_> {
@@ -128,7 +128,7 @@ impl Coalescer<'_> {
                 Some(other) => {
                     return Err(ValuesError::TypeMismatch {
                         chart: subchart.metadata.name.clone(),
-                        value: describe(&other),
+                        value: describe(other),
                     });
                 }
             };
@@ -267,7 +267,7 @@ impl Coalescer<'_> {
     }
 
     fn warn(&mut self, warning: String) {
-        self.warnings.push(warning);
+        self.warnings.push(Warning::info(warning));
     }
 }
 
@@ -298,9 +298,9 @@ fn join(prefix: &str, key: &str) -> String {
     }
 }
 
-/// What Go prints for `%t`: `true`, or `%!t(string=x)`.
-fn describe(value: &Value) -> String {
-    String::from_utf8_lossy(&crate::go::fmt::sprintf(b"%t", std::slice::from_ref(value))).into_owned()
+/// A value as Go's `%t` prints it, which Helm uses for a value of any type.
+fn describe(value: Value) -> String {
+    String::from_utf8_lossy(&crate::go::fmt::sprintf(b"%t", &[value])).into_owned()
 }
 
 fn describe_plain(value: &Value) -> String {

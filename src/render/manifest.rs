@@ -2,9 +2,10 @@
 
 use serde_json::Value;
 
+use super::error::Document;
 use super::head::Head;
 use super::{RenderError, Rendered, order};
-use crate::chart::View;
+use crate::chart::{View, Warning};
 use crate::render::scope::base_name;
 use crate::yaml;
 
@@ -154,18 +155,27 @@ fn collect_crds(view: &View, path: &str, found: &mut Vec<Crd>) {
 /// Splits the files and sorts their documents into manifests and hooks.
 pub(super) fn sort(mut files: Vec<(String, String)>, rendered: &mut Rendered) -> Result<(), RenderError> {
     files.sort_by(|(a, _), (b, _)| a.cmp(b));
-    for (path, text) in &files {
-        if is_notes(path) || base_name(path).starts_with('_') {
-            continue;
+    files.retain(|(path, _)| !is_notes(path) && !base_name(path).starts_with('_'));
+    if let Err(mut error) = sort_documents(&files, rendered) {
+        if let RenderError::Yaml { document, .. } = &mut error {
+            files.retain(|(_, text)| !text.trim().is_empty());
+            document.files = files;
         }
-        for document in yaml::split_documents(text) {
-            sort_document(path, document, rendered)?;
-        }
+        return Err(error);
     }
     rendered.manifests.sort_by(|a, b| order::compare(&a.kind, &b.kind));
     rendered
         .hooks
         .sort_by(|a, b| order::compare(&a.manifest.kind, &b.manifest.kind));
+    Ok(())
+}
+
+fn sort_documents(files: &[(String, String)], rendered: &mut Rendered) -> Result<(), RenderError> {
+    for (path, text) in files {
+        for document in yaml::split_documents(text) {
+            sort_document(path, document, rendered)?;
+        }
+    }
     Ok(())
 }
 
@@ -179,6 +189,11 @@ fn sort_document(path: &str, document: &str, rendered: &mut Rendered) -> Result<
     let head = Head::read(&object).map_err(|error| RenderError::Yaml {
         path: path.to_owned(),
         message: error.to_string(),
+        document: Box::new(Document {
+            text: document.to_owned(),
+            line: None,
+            files: Vec::new(),
+        }),
     })?;
     let Head {
         api_version,
@@ -201,7 +216,7 @@ fn sort_document(path: &str, document: &str, rendered: &mut Rendered) -> Result<
     let Some(events) = events.split(',').map(HookEvent::parse).collect::<Option<Vec<_>>>() else {
         rendered
             .warnings
-            .push(format!("skipping unknown hooks {events:?} of {path}"));
+            .push(Warning::info("skipping unknown hooks").with("hookTypes", events.as_str()));
         return Ok(());
     };
     let policies = |annotation: &str| match annotations.get(annotation) {
@@ -225,6 +240,11 @@ fn parse(path: &str, document: &str) -> Result<Value, RenderError> {
     yaml::to_json(document.as_bytes()).map_err(|error| RenderError::Yaml {
         path: path.to_owned(),
         message: format!("error converting YAML to JSON: {error}"),
+        document: Box::new(Document {
+            text: document.to_owned(),
+            line: error.editor_line().and_then(|line| usize::try_from(line).ok()),
+            files: Vec::new(),
+        }),
     })
 }
 

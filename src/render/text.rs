@@ -4,6 +4,7 @@ use super::RenderError;
 use super::manifest::is_notes;
 use super::scope::ChartTemplate;
 use crate::template::error::{Cause, FunctionError, Located};
+use crate::template::trace::Trace;
 use crate::template::value::{Map, MapType, Text, Value};
 use crate::template::{Context, ExecutionError, Host, Limits, Mode, TemplateSet};
 
@@ -46,6 +47,7 @@ fn clean(path: &str, output: &[u8]) -> Result<String, RenderError> {
             return Err(RenderError::Yaml {
                 path: path.to_owned(),
                 message,
+                document: Box::default(),
             });
         }
     };
@@ -68,37 +70,33 @@ pub(super) fn take_notes(files: &[(String, String)], root: &str, all: bool) -> S
     texts.join("\n")
 }
 
-/// A template's failure in Helm's words.
+/// A template's failure in Helm's words, and the way to it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Failure {
-    /// `required` or `fail`: the chart's author speaks.
-    #[error("execution error at ({location}): {message}")]
-    Abort {
-        /// File, line and column of the outermost template.
-        location: String,
-        /// The author's words.
-        message: String,
-    },
-    /// Anything else: each template on the way down, with file, node and message.
-    #[error("{0}")]
-    Other(String),
+#[error("{text}")]
+pub struct Failure {
+    /// Helm's text.
+    pub text: String,
+    /// What Helm does not tell.
+    pub trace: Box<Trace>,
 }
 
 fn failure(template: &str, error: &ExecutionError) -> RenderError {
+    let trace = Box::new(Trace::of(error));
     if let Some(limit) = error.limit() {
         return RenderError::Limit {
             template: template.to_owned(),
             limit,
+            trace,
         };
     }
-    let failure = match (error.abort(), error) {
-        (Some(message), ExecutionError::At(located)) => Failure::Abort {
-            location: located.location.clone(),
-            message: message.to_owned(),
-        },
-        _ => Failure::Other(explain(error)),
+    let text = match (error.abort(), error) {
+        // `required` or `fail`: the chart's author speaks. Only the outermost template is named.
+        (Some(message), ExecutionError::At(located)) => {
+            format!("execution error at ({}): {message}", located.position)
+        }
+        _ => explain(error),
     };
-    RenderError::Execution(failure)
+    RenderError::Execution(Failure { text, trace })
 }
 
 /// One paragraph for each template on the way to the error. If any part is not an error of text/template, Helm gives
@@ -124,13 +122,13 @@ fn explain(root: &ExecutionError) -> String {
                     .split_once(" template:")
                     .map_or(cause.as_str(), |(before, _)| before);
                 let Located {
-                    location,
+                    position,
                     template,
                     node,
                     ..
                 } = &**located;
                 (
-                    format!("{location}\n  executing \"{template}\" at <{node}>:\n    {message}\n"),
+                    format!("{position}\n  executing \"{template}\" at <{node}>:\n    {message}\n"),
                     next,
                 )
             }

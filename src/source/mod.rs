@@ -22,6 +22,8 @@ mod transport;
 
 pub use credentials::{Access, ClientCertificate, Credentials, DockerConfigError, Proxy, Secret, Tls};
 pub use digest::{Digest, InvalidDigest};
+#[cfg(feature = "cli")]
+pub(crate) use error::system_error;
 pub use error::{Category, SourceError};
 pub use fetcher::{ChartContent, Fetcher, FetcherOptions};
 pub use limits::Limits;

@@ -1,9 +1,10 @@
 //! The state of one rendering, and what functions may do with it.
 
-use super::error::{ExecutionError, FunctionError, LimitError, ParseError};
+use super::budget::ELEMENT;
+use super::error::{ExecutionError, FunctionError, LimitError};
 use super::execute::Operand;
 use super::host::{Host, Mode};
-use super::limits::Limits;
+use super::limits::{Limits, Used};
 use super::parse::parse;
 use super::set::TemplateSet;
 use super::tree::{Source, Template};
@@ -16,6 +17,8 @@ use std::sync::Arc;
 
 /// The name that Helm gives to a `tpl` text.
 const TPL_NAME: &str = "gotpl";
+/// How many times as much as its text a parsed template takes, roughly.
+const PARSED: usize = 16;
 /// What Go prints for a value that is not there.
 const NO_VALUE: &[u8] = b"<no value>";
 
@@ -29,7 +32,7 @@ pub struct Context<'run> {
     /// The variables of all templates under way, one frame upon the other.
     pub(super) variables: Vec<Option<Operand>>,
     pub(super) depth: usize,
-    pub(super) steps: u64,
+    pub(super) used: Used,
     /// What the `tpl` texts under way define.
     pub(super) overlay: Option<Rc<Overlay>>,
     host: &'run mut dyn Host,
@@ -48,12 +51,13 @@ pub(super) struct Overlay {
 impl<'run> Context<'run> {
     /// A rendering with the templates of this set.
     pub fn new(set: &'run TemplateSet, host: &'run mut dyn Host, limits: Limits, mode: Mode) -> Self {
+        let used = Used::new(&limits, host.elapsed());
         Self {
             set,
             limits,
             variables: Vec::new(),
             depth: 0,
-            steps: 0,
+            used,
             overlay: None,
             host,
             mode,
@@ -112,6 +116,13 @@ impl<'run> Context<'run> {
         }
     }
 
+    /// Fails when a function is about to make a list with too many elements. There are at most `most` of them; they are
+    /// counted only where that would be too many.
+    pub fn check_elements(&self, most: usize, count: impl FnOnce() -> usize) -> Result<(), LimitError> {
+        self.check_size(most.saturating_mul(ELEMENT))
+            .or_else(|_| self.check_size(count().saturating_mul(ELEMENT)))
+    }
+
     /// A cache that lives as long as the rendering, one for each Rust type: compiled regular expressions and the like.
     pub fn cache<T: Default + 'static>(&mut self) -> &mut T {
         let entry = self.caches.entry(TypeId::of::<T>());
@@ -154,10 +165,7 @@ impl<'run> Context<'run> {
         if !text.windows(2).any(|pair| pair == b"{{") {
             return Ok(without_no_value(text).map_or_else(|| text.clone(), Text::from));
         }
-        let quoted = || String::from_utf8_lossy(&strconv::quote(text)).into_owned();
-        let templates = self
-            .parse_text(text)
-            .map_err(|error| FunctionError::Message(format!("cannot parse template {}: {error}", quoted())))?;
+        let templates = self.parse_text(text)?;
         let Some(template) = templates.get(TPL_NAME).cloned() else {
             return Ok(Text::default());
         };
@@ -169,24 +177,31 @@ impl<'run> Context<'run> {
         match result {
             Ok(()) => Ok(without_no_value(&output).unwrap_or(output).into()),
             Err(error) => {
-                let prefix = format!("error during tpl function execution for {}: ", quoted());
+                let prefix = format!("error during tpl function execution for {}: ", quoted(text));
                 Err(FunctionError::Template(prefix, error))
             }
         }
     }
 
     /// The templates of a text; charts pass the same text many times.
-    fn parse_text(&mut self, text: &Text) -> Result<Rc<Templates>, ParseError> {
+    fn parse_text(&mut self, text: &Text) -> Result<Rc<Templates>, FunctionError> {
         if let Some(templates) = self.texts.get(text) {
             return Ok(Rc::clone(templates));
         }
+        // A parsed text takes some times as much as the text, and is kept.
+        let size = text.len().saturating_mul(PARSED);
+        self.check_size(size)?;
+        self.make(size)?;
+        self.spend(text.len() / 4)?;
         let source = Arc::new(Source {
             name: Arc::from(TPL_NAME),
             text: text.as_bytes().into(),
         });
-        let templates = parse(&source)?
-            .into_iter()
-            .map(|(name, template)| (name, Arc::new(template)));
+        let parsed = parse(&source).map_err(|error| {
+            let prefix = format!("cannot parse template {}: ", quoted(text));
+            FunctionError::Parse(prefix, Box::new(error))
+        })?;
+        let templates = parsed.into_iter().map(|(name, template)| (name, Arc::new(template)));
         let templates = Rc::new(templates.collect());
         self.texts.insert(text.clone(), Rc::clone(&templates));
         Ok(templates)
@@ -203,6 +218,10 @@ impl<'run> Context<'run> {
             below: self.overlay.clone(),
         }
     }
+}
+
+fn quoted(text: &[u8]) -> String {
+    String::from_utf8_lossy(&strconv::quote(text)).into_owned()
 }
 
 /// The text without each `<no value>`; `None` when there is none.

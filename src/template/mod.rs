@@ -8,8 +8,12 @@ pub mod function;
 pub mod functions;
 pub mod host;
 pub mod limits;
+pub mod position;
+pub mod subject;
+pub mod trace;
 pub mod value;
 
+mod budget;
 mod execute;
 mod parse;
 mod set;

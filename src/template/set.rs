@@ -47,6 +47,12 @@ impl TemplateSet {
         names
     }
 
+    /// A template's source as Go's `Tree.Root.String()` prints it: comments, trimmed blanks and definitions are gone.
+    pub fn source(&self, name: &str) -> Option<String> {
+        let template = self.templates.get(name)?;
+        Some(template.root.display(&template.source.text).to_string())
+    }
+
     pub(super) fn find(&self, name: &str) -> Option<&Arc<Template>> {
         self.templates.get(name)
     }

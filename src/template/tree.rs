@@ -16,16 +16,6 @@ pub(super) struct Source {
     pub(super) text: Arc<[u8]>,
 }
 
-impl Source {
-    /// `name:line:column` of a byte offset; the column counts bytes from 0.
-    pub(super) fn location(&self, position: usize) -> String {
-        let before = &self.text[..position.min(self.text.len())];
-        let line = 1 + before.split(|byte| *byte == b'\n').count() - 1;
-        let column = before.iter().rev().take_while(|byte| **byte != b'\n').count();
-        format!("{}:{line}:{column}", self.name)
-    }
-}
-
 /// One named template: a source's top level, a `define` or a `block`.
 #[derive(Debug)]
 pub(super) struct Template {

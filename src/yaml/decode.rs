@@ -8,7 +8,7 @@ use serde_json::{Map, Number, Value};
 use super::emit::Dialect;
 use super::error::Error;
 use super::go_syntax;
-use super::limits::{ALIAS_RATIO_HIGH, ALIAS_RATIO_LOW, MAX_DEPTH};
+use super::limits::{ALIAS_RATIO_HIGH, ALIAS_RATIO_LOW, MAX_ALIAS_TEXT, MAX_DEPTH};
 use super::number::{ThroughJson, format_float_single, through_json};
 use super::resolve::{Scalar, resolve, resolve_without_timestamps};
 use super::tree::{Kind, NodeId, Tree};
@@ -41,6 +41,7 @@ pub(super) fn decode(mut tree: Tree<'_>, numbers: Numbers, duplicates: Duplicate
         depth: 0,
         decoded: 1,
         from_aliases: 0,
+        alias_text: 0,
         aliases: Vec::new(),
         repeated: Vec::new(),
         unsupported: Unsupported::default(),
@@ -84,6 +85,8 @@ struct Decoder<'t, 'i> {
     depth: usize,
     decoded: u32,
     from_aliases: u32,
+    /// Bytes of text that came from aliases.
+    alias_text: usize,
     /// The aliases that are being followed.
     aliases: Vec<NodeId>,
     repeated: Vec<String>,
@@ -145,7 +148,19 @@ impl Decoder<'_, '_> {
         self.from_aliases = self.from_aliases.saturating_add(1);
         let ratio = f64::from(self.from_aliases) / f64::from(self.decoded);
         if self.from_aliases > 100 && self.decoded > 1000 && ratio > allowed_alias_ratio(self.decoded) {
-            return Err(Error::Invalid("document contains excessive aliasing".to_owned()));
+            return Err(excessive_aliasing());
+        }
+        Ok(())
+    }
+
+    /// Counting nodes bounds what aliases of small texts become, not what those of large ones do.
+    fn count_text(&mut self, bytes: usize) -> Result<(), Error> {
+        if self.aliases.is_empty() {
+            return Ok(());
+        }
+        self.alias_text = self.alias_text.saturating_add(bytes);
+        if self.alias_text > MAX_ALIAS_TEXT {
+            return Err(excessive_aliasing());
         }
         Ok(())
     }
@@ -347,6 +362,10 @@ impl Decoder<'_, '_> {
 
     /// What a scalar is, and its text where that is the value.
     fn scalar(&mut self, id: NodeId) -> Result<(Scalar, String), Error> {
+        if let Kind::Scalar { text, .. } = &self.tree.nodes[id].kind {
+            let bytes = text.len();
+            self.count_text(bytes)?;
+        }
         let take = !self.tree.has_aliases;
         let node = &mut self.tree.nodes[id];
         let Kind::Scalar { text, plain } = &mut node.kind else {
@@ -433,6 +452,10 @@ fn binary(text: &str) -> Result<String, Error> {
         decoded.extend(std::iter::repeat_n(char::REPLACEMENT_CHARACTER, chunk.invalid().len()));
     }
     Ok(decoded)
+}
+
+fn excessive_aliasing() -> Error {
+    Error::Invalid("document contains excessive aliasing".to_owned())
 }
 
 fn allowed_alias_ratio(decoded: u32) -> f64 {

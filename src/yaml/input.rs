@@ -71,6 +71,7 @@ fn has_refused(text: &str) -> bool {
 fn syntax(problem: &str) -> Error {
     Error::Syntax {
         line: None,
+        editor_line: None,
         problem: problem.to_owned(),
     }
 }

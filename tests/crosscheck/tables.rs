@@ -59,7 +59,12 @@ impl Subject for Appendix {
 #[test]
 fn the_appendix_is_what_we_render() {
     let mut differences = Vec::new();
-    for Row { expression, output, error } in appendix() {
+    for Row {
+        expression,
+        output,
+        error,
+    } in appendix()
+    {
         let ours = Appendix::ours(&expression);
         let same = match (&output, &error) {
             (Some(output), _) => ours["notes"] == format!("{}{output}", Appendix::TEXT),
@@ -70,7 +75,12 @@ fn the_appendix_is_what_we_render() {
         }
     }
     assert_eq!(appendix().count(), 353);
-    assert!(differences.is_empty(), "{} differ:\n{}", differences.len(), differences.join("\n"));
+    assert!(
+        differences.is_empty(),
+        "{} differ:\n{}",
+        differences.len(),
+        differences.join("\n")
+    );
 }
 
 #[test]
@@ -80,8 +90,12 @@ fn the_appendix_is_what_helm_renders() {
 
 #[test]
 fn the_table_of_expressions_is_what_helm_renders() {
-    let expressions = EXPRESSIONS.lines().filter(|line| !line.is_empty() && !line.starts_with("//"));
-    let actions: Vec<String> = expressions.map(|expression| format!("{{{{ {expression} }}}}")).collect();
+    let expressions = EXPRESSIONS
+        .lines()
+        .filter(|line| !line.is_empty() && !line.starts_with("//"));
+    let actions: Vec<String> = expressions
+        .map(|expression| format!("{{{{ {expression} }}}}"))
+        .collect();
     assert!(actions.len() > 600);
     check::check_table::<Expressions>(actions);
 }

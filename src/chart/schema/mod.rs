@@ -57,6 +57,28 @@ pub enum SchemaError {
     Validator(String),
 }
 
+impl SchemaError {
+    /// The JSON pointers of the values that do not fit, in the order of the message, each once.
+    pub fn pointers(&self) -> Vec<String> {
+        let Self::Mismatch(text) = self else {
+            return Vec::new();
+        };
+        let mut pointers: Vec<String> = Vec::new();
+        for line in text.lines() {
+            let pointer = line
+                .trim_start()
+                .strip_prefix("- at '")
+                .and_then(|rest| rest.split_once("': "));
+            if let Some((pointer, _)) = pointer
+                && !pointers.iter().any(|known| known == pointer)
+            {
+                pointers.push(pointer.to_owned());
+            }
+        }
+        pointers
+    }
+}
+
 /// Checks values against a schema. The draft is the schema's `$schema`, or 2020-12.
 pub fn validate(schema: &[u8], values: &Value) -> Result<(), SchemaError> {
     if schema.len() > MAX_SCHEMA {

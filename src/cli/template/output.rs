@@ -43,6 +43,19 @@ struct WriteError {
 }
 
 impl OutputArguments {
+    /// What the templates made of YAML that could not be read, to the same places as Helm puts it.
+    pub(super) fn write_invalid(&self, files: &[(String, String)]) -> Result<(), CommandError> {
+        let mut text = files.iter().fold(String::new(), |text, (path, content)| {
+            text + "---\n# Source: " + path + "\n" + content + "\n"
+        });
+        text.truncate(text.trim_end().len());
+        text.push('\n');
+        if !self.show_only.is_empty() {
+            text = select(&text, &self.show_only)?;
+        }
+        print(&text)
+    }
+
     pub(super) fn write(&self, rendered: &Rendered, release: &str) -> Result<(), CommandError> {
         let output = TemplateOutput {
             include_crds: self.include_crds,
@@ -55,13 +68,17 @@ impl OutputArguments {
             None if self.show_only.is_empty() => output.write(rendered),
             None => select(&output.write(rendered), &self.show_only)?,
         };
-        let mut stdout = io::stdout().lock();
-        let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
-        match written {
-            // Whoever reads us (`| head`) has seen enough.
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            written => Ok(written?),
-        }
+        print(&text)
+    }
+}
+
+fn print(text: &str) -> Result<(), CommandError> {
+    let mut stdout = io::stdout().lock();
+    let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+    match written {
+        // Whoever reads us (`| head`) has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => Ok(written?),
     }
 }
 

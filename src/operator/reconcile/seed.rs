@@ -203,6 +203,10 @@ impl Host for SeededHost {
         }
     }
 
+    fn elapsed(&mut self) -> std::time::Duration {
+        crate::clock::thread_time()
+    }
+
     fn warn(&mut self, message: &str) {
         self.warnings.push(message.to_owned());
     }

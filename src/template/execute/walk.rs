@@ -78,6 +78,9 @@ impl Context<'_> {
                 let operand = self.pipeline(frame, dot, pipe)?;
                 if !pipe.declares() {
                     frame.place = Place::Node(node);
+                    if let Value::List(_) | Value::Map(_) = operand.value {
+                        self.measure(&operand.value).or_else(|limit| frame.limit(limit))?;
+                    }
                     print(output, &operand.value);
                     self.check_output(frame, output)?;
                 }
@@ -85,7 +88,7 @@ impl Context<'_> {
             Node::If(branch) => return self.walk_if(frame, dot, branch, output),
             Node::With(branch) => return self.walk_with(frame, dot, branch, output),
             Node::Range(branch) => return self.walk_range(frame, dot, node, branch, output),
-            Node::Template { name, pipe, .. } => self.walk_template(frame, dot, name, pipe.as_ref(), output)?,
+            Node::Template { name, pipe, .. } => self.walk_template(frame, dot, node, name, pipe.as_ref(), output)?,
             Node::Break { .. } => return Ok(Flow::Break),
             Node::Continue { .. } => return Ok(Flow::Continue),
         }
@@ -146,6 +149,7 @@ impl Context<'_> {
         &mut self,
         frame: &mut Frame<'t>,
         dot: &Operand,
+        node: &'t Node,
         name: &Text,
         pipe: Option<&'t Pipe>,
         output: &mut Vec<u8>,
@@ -159,6 +163,7 @@ impl Context<'_> {
             None => Operand::default(),
         };
         self.run(&template, &data, output)
+            .map_err(|error| error.called_by(frame.as_caller(node)))
     }
 
     /// The template of that name that is seen from here: those of the `tpl` texts under way come first.

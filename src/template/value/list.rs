@@ -123,6 +123,11 @@ impl List {
         self.items.values.iter()
     }
 
+    /// Whether nobody else holds this list.
+    pub(crate) fn is_unique(&self) -> bool {
+        Rc::strong_count(&self.items) == 1
+    }
+
     /// Whether both handles share one backing store.
     pub fn is_same(&self, other: &Self) -> bool {
         Rc::ptr_eq(&self.items, &other.items)

@@ -159,6 +159,13 @@ impl Map {
         self.entries.as_ref().map(|entries| entries.0.borrow())
     }
 
+    /// Whether nobody else holds this map; not for a nil one, of which there is nothing to hold.
+    pub(crate) fn is_unique(&self) -> bool {
+        self.entries
+            .as_ref()
+            .is_some_and(|entries| Rc::strong_count(entries) == 1)
+    }
+
     /// Whether both handles share their entries.
     pub fn is_same(&self, other: &Self) -> bool {
         match (&self.entries, &other.entries) {

@@ -35,6 +35,11 @@ pub use oracle::Oracle;
 pub use registry::Registry;
 pub use requests::{RequestCounts, RequestKind};
 
+/// The path of `helm`, `kubectl` or another component, which may be built now, for tests that need no control plane.
+pub async fn program(name: &str) -> Result<std::path::PathBuf, Error> {
+    binaries::find(name).await
+}
+
 /// Whether the environment asks to keep what a run leaves behind.
 fn keep() -> bool {
     std::env::var_os("FAIRLEAD_TEST_KEEP").is_some_and(|value| !value.is_empty())

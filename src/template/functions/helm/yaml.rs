@@ -4,16 +4,16 @@
 use serde_json::Value as Json;
 
 use crate::template::error::FunctionError;
-use crate::template::function::{Function, function};
+use crate::template::function::{Cost, Function, function};
 use crate::template::value::{List, Map, Text, Value};
 use crate::yaml;
 
 pub(super) const FUNCTIONS: &[Function] = &[
-    function!("toYaml", to_yaml, (&Value) -> String),
-    function!("mustToYaml", must_to_yaml, (&Value) -> Result<String, FunctionError>),
-    function!("toYamlPretty", to_yaml_pretty, (&Value) -> String),
-    function!("fromYaml", from_yaml, (&Text) -> Map),
-    function!("fromYamlArray", from_yaml_array, (&Text) -> List),
+    function!("toYaml", to_yaml, (&Value) -> String).costs(Cost::Walks),
+    function!("mustToYaml", must_to_yaml, (&Value) -> Result<String, FunctionError>).costs(Cost::Walks),
+    function!("toYamlPretty", to_yaml_pretty, (&Value) -> String).costs(Cost::Walks),
+    function!("fromYaml", from_yaml, (&Text) -> Map).costs(Cost::Walks),
+    function!("fromYamlArray", from_yaml_array, (&Text) -> List).costs(Cost::Walks),
 ];
 
 /// Helm takes one newline off the end.

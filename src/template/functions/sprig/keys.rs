@@ -15,10 +15,11 @@ use rsa::signature::{SignatureEncoding as _, Signer as _};
 
 use crate::go::base64;
 use crate::template::context::Context;
-use crate::template::function::{Function, function};
+use crate::template::function::{Cost, Function, function};
 use crate::template::value::Text;
 
-pub(super) const FUNCTIONS: &[Function] = &[function!("genPrivateKey", @context gen_private_key, (&Text) -> String)];
+pub(super) const FUNCTIONS: &[Function] =
+    &[function!("genPrivateKey", @context gen_private_key, (&Text) -> String).costs(Cost::Keys(4))];
 
 const RSA_OID: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
 const EC_OID: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
