@@ -120,6 +120,10 @@ impl Object for KubeVersionObject {
         self
     }
 
+    fn printed(&self) -> Option<Text> {
+        Some(self.0.version.as_str().into())
+    }
+
     fn methods(&self) -> &'static [Function] {
         KUBE_VERSION_METHODS
     }

@@ -29,8 +29,10 @@ pub(super) fn execute(
         let written = template.root.insert("Template", Value::Map(about));
         debug_assert!(written.is_ok(), "a root is never nil");
         output.clear();
+        // `$` has Helm's type for values; the same map under `.Subcharts` is a plain one.
+        let root = Value::Map(template.root.with_type(MapType::Values));
         context
-            .execute(&template.name, &Value::Map(template.root.clone()), &mut output)
+            .execute(&template.name, &root, &mut output)
             .map_err(|error| failure(&template.name, &error))?;
         files.push((template.name.clone(), clean(&template.name, &output)?));
     }

@@ -1,8 +1,8 @@
 //! What a plain scalar is: go-yaml's table of words and its rules for numbers (YAML 1.1 with Go's number syntax).
 
-use crate::go::strconv;
 use super::emit::Dialect;
 use super::timestamp::is_timestamp;
+use crate::go::strconv;
 
 /// A plain scalar's value.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -40,7 +40,8 @@ fn resolve_in(text: &str, dialect: Dialect) -> Scalar {
         b'y' | b'Y' | b'n' | b'N' | b't' | b'T' | b'f' | b'F' | b'o' | b'O' | b'~' => word(text, dialect),
         b'.' => match special_float(text) {
             Some(float) => Scalar::Float(float),
-            None => finite(text).map_or(Scalar::Str, Scalar::Float),
+            // Where the point comes first, go-yaml takes all that Go takes for a number, with its underscores.
+            None => strconv::parse_float(text.as_bytes()).map_or(Scalar::Str, Scalar::Float),
         },
         b'+' | b'-' | b'0'..=b'9' => number(text, dialect),
         _ => Scalar::Str,
@@ -110,10 +111,6 @@ fn special_float(text: &str) -> Option<f64> {
 fn number(text: &str, dialect: Dialect) -> Scalar {
     if let Some(float) = special_float(text) {
         return Scalar::Float(float);
-    }
-    if text.starts_with('.') {
-        // Where the point comes first, go-yaml takes all that Go takes for a number.
-        return strconv::parse_float(text.as_bytes()).map_or(Scalar::Str, Scalar::Float);
     }
     let without_underscores;
     let plain = if text.contains('_') {

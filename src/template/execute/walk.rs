@@ -183,6 +183,10 @@ impl Context<'_> {
 fn print(output: &mut Vec<u8>, value: &Value) {
     match value {
         Value::Nil => output.extend_from_slice(b"<no value>"),
+        Value::Object(object) => match object.printed() {
+            Some(text) => output.extend_from_slice(&text),
+            None => fmt::write_printable(output, value),
+        },
         value => fmt::write_printable(output, value),
     }
 }

@@ -46,6 +46,12 @@ pub trait Object: Debug {
         None
     }
 
+    /// What an action prints if that is not the value's `%v`: the `String()` of a pointer, for a struct that templates reach
+    /// through a pointer and never as a copy.
+    fn printed(&self) -> Option<Text> {
+        None
+    }
+
     /// The methods. The first parameter of each is the receiver and declared as `&Value`.
     fn methods(&self) -> &'static [Function] {
         &[]

@@ -65,10 +65,15 @@ impl Parser<'_, '_> {
     fn control(&mut self, place: Place) -> Parsed<Branch> {
         let scope = self.variables.len();
         let pipe = self.pipeline(place)?;
+        let body = self.variables.len();
         self.range_depth += usize::from(place == Place::Range);
         let (list, end) = self.item_list()?;
         self.range_depth -= usize::from(place == Place::Range);
         let else_list = if let Item::Else = end {
+            // Go's parser still knows what the body declares; its executor, which was not there, does not.
+            for variable in &mut self.variables[body..] {
+                variable.pending = true;
+            }
             Some(self.else_list(place)?)
         } else {
             None
@@ -104,7 +109,10 @@ impl Parser<'_, '_> {
         let token = self.next_non_space();
         let name = self.template_name(&token, context)?;
         let pipe = self.pipeline(Place::Block)?;
-        self.deeper(|parser| Parser::new(parser.input).body(&name, context))?;
+        if let Item::Else = self.deeper(|parser| Parser::new(parser.input).body(&name))? {
+            // Go reports it where the parser around stands: at the end of the clause.
+            return self.error(format!("unexpected {{{{else}}}} in {context}"));
+        }
         Ok(Node::Template {
             position: token.position,
             name,
