@@ -48,6 +48,12 @@ impl Subject for Times {
             .unwrap_or_default();
         json!({"formatted": formatted, "string": time.to_string(), "parsed": parsed, "parseError": error})
     }
+
+    fn same(case: &Case, ours: &Value, theirs: &Value) -> bool {
+        // A zone's own name that is a number, `+11`, is an unknown zone to us when it is read (COMPATIBILITY.md).
+        let has_numeric_names = matches!(case.zone, "Australia/Lord_Howe" | "America/Sao_Paulo");
+        ours == theirs || has_numeric_names && case.layout.contains("MST") && ours["formatted"] == theirs["formatted"]
+    }
 }
 
 #[test]
