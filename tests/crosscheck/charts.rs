@@ -1,6 +1,7 @@
 //! Charts as a whole: what `helm template` makes of them, and the values that their templates see.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use fairlead::chart::{ArchiveLimits, Capabilities, Chart, File, View, load::read_values, values as tables};
@@ -124,10 +125,10 @@ pub(crate) fn answer(rendered: Result<Rendered, String>) -> Value {
         Ok(rendered) => rendered,
         Err(error) => return json!({"manifest": null, "hooks": null, "notes": null, "error": error}),
     };
-    let documents = rendered.manifests.iter();
-    let manifest: String = documents
-        .map(|manifest| format!("---\n# Source: {}\n{}\n", manifest.path, manifest.text))
-        .collect();
+    let mut manifest = String::new();
+    for document in &rendered.manifests {
+        let _ = writeln!(manifest, "---\n# Source: {}\n{}", document.path, document.text); // a string takes everything
+    }
     let hooks = rendered.hooks.iter().map(|hook| {
         json!({
             "path": hook.manifest.path,

@@ -189,13 +189,11 @@ impl<S: Subject> Checker<S> {
 
     /// The oracle's answer; none when the question crashes it.
     fn ask(&mut self, question: &Value) -> Option<Value> {
-        match self.oracle.ask(std::slice::from_ref(question)) {
-            Ok(mut answers) => answers.pop().map(S::theirs),
-            Err(_) => {
-                self.oracle = Oracle::start().unwrap();
-                None
-            }
+        if let Ok(mut answers) = self.oracle.ask(std::slice::from_ref(question)) {
+            return answers.pop().map(S::theirs);
         }
+        self.oracle = Oracle::start().unwrap();
+        None
     }
 
     /// Whether Go gives the same answer each time. The order of Go's maps is random, and now and then it shows.

@@ -211,6 +211,7 @@ fn strings(literals: &'static [&'static str]) -> BoxedStrategy<String> {
     select(literals).prop_map(str::to_owned).boxed()
 }
 
+#[expect(clippy::too_many_lines, reason = "a table of what stands in expressions")]
 fn literals() -> HashMap<char, BoxedStrategy<String>> {
     let quoted = "[ -~éß世\u{1F600}]{0,12}".prop_map(|text| fairlead_quote(&text));
     let text = prop_oneof![
@@ -262,8 +263,8 @@ fn literals() -> HashMap<char, BoxedStrategy<String>> {
             "-0.0",
             "1234567.0"
         ]),
-        (-1_000_000i64..1_000_000, 0..6)
-            .prop_map(|(number, digits)| format!("{:?}", number as f64 / 10f64.powi(digits))),
+        (-1_000_000i32..1_000_000, 0..6)
+            .prop_map(|(number, digits)| format!("{:?}", f64::from(number) / 10f64.powi(digits))),
         any::<f64>()
             .prop_filter("finite", |number| number.is_finite())
             .prop_map(|number| format!("{number:e}")),

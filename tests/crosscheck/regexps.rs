@@ -29,9 +29,11 @@ impl Subject for Regexps {
 
     fn ours(case: &Case) -> Value {
         let (text, replacement) = (case.text.as_bytes(), case.replacement.as_bytes());
-        let list = |parts: Vec<&[u8]>| match parts.is_empty() {
-            true => Value::Null,
-            false => parts.into_iter().map(base64).collect::<Vec<_>>().into(),
+        let list = |parts: Vec<&[u8]>| {
+            if parts.is_empty() {
+                return Value::Null;
+            }
+            parts.into_iter().map(base64).collect::<Vec<_>>().into()
         };
         let regexp = match Regexp::compile(&case.pattern) {
             Ok(regexp) => regexp,
