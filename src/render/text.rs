@@ -36,8 +36,10 @@ pub(super) fn execute(
         let written = root.insert(template_key.clone(), Value::Map(about));
         debug_assert!(written.is_ok(), "a root is never nil");
         let mut output = Vec::new();
+        // `$` has Helm's type for values; the same map under `.Subcharts` is a plain one.
+        let root = Value::Map(root.with_type(MapType::Values));
         context
-            .execute(&step.name, &Value::Map(root.clone()), &mut output)
+            .execute(&step.name, &root, &mut output)
             .map_err(|error| failure(&step.name, &error))?;
         files.push((step.name.clone(), clean(&step.name, output)?));
     }

@@ -46,15 +46,18 @@ pub(super) fn decode(mut tree: Tree<'_>, numbers: Numbers, duplicates: Duplicate
         alias_text: 0,
         aliases: Vec::new(),
         repeated: Vec::new(),
-        unsupported_key: None,
-        unsupported_value: None,
+        unsupported: Unsupported::default(),
     };
     let value = decoder.node(root)?;
     // The order in which sigs.k8s.io/yaml finds them.
     if !decoder.repeated.is_empty() {
         return Err(Error::Duplicate(decoder.repeated));
     }
-    match decoder.unsupported_key.or(decoder.unsupported_value) {
+    let Unsupported {
+        key,
+        value: unsupported,
+    } = decoder.unsupported;
+    match key.or(unsupported) {
         Some(error) => Err(error),
         None => Ok(value),
     }
@@ -89,8 +92,28 @@ struct Decoder<'t, 'i> {
     /// The aliases that are being followed.
     aliases: Vec<NodeId>,
     repeated: Vec<String>,
-    unsupported_key: Option<Error>,
-    unsupported_value: Option<Error>,
+    unsupported: Unsupported,
+}
+
+/// The first key and the first value that JSON cannot have. They are errors at the end only: an entry that another one
+/// with the same key replaces does no harm.
+#[derive(Debug, Default)]
+struct Unsupported {
+    key: Option<Error>,
+    value: Option<Error>,
+}
+
+impl Unsupported {
+    fn is_empty(&self) -> bool {
+        self.key.is_none() && self.value.is_none()
+    }
+
+    fn or(self, later: Self) -> Self {
+        Self {
+            key: self.key.or(later.key),
+            value: self.value.or(later.value),
+        }
+    }
 }
 
 impl Decoder<'_, '_> {
@@ -186,6 +209,7 @@ impl Decoder<'_, '_> {
         map: &mut Map<String, Value>,
         seen: &mut HashSet<Key>,
     ) -> Result<(), Error> {
+        let mut unsupported: Vec<(Key, Unsupported)> = Vec::new();
         for pair in children.chunks_exact(2) {
             let (key, value) = (pair[0], pair[1]);
             if self.is_merge(key) {
@@ -194,7 +218,9 @@ impl Decoder<'_, '_> {
             }
             let key = self.key(key)?;
             let line = self.tree.nodes[value].line;
+            let around = std::mem::take(&mut self.unsupported);
             let value = self.node(value)?;
+            let mut own = std::mem::replace(&mut self.unsupported, around);
             if self.duplicates == Duplicates::Refused {
                 if seen.contains(&key) {
                     self.repeated
@@ -203,8 +229,8 @@ impl Decoder<'_, '_> {
                 }
                 seen.insert(key.clone());
             }
-            if matches!(key.kind, KeyKind::Null | KeyKind::Uint) && self.unsupported_key.is_none() {
-                self.unsupported_key = Some(Error::UnsupportedKey {
+            if matches!(key.kind, KeyKind::Null | KeyKind::Uint) {
+                own.key = Some(Error::UnsupportedKey {
                     kind: if key.kind == KeyKind::Null {
                         "%!s(<nil>)"
                     } else {
@@ -215,7 +241,15 @@ impl Decoder<'_, '_> {
                     value: go_syntax::operand(&value),
                 });
             }
+            unsupported.retain(|(replaced, _)| *replaced != key);
+            if !own.is_empty() {
+                unsupported.push((key.clone(), own));
+            }
             map.insert(key.text, value);
+        }
+        for (_, own) in unsupported {
+            let first = std::mem::take(&mut self.unsupported);
+            self.unsupported = first.or(own);
         }
         Ok(())
     }
@@ -324,7 +358,7 @@ impl Decoder<'_, '_> {
             (false, true) => "-Inf",
             (false, false) => "+Inf",
         };
-        self.unsupported_value.get_or_insert(Error::UnsupportedValue(name));
+        self.unsupported.value.get_or_insert(Error::UnsupportedValue(name));
         Value::Null
     }
 
@@ -367,7 +401,13 @@ impl Key {
                 .parse::<u64>()
                 .map(|uint| format!("{uint:#x}"))
                 .unwrap_or_default(),
-            KeyKind::Bool | KeyKind::Int | KeyKind::Float => self.text.clone(),
+            KeyKind::Float => match self.text.as_str() {
+                ".inf" => "+Inf".to_owned(),
+                "-.inf" => "-Inf".to_owned(),
+                ".nan" => "NaN".to_owned(),
+                text => text.to_owned(),
+            },
+            KeyKind::Bool | KeyKind::Int => self.text.clone(),
         }
     }
 }

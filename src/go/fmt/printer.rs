@@ -58,6 +58,15 @@ impl Printer {
             self.write(b"...");
             return;
         }
+        let is_container = match value {
+            Value::List(_) | Value::Map(_) | Value::Object(_) => true,
+            Value::Bytes(_) => depth > 0,
+            _ => false,
+        };
+        if verb == 'w' && is_container && !self.erroring {
+            // Only `Errorf` wraps, and Go says so before it looks into the value.
+            return self.bad_verb(value, verb);
+        }
         match value {
             Value::Nil if self.format.flags.sharp_v => self.write(b"interface {}(nil)"),
             Value::Nil => self.write(b"<nil>"),

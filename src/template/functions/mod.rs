@@ -19,6 +19,13 @@ static TABLE: LazyLock<HashMap<&'static [u8], &'static Function>> = LazyLock::ne
     functions.map(|function| (function.name.as_bytes(), function)).collect()
 });
 
+/// The names of all functions, sorted.
+pub fn names() -> Vec<&'static str> {
+    let mut names: Vec<&str> = TABLE.values().map(|function| function.name).collect();
+    names.sort_unstable();
+    names
+}
+
 /// The function of that name, if templates have one.
 pub fn find(name: &[u8]) -> Option<&'static Function> {
     TABLE.get(name).copied()

@@ -11,7 +11,7 @@ use crate::Error;
 use crate::build::{self, Program};
 
 /// Above what any question takes; a template that runs without end is a fault of the question.
-const TIMEOUT: Duration = Duration::from_mins(1);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A running Go process with Helm 4.3.1 in it. Needs no control plane. It ends when this is dropped, and with this process.
 ///
@@ -33,6 +33,7 @@ impl Oracle {
             .env("TZ", "UTC") // the local zone is the one of templates, too
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
+            .stderr(Stdio::null()) // what it says is its answers; when a question crashes it, pages of stack
             .spawn()
             .map_err(failed())?;
         let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {

@@ -37,9 +37,31 @@ pub(super) fn must_to_yaml(value: &Value) -> Result<String, FunctionError> {
 }
 
 fn to_yaml_pretty(value: &Value) -> String {
-    value
-        .to_json()
-        .map_or_else(|_| String::new(), |json| trimmed(yaml::to_string_pretty(&json)))
+    pretty_tree(value, yaml::MAX_DEPTH).map_or_else(String::new, |tree| trimmed(yaml::to_string_pretty(&tree)))
+}
+
+/// What go-yaml v3 sees, which looks at Go's values itself and not at their JSON: nil maps and lists are empty ones, bytes
+/// are numbers, durations are text.
+fn pretty_tree(value: &Value, depth: usize) -> Option<Json> {
+    let below = depth.checked_sub(1)?;
+    match value {
+        Value::List(list) => list.iter().map(|item| pretty_tree(item, below)).collect(),
+        Value::Map(map) => {
+            let entries = map.borrow();
+            let entries = entries.iter().flat_map(|entries| entries.iter());
+            let entry =
+                |(key, value): (&Text, &Value)| Some((key.to_str_lossy().into_owned(), pretty_tree(value, below)?));
+            entries
+                .map(entry)
+                .collect::<Option<serde_json::Map<_, _>>>()
+                .map(Json::Object)
+        }
+        Value::Bytes(bytes) => Some(bytes.as_bytes().iter().copied().map(Json::from).collect()),
+        Value::Object(object) if object.type_name() == "time.Duration" => {
+            Some(object.stringer()?.to_str_lossy().into_owned().into())
+        }
+        _ => value.to_json().ok(),
+    }
 }
 
 /// A value of what was read, where every number is a float.

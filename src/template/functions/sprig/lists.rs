@@ -196,13 +196,13 @@ fn concat(lists: Variadic<'_, &Value>) -> Result<Value> {
 
 fn chunk(Int(size): Int, list: &Value) -> Result<Value> {
     let items = items(list, "chunk")?;
-    let Some(size) = usize::try_from(size).ok().filter(|&size| size > 0) else {
-        return if items.is_empty() && size < 0 {
-            Ok(Value::List(List::of(ListType::Lists, Vec::new())))
-        } else {
-            Err(message("runtime error: makeslice: len out of range"))
-        };
+    let too_long = || message("runtime error: makeslice: len out of range");
+    let chunks = match usize::try_from(size).ok().filter(|&size| size > 0) {
+        Some(size) => items.chunks(size).map(|chunk| Value::list(chunk.to_vec())).collect(),
+        // Sprig counts them as floor((n - 1) / size) + 1, and means it for negative sizes, too.
+        None if items.len() == 1 && size < -1 => vec![Value::list(items.to_vec())],
+        None if items.len() > 1 && i64::try_from(items.len()).is_ok_and(|length| size <= 1 - length) => Vec::new(),
+        None => return Err(too_long()),
     };
-    let chunks = items.chunks(size).map(|chunk| Value::list(chunk.to_vec())).collect();
     Ok(Value::List(List::of(ListType::Lists, chunks)))
 }

@@ -110,7 +110,10 @@ impl Parser<'_, '_> {
         let token = self.next_non_space();
         let name = self.template_name(&token, context)?;
         let pipe = self.pipeline(Place::Block)?;
-        self.deeper(|parser| Parser::new(parser.input).body(&name, context))?;
+        if let Item::Else = self.deeper(|parser| Parser::new(parser.input).body(&name))? {
+            // Go reports it where the parser around stands: at the end of the clause.
+            return self.error(format!("unexpected {{{{else}}}} in {context}"));
+        }
         Ok(Node::Template {
             position: token.position,
             name,

@@ -188,16 +188,19 @@ impl<'i, 's> Parser<'i, 's> {
         let token = self.next_non_space();
         let name = self.template_name(&token, CONTEXT)?;
         self.expect_right_delimiter(CONTEXT)?;
-        self.body(&name, CONTEXT)
+        match self.body(&name)? {
+            Item::Else => self.error(format!("unexpected {{{{else}}}} in {CONTEXT}")),
+            Item::Node(_) | Item::End => Ok(()),
+        }
     }
 
-    /// The rest of a `define` or `block`, up to its end.
-    fn body(&mut self, name: &Text, context: &str) -> Parsed<()> {
+    /// The rest of a `define` or `block`, and what ends it. Only one that ends well is defined.
+    fn body(&mut self, name: &Text) -> Parsed<Item> {
         let (root, end) = self.item_list()?;
-        if let Item::Else = end {
-            return self.error(format!("unexpected {{{{else}}}} in {context}"));
+        if let Item::End = end {
+            self.add(Arc::from(name.to_str_lossy()), root)?;
         }
-        self.add(Arc::from(name.to_str_lossy()), root)
+        Ok(end)
     }
 
     /// Items up to an end or else.

@@ -56,6 +56,10 @@ type rendered struct {
 	Error    string `json:"error"`
 }
 
+// The words that the command puts before.
+const missingDependencies = "an error occurred while checking for chart dependencies. You may need to run 'helm dependency build' " +
+	"to fetch missing dependencies: "
+
 // templateChart is `helm template`, from the chart's files to the release.
 func templateChart(q chartQuestion) any {
 	c, values, err := q.load()
@@ -66,7 +70,7 @@ func templateChart(q chartQuestion) any {
 	if accessor, err := ci.NewDefaultAccessor(c); err == nil {
 		if required := accessor.MetaDependencies(); required != nil {
 			if err := action.CheckDependencies(c, required); err != nil {
-				return rendered{Error: err.Error()}
+				return rendered{Error: missingDependencies + err.Error()}
 			}
 		}
 	}

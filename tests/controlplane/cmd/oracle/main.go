@@ -12,10 +12,14 @@ import (
 	"log"
 	"log/slog"
 	"os"
+	"runtime/debug"
 )
 
 // The largest question; a line is held in memory.
 const maxLine = 64 << 20
+
+// Bytes of stack: enough for a thousand includes in each other.
+const maxStack = 64 << 20
 
 // A question is answered by the operation that `op` names; each operation reads its own fields.
 type operation func(question []byte) (any, error)
@@ -48,6 +52,8 @@ func answer[Q any](run func(Q) any) operation {
 func main() {
 	// Helm logs what it ignores; the answers are what counts.
 	log.SetOutput(io.Discard)
+	// A value that contains itself ends Helm by exhausting the stack: then soon, before the machine's memory is used up.
+	debug.SetMaxStack(maxStack)
 	slog.SetDefault(slog.New(slog.DiscardHandler))
 	input := bufio.NewScanner(os.Stdin)
 	input.Buffer(nil, maxLine)
