@@ -82,12 +82,11 @@ fn compare(arguments: &Arguments) -> Result<bool, Box<dyn Error>> {
     };
     let umbrella = directory.path().join("umbrella");
     umbrella::write(&umbrella, umbrella::GOAL)?;
-    let mut cases = match cases::corpus() {
-        Some(corpus) => cases::choose(&corpus, arguments.charts)?,
-        None => {
-            println!("no corpus: set FAIRLEAD_CORPUS to measure real charts; this measures the umbrella only");
-            Vec::new()
-        }
+    let mut cases = if let Some(corpus) = cases::corpus() {
+        cases::choose(&corpus, arguments.charts)?
+    } else {
+        println!("no corpus: set FAIRLEAD_CORPUS to measure real charts; this measures the umbrella only");
+        Vec::new()
     };
     cases.push(Case::umbrella(&umbrella, arguments.minimum_umbrella_speedup));
     if let Some(part) = &arguments.only {
