@@ -38,12 +38,12 @@ fn measure(criterion: &mut Criterion, name: &str, source: &Source) {
     });
     let installation = Installation::new(chart);
     group.bench_function("render", |bencher| {
-        bencher.iter_with_large_drop(|| installation.render())
+        bencher.iter_with_large_drop(|| installation.render());
     });
     let rendered = installation.render();
     let output = TemplateOutput::default();
     group.bench_function("emit", |bencher| {
-        bencher.iter_with_large_drop(|| output.write(&rendered))
+        bencher.iter_with_large_drop(|| output.write(&rendered));
     });
     group.finish();
 }

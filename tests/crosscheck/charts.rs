@@ -132,7 +132,7 @@ pub(crate) fn answer(rendered: Result<Rendered, String>) -> Value {
     let hooks = rendered.hooks.iter().map(|hook| {
         json!({
             "path": hook.manifest.path,
-            "manifest": hook.manifest.text,
+            "manifest": hook.manifest.text.as_str(),
             "events": hook.events.iter().map(|event| event.name()).collect::<Vec<_>>(),
             "weight": hook.weight,
         })
