@@ -4,7 +4,7 @@ use std::any::Any;
 
 use crate::chart::capabilities::{Capabilities, HELM_VERSION, KUBE_CLIENT_VERSION, KubeVersion};
 use crate::template::function::{Function, function};
-use crate::template::value::{Field, Kind, List, ListType, Map, Object, Text, Underlying, Value};
+use crate::template::value::{Field, Kind, List, ListType, Object, Text, Underlying, Value};
 
 /// The Go release that Helm 4.3.1 was built with.
 const GO_VERSION: &str = "go1.26.8";
@@ -142,19 +142,6 @@ impl Object for KubeVersionObject {
             _ => None,
         }
     }
-
-    fn encoded(&self) -> Option<Value> {
-        let KubeVersion {
-            version,
-            normalized: _,
-            major,
-            minor,
-        } = &self.0;
-        let table: Map = [("Version", version.as_str()), ("Major", major), ("Minor", minor)]
-            .into_iter()
-            .collect();
-        Some(Value::Map(table))
-    }
 }
 
 /// `.Capabilities.HelmVersion`.
@@ -184,14 +171,11 @@ impl Object for BuildInfo {
         self
     }
 
-    fn encoded(&self) -> Option<Value> {
-        let table: Map = [
-            ("version", HELM_VERSION),
-            ("go_version", GO_VERSION),
-            ("kube_client_version", KUBE_CLIENT_VERSION),
-        ]
-        .into_iter()
-        .collect();
-        Some(Value::Map(table))
+    fn tagged(&self) -> Option<Vec<Field>> {
+        Some(vec![
+            field("version", HELM_VERSION),
+            field("go_version", GO_VERSION),
+            field("kube_client_version", KUBE_CLIENT_VERSION),
+        ])
     }
 }

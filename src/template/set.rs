@@ -4,13 +4,14 @@ use super::error::ParseError;
 use super::parse::{Names, parse};
 use super::tree::{Source, Template};
 use super::value::Text;
+use foldhash::fast::RandomState;
 use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Parsed templates. Immutable: share one between threads and renderings.
 #[derive(Debug, Default)]
 pub struct TemplateSet {
-    templates: HashMap<Arc<str>, Arc<Template>>,
+    templates: HashMap<Arc<str>, Arc<Template>, RandomState>,
     sources: Vec<Arc<Parsed>>,
 }
 

@@ -8,32 +8,27 @@ use super::resolve::{Scalar, resolve};
 use super::tree::{Kind, Node, NodeId, Tree};
 
 /// Drops the entries of the root mapping whose keys are not wanted. The nodes of the tree stay.
+///
+/// If one of them may be an error, all stay: a later entry of the same key can make it none.
 pub(super) fn prune(tree: &mut Tree<'_>, wanted: fn(&str) -> bool) {
     let Some(root) = tree.root else { return };
     // go-yaml's bound on aliases counts all nodes.
     if tree.has_aliases {
         return;
     }
-    let Some(Node {
-        kind: Kind::Mapping(children),
-        ..
-    }) = tree.nodes.get_mut(root)
-    else {
+    let Kind::Mapping(children) = &tree.nodes[root].kind else {
         return;
     };
-    let mut children = std::mem::take(children);
-    let mut kept = 0;
-    for pair in 0..children.len() / 2 {
-        let (key, value) = (children[2 * pair], children[2 * pair + 1]);
-        let droppable = is_unwanted(&tree.nodes[key], wanted) && is_harmless_key(tree, key) && is_harmless(tree, value);
-        if !droppable {
-            (children[kept], children[kept + 1]) = (key, value);
-            kept += 2;
+    let mut kept = Vec::new();
+    for pair in children.chunks_exact(2) {
+        if !is_unwanted(&tree.nodes[pair[0]], wanted) {
+            kept.extend_from_slice(pair);
+        } else if !is_harmless_key(tree, pair[0]) || !is_harmless(tree, pair[1]) {
+            return;
         }
     }
-    children.truncate(kept);
-    if let Kind::Mapping(emptied) = &mut tree.nodes[root].kind {
-        *emptied = children;
+    if let Kind::Mapping(children) = &mut tree.nodes[root].kind {
+        *children = kept;
     }
 }
 

@@ -40,6 +40,7 @@ pub(crate) const EVERYWHERE: &[&str] = &[
     "alloc",
     "base64",
     "core",
+    "foldhash",
     "memchr",
     "serde",
     "serde_json",

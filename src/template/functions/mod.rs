@@ -8,13 +8,14 @@ pub mod sprig;
 mod tests;
 
 use super::function::Function;
+use foldhash::fast::RandomState;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
 /// The families. A later one replaces functions of the same name, as Helm's map of functions does.
 const FAMILIES: &[&[&[Function]]] = &[&[builtin::FUNCTIONS], sprig::FAMILIES, helm::FAMILIES];
 
-static TABLE: LazyLock<HashMap<&'static [u8], &'static Function>> = LazyLock::new(|| {
+static TABLE: LazyLock<HashMap<&'static [u8], &'static Function, RandomState>> = LazyLock::new(|| {
     let functions = FAMILIES.iter().copied().flatten().copied().flatten();
     functions.map(|function| (function.name.as_bytes(), function)).collect()
 });

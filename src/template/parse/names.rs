@@ -2,11 +2,13 @@
 
 use std::collections::HashSet;
 
+use foldhash::fast::RandomState;
+
 use crate::template::value::Text;
 
 /// The names of a set of templates that is being parsed.
 #[derive(Debug, Default)]
-pub(in crate::template) struct Names(HashSet<Text>);
+pub(in crate::template) struct Names(HashSet<Text, RandomState>);
 
 impl Names {
     /// The name, shared with whoever has it already.

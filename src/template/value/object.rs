@@ -107,4 +107,10 @@ pub trait Object: Debug {
     fn encoded(&self) -> Option<Value> {
         None
     }
+
+    /// The fields of a struct with json tags, as encoding/json names and orders them. `None` leaves them to
+    /// [`Object::underlying`].
+    fn tagged(&self) -> Option<Vec<Field>> {
+        None
+    }
 }

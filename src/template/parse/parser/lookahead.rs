@@ -52,13 +52,13 @@ impl<'s> Parser<'_, 's> {
             Kind::Eof => source.text.len(),
             _ => token.position,
         };
-        Err(ParseError {
+        Err(Box::new(ParseError {
             template: source.name.to_string(),
             line: self.tokens[0].line,
             message,
             position: Position::new(source, offset),
             length: token.text.len(),
-        })
+        }))
     }
 
     pub(super) fn unexpected<T>(&self, token: &Token<'_>, context: &str) -> Parsed<T> {

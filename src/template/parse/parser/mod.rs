@@ -11,7 +11,7 @@ mod pipeline;
 use super::Names;
 use super::lexer::{Keyword, Kind, Lexer, Token, quoted};
 use crate::template::error::ParseError;
-use crate::template::tree::{List, Node, Source, Template};
+use crate::template::tree::{Command, Expression, List, Node, Source, Template};
 use crate::template::value::Text;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -32,11 +32,23 @@ pub(in crate::template) fn parse(
         templates: BTreeMap::new(),
         names,
         depth: 0,
+        nodes: Vec::new(),
+        commands: Vec::new(),
+        operands: Vec::new(),
     };
     let mut parser = Parser::new(&mut input);
-    let root = parser.top_level()?;
-    parser.add(Arc::clone(&source.name), root)?;
-    Ok(input.templates)
+    let parsed = parser
+        .top_level()
+        .and_then(|root| parser.add(Arc::clone(&source.name), root));
+    match parsed {
+        Ok(()) => Ok(input.templates),
+        Err(error) => Err(*error),
+    }
+}
+
+/// Takes what a list was collected in from `start` on, in exactly the memory that it needs: trees live as long as their chart.
+fn collected<T>(scratch: &mut Vec<T>, start: usize) -> Vec<T> {
+    scratch.drain(start..).collect()
 }
 
 /// What the parsers of one source share.
@@ -46,6 +58,10 @@ struct Input<'s> {
     templates: BTreeMap<Arc<str>, Template>,
     names: &'s mut Names,
     depth: usize,
+    /// Lists that are being read, each behind those around it.
+    nodes: Vec<Node>,
+    commands: Vec<Command>,
+    operands: Vec<Expression>,
 }
 
 /// Builds the tree of one template.
@@ -103,7 +119,8 @@ impl Place {
     }
 }
 
-type Parsed<T> = Result<T, ParseError>;
+/// The error is boxed: results are moved all the time, and errors are rare.
+type Parsed<T> = Result<T, Box<ParseError>>;
 
 impl<'i, 's> Parser<'i, 's> {
     fn new(input: &'i mut Input<'s>) -> Self {
@@ -157,12 +174,12 @@ impl<'i, 's> Parser<'i, 's> {
     }
 
     fn top_level(&mut self) -> Parsed<List> {
-        let mut list = List::default();
+        let start = self.input.nodes.len();
         loop {
             match self.peek().kind {
                 Kind::Eof => {
-                    list.nodes.shrink_to_fit();
-                    return Ok(list);
+                    let nodes = collected(&mut self.input.nodes, start);
+                    return Ok(List { nodes });
                 }
                 Kind::LeftDelimiter => {
                     let delimiter = self.next();
@@ -176,7 +193,7 @@ impl<'i, 's> Parser<'i, 's> {
                 _ => {}
             }
             match self.text_or_action()? {
-                Item::Node(node) => list.nodes.push(node),
+                Item::Node(node) => self.input.nodes.push(node),
                 Item::End => return self.error("unexpected {{end}}"),
                 Item::Else => return self.error("unexpected {{else}}"),
             }
@@ -205,14 +222,13 @@ impl<'i, 's> Parser<'i, 's> {
 
     /// Items up to an end or else.
     fn item_list(&mut self) -> Parsed<(List, Item)> {
-        let mut list = List::default();
+        let start = self.input.nodes.len();
         while self.peek_non_space().kind != Kind::Eof {
             match self.text_or_action()? {
-                Item::Node(node) => list.nodes.push(node),
+                Item::Node(node) => self.input.nodes.push(node),
                 end @ (Item::End | Item::Else) => {
-                    // Sets of templates live as long as their chart, and most of their memory would be room to grow.
-                    list.nodes.shrink_to_fit();
-                    return Ok((list, end));
+                    let nodes = collected(&mut self.input.nodes, start);
+                    return Ok((List { nodes }, end));
                 }
             }
         }

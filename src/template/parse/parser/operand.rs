@@ -1,20 +1,18 @@
 //! Commands and their operands.
 
-use super::{Kind, Parsed, Parser, Place, Token, quoted};
+use super::{Kind, Parsed, Parser, Place, Token, collected, quoted};
 use crate::template::functions;
 use crate::template::parse::number;
 use crate::template::tree::{Builtin, Command, Expression, UNDEFINED};
 
 impl Parser<'_, '_> {
     pub(super) fn command(&mut self) -> Parsed<Command> {
-        let mut command = Command {
-            position: self.peek_non_space().position,
-            operands: Vec::with_capacity(1),
-        };
+        let position = self.peek_non_space().position;
+        let start = self.input.operands.len();
         loop {
             self.peek_non_space();
             if let Some(operand) = self.operand()? {
-                command.operands.push(operand);
+                self.input.operands.push(operand);
             }
             let token = self.next();
             match token.kind {
@@ -25,11 +23,11 @@ impl Parser<'_, '_> {
             }
             break;
         }
-        if command.operands.is_empty() {
+        let operands = collected(&mut self.input.operands, start);
+        if operands.is_empty() {
             self.error("empty command")
         } else {
-            command.operands.shrink_to_fit();
-            Ok(command)
+            Ok(Command { position, operands })
         }
     }
 

@@ -1,6 +1,6 @@
 //! Pipelines and the variables that they declare.
 
-use super::{Kind, Parsed, Parser, Place, Scoped, Token};
+use super::{Kind, Parsed, Parser, Place, Scoped, Token, collected};
 use crate::template::tree::{Expression, Pipe, UNDEFINED, Variable};
 
 impl Parser<'_, '_> {
@@ -10,8 +10,9 @@ impl Parser<'_, '_> {
             position,
             declarations: Vec::new(),
             is_assignment: false,
-            commands: Vec::with_capacity(1),
+            commands: Vec::new(),
         };
+        let start = self.input.commands.len();
         let declared = self.variables.len();
         while self.declaration(&mut pipe, place)? {}
         let end = if place == Place::Parentheses {
@@ -23,11 +24,11 @@ impl Parser<'_, '_> {
             let token = self.next_non_space();
             match token.kind {
                 kind if kind == end => {
+                    pipe.commands = collected(&mut self.input.commands, start);
                     self.check_pipeline(&pipe, place)?;
                     for variable in self.variables.iter_mut().skip(declared).take(pipe.declarations.len()) {
                         variable.pending = false;
                     }
-                    pipe.commands.shrink_to_fit();
                     return Ok(pipe);
                 }
                 Kind::Bool
@@ -43,7 +44,8 @@ impl Parser<'_, '_> {
                 | Kind::Variable
                 | Kind::LeftParenthesis => {
                     self.backup();
-                    pipe.commands.push(self.command()?);
+                    let command = self.command()?;
+                    self.input.commands.push(command);
                 }
                 _ => return self.unexpected(&token, place.name()),
             }
