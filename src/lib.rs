@@ -2,9 +2,10 @@
 //!
 //! Modules are of two kinds. **Pure** ones (`go`, `yaml`, `template`, `chart`, `render`, `ownership`, `health`,
 //! `plan`, `api`) never do IO: time, randomness and look-ups come in as parameters. **Edge** ones (`source`,
-//! `cluster`, `operator`, `telemetry`, `cli`) do it for them. `tests/architecture` holds the line.
+//! `cluster`, `operator`, `telemetry`, `clock`, `cli`) do it for them. `tests/architecture` holds the line.
 //!
-//! With `default-features = false, features = ["render"]` this crate is the chart engine alone, without tokio or kube.
+//! With `default-features = false, features = ["render"]` this crate is the chart engine alone, without tokio or kube:
+//! start at `render`, which shows how a chart is rendered.
 
 #[cfg(feature = "cluster")]
 pub mod api;
@@ -12,6 +13,8 @@ pub mod api;
 pub mod chart;
 #[cfg(feature = "cli")]
 pub mod cli;
+#[cfg(any(feature = "cli", feature = "operator"))]
+mod clock;
 #[cfg(feature = "cluster")]
 pub mod cluster;
 #[cfg(feature = "render")]
@@ -34,3 +37,8 @@ pub mod telemetry;
 pub mod template;
 #[cfg(feature = "render")]
 pub mod yaml;
+
+// In the signatures of this crate: a caller uses the same versions through these.
+#[cfg(feature = "render")]
+pub use jiff;
+pub use serde_json;

@@ -1,9 +1,8 @@
 //! Real charts, rendered and compared byte for byte with what Helm 4.3.1 makes of them.
 //!
 //! The corpus is a directory with `cases.json`, `charts/`, `values/` and `golden/`, named by `FAIRLEAD_CORPUS` or
-//! found at `../shared/corpus` beside the repository. Without one only the small charts in `tests/charts` are
-//! rendered. `FAIRLEAD_CASE=<part of an id>` renders the cases with that part in their id and shows the first
-//! difference of each.
+//! found at `../shared/corpus` beside the repository. `FAIRLEAD_CASE=<part of an id>` renders the cases with that part
+//! in their id and shows the first difference of each. Charts of our own are the matter of `tests/charts.rs`.
 
 #![expect(clippy::unwrap_used, reason = "a fixture that cannot be read fails the test")]
 
@@ -13,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use fairlead::chart::{ArchiveLimits, Capabilities, Chart, File, JsonMap, load::read_values, values::merge_maps};
+use fairlead::chart::{ArchiveLimits, Capabilities, Chart, JsonMap, load::read_values, values::merge_maps};
 use fairlead::render::{Operation, Program, Release, Request, TemplateOutput, render};
 use fairlead::template::{Host, Limits, Mode};
 use sha2::Digest as _;
@@ -244,75 +243,5 @@ fn real_charts_are_identical_to_helm() {
     assert!(
         wanted.is_some() || identical >= FLOOR,
         "{identical} of {total} cases are identical, fewer than {FLOOR}"
-    );
-}
-
-/// Reads a chart of ours as a directory.
-fn read_directory(root: &Path, directory: &Path, files: &mut Vec<File>) {
-    let mut paths: Vec<PathBuf> = std::fs::read_dir(directory)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
-    paths.sort();
-    for path in paths {
-        if path.is_dir() {
-            read_directory(root, &path, files);
-        } else {
-            let name = path.strip_prefix(root).unwrap().to_str().unwrap();
-            files.push(File::new(name, std::fs::read(&path).unwrap()));
-        }
-    }
-}
-
-fn template_own(chart: &str, values: Option<&str>) -> Result<String, String> {
-    let charts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/charts");
-    let mut files = Vec::new();
-    read_directory(&charts.join(chart), &charts.join(chart), &mut files);
-    let chart = Chart::from_directory(files, &ArchiveLimits::default()).unwrap();
-    let values = values.map(|file| read_values(&std::fs::read(charts.join(file)).unwrap()).unwrap());
-    let case = Case {
-        id: String::new(),
-        chart: String::new(),
-        values: Vec::new(),
-        release: "rel".to_owned(),
-        namespace: "ns".to_owned(),
-        kube_version: "1.36.3".to_owned(),
-        include_crds: true,
-        sha256: None,
-        error: None,
-    };
-    let render = || template(&Program::new(Arc::new(chart)), &case, &values.unwrap_or_default());
-    std::thread::scope(|scope| {
-        let thread = std::thread::Builder::new()
-            .stack_size(STACK_BYTES)
-            .spawn_scoped(scope, render)
-            .unwrap();
-        thread.join().unwrap()
-    })
-}
-
-fn golden(file: &str) -> String {
-    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/charts").join(file)).unwrap()
-}
-
-/// The goldens are what Helm 4.3.1 printed for
-/// `helm template rel CHART --namespace ns --kube-version 1.36.3 --include-crds [-f VALUES]`.
-#[test]
-fn our_charts_are_identical_to_helm() {
-    for (values, file) in [
-        (None, "umbrella.golden.yaml"),
-        (Some("umbrella.values.yaml"), "umbrella@values.golden.yaml"),
-    ] {
-        let output = template_own("umbrella", values).unwrap();
-        let expected = golden(file);
-        assert!(output == expected, "{file}:\n{}", first_difference(&expected, &output));
-    }
-}
-
-#[test]
-fn refusals_are_identical_to_helm() {
-    assert_eq!(
-        template_own("refused", None).unwrap_err(),
-        golden("refused.error.txt").trim_end()
     );
 }

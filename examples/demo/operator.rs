@@ -37,6 +37,7 @@ impl Embedded {
                 request_timeout: Duration::from_secs(30),
                 namespace: None,
                 chart_cache: None,
+                limits: fairlead::template::Limits::default(),
             },
             metrics,
             readiness,

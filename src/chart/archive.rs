@@ -3,10 +3,12 @@
 //! Knows paths and sizes, not what the files mean. Nothing is ever unpacked to disk.
 
 use std::io::{self, Read};
+use std::sync::Arc;
 
-use flate2::read::MultiGzDecoder;
+use flate2::bufread::MultiGzDecoder;
 
 use super::File;
+use crate::template::value::Text;
 
 /// How much of an untrusted archive is read before it is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,7 +60,10 @@ pub enum ArchiveError {
         /// The limit.
         limit: usize,
     },
-    /// Not a gzip stream, or one that is cut off.
+    /// Not a gzip stream.
+    #[error("gzip: invalid header")]
+    Header,
+    /// A gzip stream that is cut off, or does not hold a tar file.
     #[error("chart archive cannot be read as a gzipped tar file: {0}")]
     Malformed(#[source] io::Error),
     /// A path that is not UTF-8.
@@ -96,6 +101,9 @@ pub(super) fn read(bytes: &[u8], limits: &ArchiveLimits, budget: &mut Budget) ->
     if bytes.len() > limits.compressed {
         return Err(ArchiveError::Compressed(limits.compressed));
     }
+    if !bytes.starts_with(&[0x1f, 0x8b]) {
+        return Err(ArchiveError::Header);
+    }
     let allowed = limits.decompressed.min(budget.0);
     // Headers and padding take at most 4 blocks a file beside long names; a stream beyond that is a bomb.
     let overhead = u64::try_from(limits.files)
@@ -117,17 +125,9 @@ pub(super) fn read(bytes: &[u8], limits: &ArchiveLimits, budget: &mut Budget) ->
         if size > remaining {
             return Err(ArchiveError::Decompressed(allowed));
         }
-        let mut data = Vec::with_capacity(usize::try_from(size.min(1 << 20)).unwrap_or(0));
-        let read = (&mut entry)
-            .take(remaining)
-            .read_to_end(&mut data)
-            .map_err(ArchiveError::Malformed)?;
-        let read = u64::try_from(read).unwrap_or(u64::MAX);
-        if read < size {
-            return Err(ArchiveError::Malformed(io::ErrorKind::UnexpectedEof.into()));
-        }
-        remaining = remaining.saturating_sub(read);
-        files.push(File::new(name, data));
+        let data = content(&mut entry, size).map_err(ArchiveError::Malformed)?;
+        remaining = remaining.saturating_sub(size);
+        files.push(File::shared(name, data));
     }
     budget.0 = budget.0.saturating_sub(allowed - remaining);
     if files.is_empty() {
@@ -135,6 +135,27 @@ pub(super) fn read(bytes: &[u8], limits: &ArchiveLimits, budget: &mut Budget) ->
     } else {
         Ok(files)
     }
+}
+
+/// The content of an entry that says how large it is. Read to where it stays: a chart's files are most of its memory.
+fn content(entry: &mut impl Read, size: u64) -> io::Result<Text> {
+    /// What is reserved for an entry that may not keep its promise.
+    const TRUSTED: u64 = 4 << 20;
+    let size = usize::try_from(size).map_err(|_| io::ErrorKind::OutOfMemory)?;
+    if size as u64 > TRUSTED {
+        let mut data = Vec::new();
+        entry.read_to_end(&mut data)?;
+        return if data.len() == size {
+            Ok(data.into())
+        } else {
+            Err(io::ErrorKind::UnexpectedEof.into())
+        };
+    }
+    let mut data: Arc<[u8]> = std::iter::repeat_n(0, size).collect();
+    if let Some(bytes) = Arc::get_mut(&mut data) {
+        entry.read_exact(bytes)?;
+    }
+    Ok(data.into())
 }
 
 /// The path in the chart, or nothing for a directory or a header without content.
@@ -290,7 +311,7 @@ mod tests {
 
     #[test]
     fn refuses_what_is_no_archive() {
-        assert!(matches!(read_default(b"values: yaml"), Err(ArchiveError::Malformed(_))));
+        assert!(matches!(read_default(b"values: yaml"), Err(ArchiveError::Header)));
         assert!(matches!(read_default(&gzip(&[0; 1024])), Err(ArchiveError::Empty)));
         let cut = file("web/a");
         assert!(read_default(&cut[..cut.len() / 2]).is_err());

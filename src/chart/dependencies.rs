@@ -9,8 +9,8 @@ use serde_json::Value as Json;
 
 use super::capabilities::is_compatible;
 use super::values::{self, Nulls, ValuesError, merge_tables, table_at};
-use super::{Chart, Dependency, JsonMap, Metadata};
-use crate::template::value::{Map, Value};
+use super::{Chart, Dependency, JsonMap, Metadata, Warning};
+use crate::template::value::{Map, MapType, Value};
 
 /// A chart as one release sees it: disabled subcharts gone, aliases applied, values imported.
 #[derive(Debug)]
@@ -46,7 +46,7 @@ impl Defaults {
     /// A table of its own for the caller to change.
     pub fn fresh(&self) -> Map {
         match self {
-            Self::Chart(chart) => values::table(&chart.values),
+            Self::Chart(chart) => Map::frozen(MapType::Any, chart.frozen_values()),
             Self::Imported(map) => values::deep_copy(map),
         }
     }
@@ -54,7 +54,7 @@ impl Defaults {
 
 impl View {
     /// Applies conditions, tags, aliases and import-values for the user's values.
-    pub fn new(chart: &Arc<Chart>, user: &JsonMap, warnings: &mut Vec<String>) -> Result<Self, ValuesError> {
+    pub fn new(chart: &Arc<Chart>, user: &JsonMap, warnings: &mut Vec<Warning>) -> Result<Self, ValuesError> {
         let mut view = Self::whole(chart);
         view.enable(&values::table(user), "", warnings)?;
         view.import(warnings)?;
@@ -71,7 +71,7 @@ impl View {
         }
     }
 
-    fn enable(&mut self, values: &Map, path: &str, warnings: &mut Vec<String>) -> Result<(), ValuesError> {
+    fn enable(&mut self, values: &Map, path: &str, warnings: &mut Vec<Warning>) -> Result<(), ValuesError> {
         if self.metadata.dependencies.is_empty() {
             return Ok(());
         }
@@ -127,7 +127,7 @@ impl View {
     }
 
     /// import-values, from the innermost chart outwards.
-    fn import(&mut self, warnings: &mut Vec<String>) -> Result<(), ValuesError> {
+    fn import(&mut self, warnings: &mut Vec<Warning>) -> Result<(), ValuesError> {
         for subchart in &mut self.subcharts {
             subchart.import(warnings)?;
         }
@@ -154,21 +154,21 @@ fn satisfies(chart: &Chart, dependency: &Dependency) -> bool {
 }
 
 /// Enabled unless all tags that the values mention are off.
-fn by_tags(dependency: &Dependency, tags: &Map, warnings: &mut Vec<String>) -> bool {
+fn by_tags(dependency: &Dependency, tags: &Map, warnings: &mut Vec<Warning>) -> bool {
     let mut mentioned = false;
     for tag in &dependency.tags {
         match tags.get(tag.as_bytes()) {
             None => {}
             Some(Value::Bool(true)) => return true,
             Some(Value::Bool(false)) => mentioned = true,
-            Some(_) => warnings.push(format!("returned non-bool value tag={tag} chart={}", dependency.name)),
+            Some(_) => warnings.push(not_a_boolean("tag", tag, dependency)),
         }
     }
     !mentioned
 }
 
 /// The first path of the condition that is a boolean.
-fn by_condition(dependency: &Dependency, values: &Map, path: &str, warnings: &mut Vec<String>) -> Option<bool> {
+fn by_condition(dependency: &Dependency, values: &Map, path: &str, warnings: &mut Vec<Warning>) -> Option<bool> {
     for condition in dependency
         .condition
         .trim()
@@ -178,13 +178,16 @@ fn by_condition(dependency: &Dependency, values: &Map, path: &str, warnings: &mu
         match value_at(values, &format!("{path}{condition}")) {
             None => {}
             Some(Value::Bool(enabled)) => return Some(enabled),
-            Some(_) => warnings.push(format!(
-                "returned non-bool value path={condition} chart={}",
-                dependency.name
-            )),
+            Some(_) => warnings.push(not_a_boolean("path", condition, dependency)),
         }
     }
     None
+}
+
+fn not_a_boolean(attribute: &'static str, name: &str, dependency: &Dependency) -> Warning {
+    Warning::new("returned non-bool value")
+        .with(attribute, name)
+        .with("chart", dependency.name.as_str())
 }
 
 /// The value at a dotted path, when it is not a table.
@@ -199,24 +202,42 @@ fn value_at(values: &Map, path: &str) -> Option<Value> {
 }
 
 /// Adds what one dependency exports to `imported`, and leaves the entries as Helm records them.
-fn import_dependency(dependency: &mut Dependency, values: &Map, imported: &Map, warnings: &mut Vec<String>) {
+fn import_dependency(dependency: &mut Dependency, values: &Map, imported: &Map, warnings: &mut Vec<Warning>) {
     let mut recorded = Vec::new();
     for entry in std::mem::take(&mut dependency.import_values) {
-        let (child, parent) = match &entry {
-            Json::String(name) => (format!("exports.{name}"), ".".to_owned()),
-            Json::Object(paths) => (path_text(paths.get("child")), path_text(paths.get("parent"))),
+        let (child, parent, warning) = match &entry {
+            Json::String(name) => {
+                let warning = Warning::new("ImportValues missing table");
+                (format!("exports.{name}"), ".".to_owned(), warning)
+            }
+            Json::Object(paths) => {
+                let warning = Warning::new("ImportValues missing table from chart");
+                let warning = warning.with("chart", dependency.name.as_str());
+                (path_text(paths.get("child")), path_text(paths.get("parent")), warning)
+            }
             Json::Null | Json::Bool(_) | Json::Number(_) | Json::Array(_) => continue,
         };
-        match table_at(values, &format!("{}.{child}", dependency.name)) {
+        let path = format!("{}.{child}", dependency.name);
+        match table_at(values, &path) {
             Some(table) => merge_tables(imported, &nested(&parent, table), warnings),
-            None => warnings.push(format!(
-                "ImportValues missing table from chart {}: {child:?}",
-                dependency.name
-            )),
+            None => warnings.push(warning.with("error", format!("{:?} is not a table", first_missing(values, &path)))),
         }
         recorded.push(serde_json::json!({ "child": child, "parent": parent }));
     }
     dependency.import_values = recorded;
+}
+
+/// The first part of a dotted path that leads to no table.
+fn first_missing<'a>(values: &Map, path: &'a str) -> &'a str {
+    let mut end = 0;
+    for part in path.split('.') {
+        end += part.len();
+        if table_at(values, &path[..end]).is_none() {
+            return part;
+        }
+        end += 1;
+    }
+    path
 }
 
 /// A path as Go's `%v` prints it.

@@ -3,9 +3,10 @@
 //! Knows Helm's layout of a chart and its error texts; the bytes come from `archive` or from `source::directory`.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::archive::{self, ArchiveError, ArchiveLimits, Budget};
+use super::decode::{Fields, TypeError};
 use super::ignore::{self, IgnoreError, Rules};
 use super::metadata::{Metadata, ValidationError};
 use super::values::merge_maps;
@@ -140,7 +141,7 @@ fn value_documents(text: &[u8]) -> Result<Vec<Vec<u8>>, String> {
 }
 
 fn parse_yaml(text: &[u8]) -> Result<serde_json::Value, String> {
-    yaml::to_json(text).map_err(|error| format!("error converting YAML to JSON: {error}"))
+    yaml::to_json_as_written(text).map_err(|error| format!("error converting YAML to JSON: {error}"))
 }
 
 struct Loader<'a> {
@@ -153,7 +154,7 @@ impl Loader<'_> {
         if depth > self.limits.depth {
             return Err(LoadError::Depth(self.limits.depth));
         }
-        let mut metadata = read_metadata(&files)?;
+        let mut metadata = read_metadata(&files, depth == 0)?;
         let mut parts = Parts::default();
         for file in files {
             parts.add(file, &mut metadata)?;
@@ -184,6 +185,8 @@ impl Loader<'_> {
             templates,
             files,
             subcharts,
+            frozen: OnceLock::new(),
+            validator: OnceLock::new(),
         })
     }
 
@@ -222,7 +225,7 @@ impl Loader<'_> {
 }
 
 /// Chart.yaml, wherever it is in the list: the other files are read by its rules.
-fn read_metadata(files: &[File]) -> Result<Option<Metadata>, LoadError> {
+fn read_metadata(files: &[File], is_root: bool) -> Result<Option<Metadata>, LoadError> {
     let mut found: Option<Metadata> = None;
     for file in files.iter().filter(|file| file.name == "Chart.yaml") {
         let metadata = found.get_or_insert_default();
@@ -230,7 +233,9 @@ fn read_metadata(files: &[File]) -> Result<Option<Metadata>, LoadError> {
             file: "Chart.yaml",
             message,
         })?;
-        metadata.read(&document).map_err(|error| LoadError::File {
+        let read = if is_root { read_api_version(&document) } else { Ok(()) };
+        let read = read.and_then(|()| metadata.read(&document));
+        read.map_err(|error| LoadError::File {
             file: "Chart.yaml",
             message: error.to_string(),
         })?;
@@ -242,6 +247,15 @@ fn read_metadata(files: &[File]) -> Result<Option<Metadata>, LoadError> {
     match found.as_ref().map(|metadata| metadata.api_version.as_str()) {
         None | Some("v1" | "v2") => Ok(found),
         Some(_) => Err(LoadError::ApiVersion),
+    }
+}
+
+/// Helm first decides by `apiVersion` alone how to load a chart, so errors name the type that it has for this.
+fn read_api_version(document: &serde_json::Value) -> Result<(), TypeError> {
+    match document {
+        serde_json::Value::Null => Ok(()),
+        serde_json::Value::Object(object) => Fields::new(object, "chartBase").string("apiVersion").map(drop),
+        other => Err(TypeError::document(other, "loader.chartBase")),
     }
 }
 

@@ -13,16 +13,20 @@ pub mod metadata;
 pub mod schema;
 pub mod strvals;
 pub mod values;
+pub mod warning;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 pub use archive::ArchiveLimits;
 pub use capabilities::{Capabilities, KubeVersion};
 pub use dependencies::View;
 pub use load::LoadError;
 pub use metadata::{Dependency, Metadata};
+pub use warning::Warning;
 
-use crate::template::value::Text;
+use schema::{SchemaError, Validator};
+
+use crate::template::value::{Frozen, Text};
 
 /// A set of values as the release record keeps it: JSON with sorted keys. A number that came from YAML is a float,
 /// one that came from `--set` an integer, as in Helm.
@@ -39,13 +43,15 @@ pub struct File {
 
 impl File {
     /// A file; a UTF-8 byte order mark is dropped, as Helm does.
-    pub fn new(name: impl Into<String>, mut data: Vec<u8>) -> Self {
-        if data.starts_with(b"\xEF\xBB\xBF") {
-            data.drain(..3);
-        }
+    pub fn new(name: impl Into<String>, data: Vec<u8>) -> Self {
+        Self::shared(name, data.into())
+    }
+
+    /// As [`File::new`], of a content that is shared already.
+    pub fn shared(name: impl Into<String>, data: Text) -> Self {
         Self {
             name: name.into(),
-            data: data.into(),
+            data: data.strip_prefix(b"\xEF\xBB\xBF").map(Text::from).unwrap_or(data),
         }
     }
 }
@@ -67,9 +73,29 @@ pub struct Chart {
     pub files: Vec<File>,
     /// The charts under `charts/`, sorted by their path there.
     pub subcharts: Vec<Arc<Chart>>,
+    /// `values` as templates see them, made once.
+    frozen: OnceLock<Arc<Frozen>>,
+    /// `schema`, compiled once.
+    validator: OnceLock<Result<Validator, SchemaError>>,
 }
 
 impl Chart {
+    /// The default values as a table that renderings share.
+    pub(crate) fn frozen_values(&self) -> Arc<Frozen> {
+        Arc::clone(self.frozen.get_or_init(|| Arc::new(Frozen::new(&self.values))))
+    }
+
+    /// Checks values against the schema, if the chart has one.
+    pub fn validate(&self, values: &JsonMap) -> Result<(), SchemaError> {
+        let Some(schema) = &self.schema else {
+            return Ok(());
+        };
+        match self.validator.get_or_init(|| Validator::new(schema)) {
+            Ok(validator) => validator.validate(values),
+            Err(error) => Err(error.clone()),
+        }
+    }
+
     /// Whether this is a library chart, whose only templates are partials.
     pub fn is_library(&self) -> bool {
         self.metadata.chart_type.eq_ignore_ascii_case("library")

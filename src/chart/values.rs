@@ -6,7 +6,7 @@
 
 use serde_json::Value as Json;
 
-use super::{JsonMap, View};
+use super::{JsonMap, View, Warning};
 use crate::template::value::{List, Map, Text, Value};
 
 /// The key whose table every chart sees.
@@ -16,11 +16,11 @@ const GLOBAL: &[u8] = b"global";
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ValuesError {
     /// Something other than a table where a subchart's values belong.
-    #[error("type mismatch on {chart}: %!t({value})")]
+    #[error("type mismatch on {chart}: {value}")]
     TypeMismatch {
         /// The subchart.
         chart: String,
-        /// The value's type and text.
+        /// The value, as Go's `%t` prints it.
         value: String,
     },
 }
@@ -56,7 +56,7 @@ pub fn table(values: &JsonMap) -> Map {
 }
 
 /// Puts the values of a chart and of its subcharts below the given ones, which win. `values` is changed in place.
-pub fn coalesce(chart: &View, values: &Map, nulls: Nulls, warnings: &mut Vec<String>) -> Result<(), ValuesError> {
+pub fn coalesce(chart: &View, values: &Map, nulls: Nulls, warnings: &mut Vec<Warning>) -> Result<(), ValuesError> {
     Coalescer { nulls, warnings }.chart(chart, values, "")
 }
 
@@ -71,7 +71,7 @@ pub fn table_at(values: &Map, path: &str) -> Option<Map> {
 }
 
 /// Merges `below` into `above`, whose values win; nulls are kept.
-pub(super) fn merge_tables(above: &Map, below: &Map, warnings: &mut Vec<String>) {
+pub(super) fn merge_tables(above: &Map, below: &Map, warnings: &mut Vec<Warning>) {
     Coalescer {
         nulls: Nulls::Keep,
         warnings,
@@ -81,6 +81,9 @@ pub(super) fn merge_tables(above: &Map, below: &Map, warnings: &mut Vec<String>)
 
 /// A copy that shares nothing with the original.
 pub(super) fn deep_copy(map: &Map) -> Map {
+    if let Some(frozen) = map.as_frozen() {
+        return Map::frozen(map.map_type(), frozen);
+    }
     let Some(entries) = map.borrow() else {
         return Map::nil(map.map_type());
     };
@@ -109,7 +112,7 @@ fn shallow_copy(map: &Map) -> Map {
 
 struct Coalescer<'a> {
     nulls: Nulls,
-    warnings: &'a mut Vec<String>,
+    warnings: &'a mut Vec<Warning>,
 }
 
 impl Coalescer<'_> {
@@ -128,7 +131,7 @@ impl Coalescer<'_> {
                 Some(other) => {
                     return Err(ValuesError::TypeMismatch {
                         chart: subchart.metadata.name.clone(),
-                        value: describe(&other),
+                        value: describe(other),
                     });
                 }
             };
@@ -267,12 +270,15 @@ impl Coalescer<'_> {
     }
 
     fn warn(&mut self, warning: String) {
-        self.warnings.push(warning);
+        self.warnings.push(Warning::info(warning));
     }
 }
 
 /// Drops nulls from a table and the tables in it, not from lists.
 fn remove_nulls(table: &Map) {
+    if table.as_frozen().is_some_and(|frozen| !frozen.has_nulls()) {
+        return;
+    }
     for (key, value) in table.entries() {
         match value {
             Value::Nil => {
@@ -298,12 +304,9 @@ fn join(prefix: &str, key: &str) -> String {
     }
 }
 
-/// A value as Go's `%!t(...)` shows it: type and text.
-fn describe(value: &Value) -> String {
-    match value {
-        Value::Nil => "<nil>".to_owned(),
-        other => format!("{}={}", other.type_name(), describe_plain(other)),
-    }
+/// A value as Go's `%t` prints it, which Helm uses for a value of any type.
+fn describe(value: Value) -> String {
+    String::from_utf8_lossy(&crate::go::fmt::sprintf(b"%t", &[value])).into_owned()
 }
 
 fn describe_plain(value: &Value) -> String {

@@ -51,6 +51,9 @@ pub(super) struct ControllerArguments {
     /// Directory that chart archives are kept in; without it they are kept in memory
     #[arg(long, env = "FAIRLEAD_CHART_CACHE")]
     chart_cache: Option<PathBuf>,
+    /// How much one rendering may use: NAME=VALUE with depth, bytes, memory, steps, regex, keys or time; repeatable
+    #[arg(long, value_name = "NAME=VALUE", env = "FAIRLEAD_LIMITS", value_delimiter = ',')]
+    limit: Vec<String>,
     /// Which log lines are written, in the syntax of RUST_LOG
     #[arg(long, default_value = "info", env = "RUST_LOG")]
     log: String,
@@ -70,6 +73,7 @@ pub(super) fn run(arguments: ControllerArguments) -> Result<(), CommandError> {
         parallel_writes,
         request_timeout,
         chart_cache,
+        limit,
         log,
         log_format,
     } = arguments;
@@ -80,6 +84,7 @@ pub(super) fn run(arguments: ControllerArguments) -> Result<(), CommandError> {
         request_timeout: Duration::from_secs(request_timeout),
         namespace,
         chart_cache,
+        limits: super::limits(&limit)?,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(serve(listen, kubeconfig, context, settings))

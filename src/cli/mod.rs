@@ -15,7 +15,11 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// What a command can fail with: one line for a person, printed as `Error: ...` like Helm and kubectl do.
+use crate::chart::Warning;
+use crate::template::Limits;
+use crate::template::limits::InvalidLimit;
+
+/// What a command can fail with: a text for a person whose first line says it all, printed as `Error: ...` like Helm and kubectl do.
 pub type CommandError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Helm releases applied with server-side apply, every contested field decided by policy and recorded.
@@ -98,8 +102,17 @@ fn report(error: &(dyn std::error::Error + 'static)) -> ExitCode {
     ExitCode::FAILURE
 }
 
+/// The default limits of rendering with those that `--limit` sets.
+fn limits(assignments: &[String]) -> Result<Limits, InvalidLimit> {
+    let mut limits = Limits::default();
+    for assignment in assignments {
+        limits.set(assignment)?;
+    }
+    Ok(limits)
+}
+
 /// Something that the person should know although the command goes on.
 #[expect(clippy::print_stderr, reason = "warnings go where errors go")]
-fn warn(message: &str) {
-    eprintln!("level=WARN msg={message:?}");
+fn warn(warning: &Warning) {
+    eprintln!("{warning}");
 }

@@ -92,3 +92,30 @@ impl Calls {
         Ok(object.and_then(|object| LiveMetadata::of(&object.metadata)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn secret(value: &str, time: &str) -> Value {
+        json!({"metadata": {"generation": 1, "managedFields": [{
+            "manager": "fairlead", "operation": "Apply", "apiVersion": "v1", "fieldsType": "FieldsV1", "time": time,
+            "fieldsV1": {"f:data": {"f:password": {}}},
+        }]}, "data": {"password": value}})
+    }
+
+    #[test]
+    fn a_value_alone_leaves_no_trace() {
+        let (first, later) = ("2026-01-01T00:00:00Z", "2026-01-01T00:00:01Z");
+        assert_eq!(
+            fingerprint_of(&secret("YQ==", first)),
+            fingerprint_of(&secret("Yg==", first))
+        );
+        assert_ne!(
+            fingerprint_of(&secret("YQ==", first)),
+            fingerprint_of(&secret("YQ==", later))
+        );
+    }
+}

@@ -20,6 +20,7 @@ use crate::cluster::discovery::KindCache;
 use crate::ownership::redact::Redactor;
 use crate::telemetry::events::Events;
 use crate::telemetry::metrics::Metrics;
+use crate::template::Limits;
 
 /// What an operator is told at its start.
 #[derive(Debug, Clone)]
@@ -34,6 +35,8 @@ pub struct Settings {
     pub namespace: Option<String>,
     /// Where chart archives are kept; in memory without one.
     pub chart_cache: Option<PathBuf>,
+    /// How much one rendering may use.
+    pub limits: Limits,
 }
 
 /// What every reconcile shares.

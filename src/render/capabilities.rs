@@ -4,7 +4,7 @@ use std::any::Any;
 
 use crate::chart::capabilities::{Capabilities, HELM_VERSION, KUBE_CLIENT_VERSION, KubeVersion};
 use crate::template::function::{Function, function};
-use crate::template::value::{Field, Kind, List, ListType, Map, Object, Text, Underlying, Value};
+use crate::template::value::{Field, Kind, List, ListType, Object, Text, Underlying, Value};
 
 /// The Go release that Helm 4.3.1 was built with.
 const GO_VERSION: &str = "go1.26.8";
@@ -21,7 +21,7 @@ pub(super) fn value(capabilities: &Capabilities) -> Value {
         .collect();
     Value::object(CapabilitiesObject {
         kube_version: Value::object(KubeVersionObject(kube_version.clone())),
-        api_versions: Value::object(VersionSet(List::of(ListType::Named("common.VersionSet"), versions))),
+        api_versions: Value::List(List::of(ListType::VersionSet, versions)),
         helm_version: Value::object(BuildInfo),
     })
 }
@@ -124,6 +124,10 @@ impl Object for KubeVersionObject {
         KUBE_VERSION_METHODS
     }
 
+    fn addressable_stringer(&self) -> Option<Text> {
+        Some(self.0.normalized.as_str().into())
+    }
+
     fn field(&self, name: &[u8]) -> Option<Field> {
         let KubeVersion {
             version,
@@ -137,59 +141,6 @@ impl Object for KubeVersionObject {
             b"Minor" => Some(field("Minor", minor.as_str())),
             _ => None,
         }
-    }
-
-    fn encoded(&self) -> Option<Value> {
-        let KubeVersion {
-            version,
-            normalized: _,
-            major,
-            minor,
-        } = &self.0;
-        let table: Map = [("Version", version.as_str()), ("Major", major), ("Minor", minor)]
-            .into_iter()
-            .collect();
-        Some(Value::Map(table))
-    }
-}
-
-struct VersionSet(List);
-
-impl std::fmt::Debug for VersionSet {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_list().entries(self.0.iter()).finish()
-    }
-}
-
-const VERSION_SET_METHODS: &[Function] = &[function!("Has", version_set_has, (&Value, &Text) -> bool)];
-
-fn version_set_has(receiver: &Value, version: &Text) -> bool {
-    receiver.downcast().is_some_and(|VersionSet(versions)| {
-        versions
-            .iter()
-            .any(|known| known.as_text().is_some_and(|known| known == version))
-    })
-}
-
-impl Object for VersionSet {
-    fn type_name(&self) -> &'static str {
-        "common.VersionSet"
-    }
-
-    fn kind(&self) -> Kind {
-        Kind::Slice
-    }
-
-    fn underlying(&self) -> Underlying {
-        Underlying::Scalar(Value::List(self.0.clone()))
-    }
-
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-
-    fn methods(&self) -> &'static [Function] {
-        VERSION_SET_METHODS
     }
 }
 
@@ -220,14 +171,11 @@ impl Object for BuildInfo {
         self
     }
 
-    fn encoded(&self) -> Option<Value> {
-        let table: Map = [
-            ("version", HELM_VERSION),
-            ("go_version", GO_VERSION),
-            ("kube_client_version", KUBE_CLIENT_VERSION),
-        ]
-        .into_iter()
-        .collect();
-        Some(Value::Map(table))
+    fn tagged(&self) -> Option<Vec<Field>> {
+        Some(vec![
+            field("version", HELM_VERSION),
+            field("go_version", GO_VERSION),
+            field("kube_client_version", KUBE_CLIENT_VERSION),
+        ])
     }
 }

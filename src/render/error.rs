@@ -2,6 +2,7 @@
 
 use super::text::Failure;
 use crate::chart::values::ValuesError;
+use crate::template::trace::Trace;
 use crate::template::{LimitError, ParseError};
 
 /// Why a chart could not be rendered. All of these are terminal for the same chart, values and capabilities.
@@ -32,8 +33,13 @@ pub enum RenderError {
     #[error(transparent)]
     Values(#[from] ValuesError),
     /// Values that do not fit values.schema.json.
-    #[error("values don't meet the specifications of the schema(s) in the following chart(s):\n{0}")]
-    Schema(String),
+    #[error("values don't meet the specifications of the schema(s) in the following chart(s):\n{text}")]
+    Schema {
+        /// Helm's list of what is wrong, by chart.
+        text: String,
+        /// The same for [`report`](RenderError::report).
+        mismatches: Vec<Mismatch>,
+    },
     /// The cluster's version is out of the chart's range.
     #[error("chart requires kubeVersion: {constraint} which is incompatible with Kubernetes {version}")]
     KubeVersion {
@@ -55,6 +61,8 @@ pub enum RenderError {
         template: String,
         /// What was too much.
         limit: LimitError,
+        /// Where.
+        trace: Box<Trace>,
     },
     /// A template made something that is not YAML, or not an object.
     #[error("YAML parse error on {path}: {message}")]
@@ -63,10 +71,42 @@ pub enum RenderError {
         path: String,
         /// What the YAML reader or the decoder says.
         message: String,
+        /// What was read.
+        document: Box<Document>,
     },
     /// Values without a JSON form.
     #[error("values cannot be encoded: {0}")]
     Encode(String),
+}
+
+/// A rendered document that could not be read.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Document {
+    /// The document as the template made it. It may be a Secret: show it only through a
+    /// [`Report`](super::report::Report).
+    pub text: String,
+    /// The line in it, from 1, if that is known.
+    pub line: Option<usize>,
+    /// All that the templates made, by their paths: what `helm template --debug` prints.
+    pub files: Vec<(String, String)>,
+}
+
+impl std::fmt::Debug for Document {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Document")
+            .field("line", &self.line)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Values that a chart's schema refuses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mismatch {
+    /// The chart's path in the tree of charts: `web/charts/db`.
+    pub chart: String,
+    /// The JSON pointers of the refused values, as far as the schema's message names them.
+    pub pointers: Vec<String>,
 }
 
 impl RenderError {
@@ -82,7 +122,7 @@ impl RenderError {
             | Self::ReleaseName(_)
             | Self::Dependencies(_)
             | Self::Values(_)
-            | Self::Schema(_)
+            | Self::Schema { .. }
             | Self::Encode(_) => false,
         }
     }

@@ -15,6 +15,13 @@ pub(super) struct Head {
     pub(super) annotations: BTreeMap<String, String>,
 }
 
+/// Whether an entry of a document is looked at here, in whatever case its key is written.
+pub(super) fn is_read(key: &str) -> bool {
+    ["apiVersion", "kind", "metadata"]
+        .iter()
+        .any(|known| key.eq_ignore_ascii_case(known))
+}
+
 impl Head {
     pub(super) fn read(document: &Value) -> Result<Self, TypeError> {
         const METADATA: &str =

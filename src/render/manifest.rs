@@ -1,11 +1,16 @@
 //! Rendered files to manifests and hooks.
 
+use std::sync::{Arc, OnceLock};
+
 use serde_json::Value;
 
-use super::head::Head;
+use super::error::Document;
+use super::head::{self, Head};
+use super::shared_text::SharedText;
 use super::{RenderError, Rendered, order};
-use crate::chart::View;
+use crate::chart::{View, Warning};
 use crate::render::scope::base_name;
+use crate::template::value::Text;
 use crate::yaml;
 
 /// The annotation that makes a hook.
@@ -17,21 +22,30 @@ pub struct Manifest {
     /// The template's path: `web/templates/service.yaml`.
     pub path: String,
     /// The document as the template made it, without white space at its start.
-    pub text: String,
-    /// The document as JSON. Integers are kept. Null when the document has only comments.
-    pub object: Value,
+    pub text: SharedText,
     /// `apiVersion`, or empty.
     pub api_version: String,
     /// `kind`, or empty.
     pub kind: String,
     /// `metadata.name`, or empty.
     pub name: String,
+    /// See [`Manifest::object`].
+    object: OnceLock<Value>,
 }
 
 impl Manifest {
+    /// The document as JSON. Integers are kept. Null when the document has only comments.
+    ///
+    /// Made when it is first asked for: who only prints the text does not pay for it.
+    pub fn object(&self) -> &Value {
+        // Rendering has read the text, so there is no error here.
+        self.object
+            .get_or_init(|| yaml::to_json(self.text.as_bytes()).unwrap_or_default())
+    }
+
     /// The object, or the items of a list; nothing for a document of comments.
     pub fn objects(&self) -> impl Iterator<Item = &Value> {
-        flatten(&self.object)
+        flatten(self.object())
     }
 }
 
@@ -118,16 +132,16 @@ impl HookEvent {
 pub struct Crd {
     /// Its path in the tree of charts.
     pub path: String,
-    /// The file as it is: it may have several documents, and it is not a template.
-    pub text: String,
+    /// The file as it is, shared with the chart: it may have several documents, and it is not a template.
+    pub text: Text,
 }
 
 impl Crd {
     /// The objects in the file.
     pub fn objects(&self) -> Result<Vec<Value>, RenderError> {
         let mut objects = Vec::new();
-        for document in yaml::split_documents(&self.text) {
-            let object = parse(&self.path, document)?;
+        for document in yaml::split_documents(&self.text.to_str_lossy()) {
+            let object = parse(&self.path, document, yaml::to_json)?;
             objects.extend(flatten(&object).cloned());
         }
         Ok(objects)
@@ -144,7 +158,7 @@ pub(super) fn crds(view: &View) -> Vec<Crd> {
 fn collect_crds(view: &View, path: &str, found: &mut Vec<Crd>) {
     found.extend(view.chart.crds().map(|file| Crd {
         path: format!("{path}/{}", file.name),
-        text: file.data.to_str_lossy().into_owned(),
+        text: file.data.clone(),
     }));
     for subchart in &view.subcharts {
         collect_crds(subchart, &format!("{path}/charts/{}", subchart.metadata.name), found);
@@ -154,13 +168,14 @@ fn collect_crds(view: &View, path: &str, found: &mut Vec<Crd>) {
 /// Splits the files and sorts their documents into manifests and hooks.
 pub(super) fn sort(mut files: Vec<(String, String)>, rendered: &mut Rendered) -> Result<(), RenderError> {
     files.sort_by(|(a, _), (b, _)| a.cmp(b));
-    for (path, text) in &files {
-        if is_notes(path) || base_name(path).starts_with('_') {
-            continue;
+    files.retain(|(path, _)| !is_notes(path) && !base_name(path).starts_with('_'));
+    let files: Vec<(String, Arc<String>)> = files.into_iter().map(|(path, text)| (path, Arc::new(text))).collect();
+    if let Err(mut error) = sort_documents(&files, rendered) {
+        if let RenderError::Yaml { document, .. } = &mut error {
+            let made = files.into_iter().filter(|(_, text)| !text.trim().is_empty());
+            document.files = made.map(|(path, text)| (path, Arc::unwrap_or_clone(text))).collect();
         }
-        for document in yaml::split_documents(text) {
-            sort_document(path, document, rendered)?;
-        }
+        return Err(error);
     }
     rendered.manifests.sort_by(|a, b| order::compare(&a.kind, &b.kind));
     rendered
@@ -169,16 +184,30 @@ pub(super) fn sort(mut files: Vec<(String, String)>, rendered: &mut Rendered) ->
     Ok(())
 }
 
+fn sort_documents(files: &[(String, Arc<String>)], rendered: &mut Rendered) -> Result<(), RenderError> {
+    for (path, text) in files {
+        for document in yaml::split_documents(text) {
+            sort_document(path, SharedText::part_of(text, document), rendered)?;
+        }
+    }
+    Ok(())
+}
+
 /// Whether a template is a NOTES.txt, of whatever chart.
 pub(super) fn is_notes(path: &str) -> bool {
     path.ends_with("NOTES.txt")
 }
 
-fn sort_document(path: &str, document: &str, rendered: &mut Rendered) -> Result<(), RenderError> {
-    let object = parse(path, document)?;
-    let head = Head::read(&object).map_err(|error| RenderError::Yaml {
+fn sort_document(path: &str, document: SharedText, rendered: &mut Rendered) -> Result<(), RenderError> {
+    let entries = parse(path, &document, |text| yaml::to_json_entries(text, head::is_read))?;
+    let head = Head::read(&entries).map_err(|error| RenderError::Yaml {
         path: path.to_owned(),
         message: error.to_string(),
+        document: Box::new(Document {
+            text: document.to_string(),
+            line: None,
+            files: Vec::new(),
+        }),
     })?;
     let Head {
         api_version,
@@ -188,11 +217,11 @@ fn sort_document(path: &str, document: &str, rendered: &mut Rendered) -> Result<
     } = head;
     let manifest = Manifest {
         path: path.to_owned(),
-        text: document.to_owned(),
-        object,
+        text: document,
         api_version,
         kind,
         name,
+        object: OnceLock::new(),
     };
     let Some(events) = annotations.get(HOOK) else {
         rendered.manifests.push(manifest);
@@ -201,7 +230,7 @@ fn sort_document(path: &str, document: &str, rendered: &mut Rendered) -> Result<
     let Some(events) = events.split(',').map(HookEvent::parse).collect::<Option<Vec<_>>>() else {
         rendered
             .warnings
-            .push(format!("skipping unknown hooks {events:?} of {path}"));
+            .push(Warning::info("skipping unknown hooks").with("hookTypes", events.as_str()));
         return Ok(());
     };
     let policies = |annotation: &str| match annotations.get(annotation) {
@@ -221,10 +250,19 @@ fn sort_document(path: &str, document: &str, rendered: &mut Rendered) -> Result<
     Ok(())
 }
 
-fn parse(path: &str, document: &str) -> Result<Value, RenderError> {
-    yaml::to_json(document.as_bytes()).map_err(|error| RenderError::Yaml {
+fn parse(
+    path: &str,
+    document: &str,
+    read: impl FnOnce(&[u8]) -> Result<Value, yaml::Error>,
+) -> Result<Value, RenderError> {
+    read(document.as_bytes()).map_err(|error| RenderError::Yaml {
         path: path.to_owned(),
         message: format!("error converting YAML to JSON: {error}"),
+        document: Box::new(Document {
+            text: document.to_owned(),
+            line: error.editor_line().and_then(|line| usize::try_from(line).ok()),
+            files: Vec::new(),
+        }),
     })
 }
 

@@ -1,6 +1,54 @@
 //! Chart + values + capabilities -> manifests, hooks, CRDs, notes, in install order.
 //!
 //! Pure: look-ups, time and randomness come in through a [`Host`].
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use fairlead::chart::{ArchiveLimits, Capabilities, Chart, File, load::read_values};
+//! use fairlead::jiff::Timestamp;
+//! use fairlead::render::{Host, Program, Release, Request, TemplateOutput, render};
+//!
+//! /// What templates see of the world: here the clock stands still, and nothing is random.
+//! struct World;
+//!
+//! impl Host for World {
+//!     fn now(&mut self) -> Timestamp {
+//!         Timestamp::UNIX_EPOCH
+//!     }
+//!     fn random(&mut self, buffer: &mut [u8]) {
+//!         buffer.fill(42);
+//!     }
+//! }
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // `Chart::from_archive` reads a packed chart, `Chart::from_directory` takes .helmignore into account.
+//! let files = vec![
+//!     File::new("Chart.yaml", b"{apiVersion: v2, name: hello, version: 1.0.0}".to_vec()),
+//!     File::new("values.yaml", b"greeting: hello".to_vec()),
+//!     File::new(
+//!         "templates/config.yaml",
+//!         b"kind: ConfigMap\ndata: {text: {{ .Values.greeting | quote }}}\n".to_vec(),
+//!     ),
+//! ];
+//! let chart = Chart::from_files(files, &ArchiveLimits::default())?;
+//!
+//! // Keep the program: it parses the templates once, for all releases of the chart.
+//! let program = Program::new(Arc::new(chart));
+//! let values = read_values(b"greeting: good evening")?;
+//! let (release, capabilities) = (Release::new("demo", "default"), Capabilities::default());
+//! let rendered = render(&Request::new(&program, &values, &release, &capabilities), &mut World)?;
+//!
+//! let (path, object) = rendered.objects().next().ok_or("no object")?;
+//! assert_eq!(path, "hello/templates/config.yaml");
+//! assert_eq!(object["data"]["text"], "good evening");
+//! assert_eq!(
+//!     TemplateOutput::default().write(&rendered), // what `helm template` prints
+//!     "---\n# Source: hello/templates/config.yaml\nkind: ConfigMap\ndata: {text: \"good evening\"}\n",
+//! );
+//! # Ok(())
+//! # }
+//! ```
 
 mod capabilities;
 mod error;
@@ -11,18 +59,25 @@ mod metadata;
 mod order;
 mod output;
 mod program;
+pub mod report;
 mod scope;
+mod shared_text;
 mod text;
 
-pub use error::RenderError;
+pub use error::{Document, Mismatch, RenderError};
 pub use manifest::{Crd, Hook, HookEvent, Manifest};
 pub use order::{install_position, uninstall_position};
 pub use output::{TemplateOutput, select};
 pub use program::Program;
+pub use report::{Report, Secrets};
+pub use shared_text::SharedText;
+pub use text::Failure;
 
-use crate::chart::{Capabilities, JsonMap, View, capabilities::is_compatible, schema, values};
+// What a caller needs besides: a rendering is asked for with these.
+pub use crate::template::{Host, Limits, Mode};
+
+use crate::chart::{Capabilities, JsonMap, View, Warning, capabilities::is_compatible, values};
 use crate::template::value::{Map, MapType, Scope};
-use crate::template::{Host, Limits, Mode};
 
 /// What `.Release` says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +90,18 @@ pub struct Release {
     pub revision: i64,
     /// Why it is rendered.
     pub operation: Operation,
+}
+
+impl Release {
+    /// The first revision of a release that is being installed.
+    pub fn new(name: impl Into<String>, namespace: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            namespace: namespace.into(),
+            revision: 1,
+            operation: Operation::Install,
+        }
+    }
 }
 
 /// Why a release is rendered.
@@ -68,6 +135,27 @@ pub struct Request<'a> {
     pub subchart_notes: bool,
 }
 
+impl<'a> Request<'a> {
+    /// A rendering as `helm template` does it without further flags.
+    pub fn new(
+        program: &'a Program,
+        values: &'a JsonMap,
+        release: &'a Release,
+        capabilities: &'a Capabilities,
+    ) -> Self {
+        Self {
+            program,
+            values,
+            release,
+            capabilities,
+            limits: Limits::default(),
+            mode: Mode::default(),
+            skip_schema_validation: false,
+            subchart_notes: false,
+        }
+    }
+}
+
 /// What a chart becomes.
 #[derive(Clone, Debug, Default)]
 pub struct Rendered {
@@ -82,7 +170,7 @@ pub struct Rendered {
     /// The values as templates saw them at first.
     pub values: JsonMap,
     /// What Helm logs: values that were ignored, deprecation.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Warning>,
 }
 
 impl Rendered {
@@ -109,7 +197,7 @@ pub fn render(request: &Request<'_>, host: &mut dyn Host) -> Result<Rendered, Re
     let mut rendered = Rendered::default();
     let chart = program.chart();
     if chart.metadata.deprecated {
-        rendered.warnings.push("this chart is deprecated".to_owned());
+        rendered.warnings.push(Warning::new("this chart is deprecated"));
     }
     validate_release_name(&release.name)?;
     // Templates can tie maps into cycles; the scope takes them apart at the end.
@@ -137,9 +225,9 @@ fn execute(
     host: &mut dyn Host,
 ) -> Result<Vec<(String, String)>, RenderError> {
     let shared = scope::Shared::new(request.release, request.capabilities);
-    let templates = scope::templates(view, &table.with_type(MapType::Values), &shared);
-    let set = request.program.compile(view, &templates)?;
-    text::execute(&set, &templates, request.limits, request.mode, host)
+    let roots = scope::roots(view, &table.with_type(MapType::Values), &shared);
+    let plan = request.program.plan(view)?;
+    text::execute(&plan, &roots, request.limits, request.mode, host)
 }
 
 fn to_json(table: &Map) -> Result<JsonMap, RenderError> {
@@ -173,27 +261,30 @@ fn check_installable(program: &Program) -> Result<(), RenderError> {
 
 /// Checks the values of the chart and its subcharts, each against its own values.schema.json.
 fn check_schemas(view: &View, values: &JsonMap) -> Result<(), RenderError> {
-    let mut report = String::new();
-    describe_mismatches(view, values, &mut report);
-    if report.is_empty() {
+    let (mut text, mut mismatches) = (String::new(), Vec::new());
+    describe_mismatches(view, &view.metadata.name, values, &mut text, &mut mismatches);
+    if text.is_empty() {
         Ok(())
     } else {
-        Err(RenderError::Schema(report))
+        Err(RenderError::Schema { text, mismatches })
     }
 }
 
-fn describe_mismatches(view: &View, values: &JsonMap, report: &mut String) {
+fn describe_mismatches(view: &View, path: &str, values: &JsonMap, text: &mut String, mismatches: &mut Vec<Mismatch>) {
     use std::fmt::Write;
     let name = &view.metadata.name;
-    if let Some(schema) = &view.chart.schema
-        && let Err(error) = schema::validate(schema, &serde_json::Value::Object(values.clone()))
-    {
-        let _ = write!(report, "{name}:\n{error}"); // a string takes everything
+    if let Err(error) = view.chart.validate(values) {
+        let _ = write!(text, "{name}:\n{error}"); // a string takes everything
+        mismatches.push(Mismatch {
+            chart: path.to_owned(),
+            pointers: error.pointers(),
+        });
     }
     for subchart in &view.subcharts {
+        let name = &subchart.metadata.name;
         // Coalescing has put a table there for every subchart.
-        if let Some(serde_json::Value::Object(below)) = values.get(&subchart.metadata.name) {
-            describe_mismatches(subchart, below, report);
+        if let Some(serde_json::Value::Object(below)) = values.get(name) {
+            describe_mismatches(subchart, &format!("{path}/charts/{name}"), below, text, mismatches);
         }
     }
 }

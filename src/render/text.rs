@@ -1,58 +1,68 @@
 //! Executing the templates of a set, and what Helm makes of their output and of their errors.
 
+use memchr::memmem;
+
 use super::RenderError;
 use super::manifest::is_notes;
-use super::scope::ChartTemplate;
+use super::program::Plan;
 use crate::template::error::{Cause, FunctionError, Located};
+use crate::template::trace::Trace;
 use crate::template::value::{Map, MapType, Text, Value};
-use crate::template::{Context, ExecutionError, Host, Limits, Mode, TemplateSet};
+use crate::template::{Context, ExecutionError, Host, Limits, Mode};
 
 /// What Go prints for a missing key. Helm removes it wherever it stands.
 const NO_VALUE: &str = "<no value>";
 
-/// Executes all templates but the partials, in the order given. Result: path and text.
+/// Executes the templates of a plan in its order, each on its chart's root. Result: path and text.
 pub(super) fn execute(
-    set: &TemplateSet,
-    templates: &[ChartTemplate<'_>],
+    plan: &Plan,
+    roots: &[Map],
     limits: Limits,
     mode: Mode,
     host: &mut dyn Host,
 ) -> Result<Vec<(String, String)>, RenderError> {
-    let mut context = Context::new(set, host, limits, mode);
-    let mut files = Vec::with_capacity(templates.len());
-    let mut output = Vec::new();
-    for template in templates.iter().filter(|template| !template.is_partial()) {
-        let names = [("Name", &template.name), ("BasePath", &template.base_path)];
-        let names = names.map(|(key, value)| (Text::from(key), Value::from(value.as_str())));
-        let about = Map::of(MapType::Values, names.into_iter().collect());
-        let written = template.root.insert("Template", Value::Map(about));
+    let mut context = Context::new(&plan.set, host, limits, mode);
+    let mut files = Vec::with_capacity(plan.steps.len());
+    let (name_key, base_path_key, template_key) = (Text::from("Name"), Text::from("BasePath"), Text::from("Template"));
+    for step in &plan.steps {
+        let Some(root) = roots.get(step.chart) else {
+            unreachable!("plan and roots are of the same charts")
+        };
+        let about = [
+            (name_key.clone(), Value::String(step.text.clone())),
+            (base_path_key.clone(), Value::String(step.base_path.clone())),
+        ];
+        let about = Map::of(MapType::Values, about.into());
+        let written = root.insert(template_key.clone(), Value::Map(about));
         debug_assert!(written.is_ok(), "a root is never nil");
-        output.clear();
+        let mut output = Vec::new();
+        // `$` has Helm's type for values; the same map under `.Subcharts` is a plain one.
+        let root = Value::Map(root.with_type(MapType::Values));
         context
-            .execute(&template.name, &Value::Map(template.root.clone()), &mut output)
-            .map_err(|error| failure(&template.name, &error))?;
-        files.push((template.name.clone(), clean(&template.name, &output)?));
+            .execute(&step.name, &root, &mut output)
+            .map_err(|error| failure(&step.name, &error))?;
+        files.push((step.name.clone(), clean(&step.name, output)?));
     }
     Ok(files)
 }
 
 /// The output as text, without `<no value>`.
-fn clean(path: &str, output: &[u8]) -> Result<String, RenderError> {
-    let text = match std::str::from_utf8(output) {
-        Ok(text) => text.to_owned(),
-        Err(_) if is_notes(path) => String::from_utf8_lossy(output).into_owned(),
+fn clean(path: &str, output: Vec<u8>) -> Result<String, RenderError> {
+    let text = match String::from_utf8(output) {
+        Ok(text) => text,
+        Err(error) if is_notes(path) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
         Err(_) => {
             let message = "error converting YAML to JSON: yaml: invalid leading UTF-8 octet".to_owned();
             return Err(RenderError::Yaml {
                 path: path.to_owned(),
                 message,
+                document: Box::default(),
             });
         }
     };
-    Ok(if text.contains(NO_VALUE) {
-        text.replace(NO_VALUE, "")
-    } else {
-        text
+    Ok(match memmem::find(text.as_bytes(), NO_VALUE.as_bytes()) {
+        Some(_) => text.replace(NO_VALUE, ""),
+        None => text,
     })
 }
 
@@ -68,37 +78,33 @@ pub(super) fn take_notes(files: &[(String, String)], root: &str, all: bool) -> S
     texts.join("\n")
 }
 
-/// A template's failure in Helm's words.
+/// A template's failure in Helm's words, and the way to it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Failure {
-    /// `required` or `fail`: the chart's author speaks.
-    #[error("execution error at ({location}): {message}")]
-    Abort {
-        /// File, line and column of the outermost template.
-        location: String,
-        /// The author's words.
-        message: String,
-    },
-    /// Anything else: each template on the way down, with file, node and message.
-    #[error("{0}")]
-    Other(String),
+#[error("{text}")]
+pub struct Failure {
+    /// Helm's text.
+    pub text: String,
+    /// What Helm does not tell.
+    pub trace: Box<Trace>,
 }
 
 fn failure(template: &str, error: &ExecutionError) -> RenderError {
+    let trace = Box::new(Trace::of(error));
     if let Some(limit) = error.limit() {
         return RenderError::Limit {
             template: template.to_owned(),
             limit,
+            trace,
         };
     }
-    let failure = match (error.abort(), error) {
-        (Some(message), ExecutionError::At(located)) => Failure::Abort {
-            location: located.location.clone(),
-            message: message.to_owned(),
-        },
-        _ => Failure::Other(explain(error)),
+    let text = match (error.abort(), error) {
+        // `required` or `fail`: the chart's author speaks. Only the outermost template is named.
+        (Some(message), ExecutionError::At(located)) => {
+            format!("execution error at ({}): {message}", located.position)
+        }
+        _ => explain(error),
     };
-    RenderError::Execution(failure)
+    RenderError::Execution(Failure { text, trace })
 }
 
 /// One paragraph for each template on the way to the error. If any part is not an error of text/template, Helm gives
@@ -124,13 +130,13 @@ fn explain(root: &ExecutionError) -> String {
                     .split_once(" template:")
                     .map_or(cause.as_str(), |(before, _)| before);
                 let Located {
-                    location,
+                    position,
                     template,
                     node,
                     ..
                 } = &**located;
                 (
-                    format!("{location}\n  executing \"{template}\" at <{node}>:\n    {message}\n"),
+                    format!("{position}\n  executing \"{template}\" at <{node}>:\n    {message}\n"),
                     next,
                 )
             }

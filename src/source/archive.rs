@@ -9,10 +9,11 @@ use tokio::io::AsyncReadExt as _;
 
 use super::error::SourceError;
 use super::limits::Limits;
+use crate::chart::Metadata;
 use crate::yaml;
 
 /// The name and version in a chart's `Chart.yaml`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Identity {
     pub(super) name: String,
     pub(super) version: String,
@@ -85,17 +86,17 @@ fn identify_blocking(archive: &[u8], limits: &Limits) -> Result<Identity, String
 
 /// Name and version of a `Chart.yaml`.
 pub(super) fn identity(text: &[u8]) -> Result<Identity, String> {
-    let chart = yaml::from_slice_map(text).map_err(|error| format!("its Chart.yaml is broken: {error}"))?;
-    let field = |key: &str| match chart.get(key) {
-        Some(serde_json::Value::String(text)) => Some(text.clone()),
-        Some(number @ serde_json::Value::Number(_)) => Some(number.to_string()),
-        _ => None,
+    let broken = |error: &dyn std::fmt::Display| format!("its Chart.yaml is broken: {error}");
+    let chart = yaml::to_json_as_written(text).map_err(|error| broken(&error))?;
+    let mut metadata = Metadata::default();
+    metadata.read(&chart).map_err(|error| broken(&error))?;
+    let given = |field: String, key| {
+        let missing = || format!("its Chart.yaml has no {key}");
+        (!field.is_empty()).then_some(field).ok_or_else(missing)
     };
-    let (name, version) = (field("name"), field("version"));
-    let given = |field: Option<String>, key| field.ok_or_else(|| format!("its Chart.yaml has no {key}"));
     Ok(Identity {
-        name: given(name, "name")?,
-        version: given(version, "version")?,
+        name: given(metadata.name, "name")?,
+        version: given(metadata.version, "version")?,
     })
 }
 

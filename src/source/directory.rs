@@ -2,12 +2,12 @@
 
 use std::fs;
 use std::io::{self, Read as _};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
 use super::digest::Digest;
-use super::error::SourceError;
+use super::error::{SourceError, system_error};
 use super::limits::Limits;
 use crate::chart::File;
 use crate::chart::ignore::{HELM_IGNORE, Rules};
@@ -18,22 +18,28 @@ const DEPTH: usize = 32;
 /// Reads the files below `root`, sorted by directory. Symbolic links are followed, as Helm does.
 pub(super) async fn read(root: &Path, limits: Limits) -> Result<Vec<File>, SourceError> {
     let owned = root.to_owned();
-    let read = tokio::task::spawn_blocking(move || {
-        let rules = read_rules(&owned, &limits)?;
-        let mut walk = Walk {
-            rules,
-            root: owned.clone(),
-            limits,
-            files: Vec::new(),
-            total: 0,
-        };
-        walk.directory(&owned, "", 0)?;
-        Ok(walk.files)
-    });
+    let read = tokio::task::spawn_blocking(move || read_blocking(&owned, limits));
     read.await.map_err(|error| SourceError::Local {
         path: root.display().to_string(),
         reason: error.to_string(),
     })?
+}
+
+/// As [`read`], on the calling thread.
+pub(super) fn read_blocking(root: &Path, limits: Limits) -> Result<Vec<File>, SourceError> {
+    // As in Helm, messages name absolute paths.
+    let root = std::path::absolute(root).unwrap_or_else(|_| root.to_owned());
+    find_metadata(&root.join("Chart.yaml"))?;
+    let rules = read_rules(&root, &limits)?;
+    let mut walk = Walk {
+        rules,
+        root: root.clone(),
+        limits,
+        files: Vec::new(),
+        total: 0,
+    };
+    walk.directory(&root, "", 0)?;
+    Ok(walk.files)
 }
 
 /// Stands for the paths and contents of a chart's files.
@@ -48,6 +54,15 @@ pub(super) fn digest(files: &[File]) -> Digest {
     Digest::finish(hasher)
 }
 
+/// Without a Chart.yaml a directory is no chart, whatever else is in it.
+fn find_metadata(path: &Path) -> Result<(), SourceError> {
+    let no_chart = |error| SourceError::NoChart {
+        path: path.display().to_string(),
+        reason: system_error("open", path, &error),
+    };
+    fs::metadata(path).map_err(no_chart).map(drop)
+}
+
 /// The rules in the directory's `.helmignore`.
 fn read_rules(root: &Path, limits: &Limits) -> Result<Rules, SourceError> {
     let path = root.join(HELM_IGNORE);
@@ -56,7 +71,7 @@ fn read_rules(root: &Path, limits: &Limits) -> Result<Rules, SourceError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
         Err(error) => return Err(failure(&path, &error)),
     };
-    Rules::parse(&text).map_err(|error| SourceError::Local {
+    Rules::parse(&text).map_err(|error| SourceError::Ignore {
         path: path.display().to_string(),
         reason: error.to_string(),
     })
@@ -105,7 +120,7 @@ impl Walk {
                 reason: "its name is not UTF-8".to_owned(),
             })?;
             let relative = format!("{prefix}{name}");
-            let metadata = fs::metadata(&path).map_err(|error| self::failure(&path, &error))?;
+            let metadata = fs::metadata(&path).map_err(|error| unreachable_file(&path, &error))?;
             if self.rules.ignores(&relative, metadata.is_dir()) {
                 continue;
             }
@@ -114,11 +129,8 @@ impl Walk {
             } else if metadata.is_file() {
                 self.file(&path, relative)?;
             } else {
-                let reason = "it is neither a file nor a directory".to_owned();
-                return Err(SourceError::Local {
-                    path: path.display().to_string(),
-                    reason,
-                });
+                let path = path.display().to_string();
+                return Err(SourceError::Irregular { path });
             }
         }
         Ok(())
@@ -147,6 +159,36 @@ impl Walk {
             limit,
         }
     }
+}
+
+/// A file that is listed but cannot be looked at: in nearly all cases a link that leads nowhere.
+fn unreachable_file(path: &Path, error: &io::Error) -> SourceError {
+    let Some(target) = fs::read_link(path).ok().and_then(|target| missing_part(path, &target)) else {
+        return failure(path, error);
+    };
+    SourceError::Link {
+        path: path.display().to_string(),
+        reason: system_error("lstat", &target, error),
+    }
+}
+
+/// The first part of a link's target that does not exist.
+fn missing_part(link: &Path, target: &Path) -> Option<PathBuf> {
+    let mut resolved = link.parent()?.to_owned();
+    for part in target.components() {
+        match part {
+            Component::ParentDir => {
+                resolved.pop();
+            }
+            Component::CurDir => {}
+            part => resolved.push(part),
+        }
+        if fs::symlink_metadata(&resolved).is_err() {
+            return Some(resolved);
+        }
+    }
+    // Every part is there: a chain of links, whose end is missing.
+    None
 }
 
 fn failure(path: &Path, error: &io::Error) -> SourceError {

@@ -1,5 +1,7 @@
 //! Why a chart cannot be had. Messages name the repository, the chart and the version, and never a credential.
 
+use std::io;
+use std::path::Path;
 use std::time::Duration;
 
 use super::digest::Digest;
@@ -240,6 +242,36 @@ pub enum SourceError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A directory has no Chart.yaml.
+    #[error("unable to detect chart at {path}: {reason}")]
+    NoChart {
+        /// Where it should be.
+        path: String,
+        /// What the system says.
+        reason: String,
+    },
+    /// A chart's .helmignore does not parse.
+    #[error("{reason}\n  in {path}")]
+    Ignore {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A symbolic link in a chart leads nowhere.
+    #[error("error evaluating symlink {path}: {reason}")]
+    Link {
+        /// The link.
+        path: String,
+        /// What the system says of what it leads to.
+        reason: String,
+    },
+    /// A device, a socket or a pipe in a chart.
+    #[error("cannot load irregular file {path} as it has file mode type bits set")]
+    Irregular {
+        /// The file.
+        path: String,
+    },
     /// A local file cannot be read.
     #[error("{path}: {reason}")]
     Local {
@@ -273,7 +305,11 @@ impl SourceError {
             | Self::InvalidDigest { .. }
             | Self::Protocol { .. }
             | Self::NotAChart { .. } => Category::Content,
-            Self::Local { .. } => Category::Local,
+            Self::NoChart { .. }
+            | Self::Ignore { .. }
+            | Self::Link { .. }
+            | Self::Irregular { .. }
+            | Self::Local { .. } => Category::Local,
         }
     }
 
@@ -284,6 +320,20 @@ impl SourceError {
             other => other.category() == Category::Unavailable,
         }
     }
+}
+
+/// What the system says of a call that failed, as Go puts it: `open a.yaml: no such file or directory`.
+pub(crate) fn system_error(call: &str, path: &Path, error: &io::Error) -> String {
+    let text = error.to_string();
+    let text = text.split(" (os error").next().unwrap_or(&text);
+    // The system's texts begin with a capital letter, Go's do not.
+    let lower: String = text
+        .chars()
+        .take(1)
+        .flat_map(char::to_lowercase)
+        .chain(text.chars().skip(1))
+        .collect();
+    format!("{call} {}: {lower}", path.display())
 }
 
 fn hint(prefix: &str, names: &[String]) -> String {

@@ -176,13 +176,10 @@ impl Fetcher {
     async fn resolve_directory(&self, path: &std::path::Path) -> Result<ResolvedChart, SourceError> {
         let files = directory::read(path, self.0.limits).await?;
         let url = path.display().to_string();
-        let not_a_chart = |reason| SourceError::NotAChart {
-            what: url.clone(),
-            reason,
-        };
         let yaml = files.iter().find(|file| file.name == "Chart.yaml");
-        let yaml = yaml.ok_or_else(|| not_a_chart("it has no Chart.yaml".to_owned()))?;
-        let archive::Identity { name, version } = archive::identity(&yaml.data).map_err(not_a_chart)?;
+        // What is wrong with a Chart.yaml is for loading to say.
+        let identity = yaml.and_then(|yaml| archive::identity(&yaml.data).ok());
+        let archive::Identity { name, version } = identity.unwrap_or_default();
         let (digest, location) = (directory::digest(&files), Location::Directory(path.to_owned()));
         Ok(ResolvedChart {
             name,

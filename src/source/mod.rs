@@ -14,6 +14,7 @@ mod fetcher;
 mod http;
 mod index;
 mod limits;
+mod local;
 mod oci;
 mod reference;
 mod select;
@@ -22,7 +23,10 @@ mod transport;
 
 pub use credentials::{Access, ClientCertificate, Credentials, DockerConfigError, Proxy, Secret, Tls};
 pub use digest::{Digest, InvalidDigest};
+#[cfg(feature = "cli")]
+pub(crate) use error::system_error;
 pub use error::{Category, SourceError};
 pub use fetcher::{ChartContent, Fetcher, FetcherOptions};
 pub use limits::Limits;
+pub use local::{read_archive, read_directory};
 pub use reference::{ChartReference, HttpReference, OciReference, OciSelector, ResolvedChart, UrlReference};

@@ -173,19 +173,22 @@ impl Transport {
 }
 
 fn redirect_policy(limit: usize) -> Policy {
-    Policy::custom(move |attempt| {
-        let from_https = attempt
-            .previous()
-            .last()
-            .is_some_and(|previous| previous.scheme() == "https");
-        if attempt.previous().len() > limit {
-            attempt.error(RedirectRefused::TooOften(limit))
-        } else if from_https && attempt.url().scheme() != "https" {
-            attempt.error(RedirectRefused::Downgrade)
-        } else {
-            attempt.follow()
-        }
+    Policy::custom(move |attempt| match refusal(attempt.previous(), attempt.url(), limit) {
+        Some(refusal) => attempt.error(refusal),
+        None => attempt.follow(),
     })
+}
+
+/// Why a redirect is not followed, if it is not.
+fn refusal(previous: &[Url], next: &Url, limit: usize) -> Option<RedirectRefused> {
+    let from_https = previous.last().is_some_and(|previous| previous.scheme() == "https");
+    if previous.len() > limit {
+        Some(RedirectRefused::TooOften(limit))
+    } else if from_https && next.scheme() != "https" {
+        Some(RedirectRefused::Downgrade)
+    } else {
+        None
+    }
 }
 
 /// A URL as it may be shown: user information, query and fragment can carry secrets.
@@ -239,4 +242,30 @@ fn innermost(error: &reqwest::Error) -> String {
         innermost = Some(inner);
     }
     innermost.map_or_else(|| error.to_string(), ToString::to_string)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn redirects_that_lose_their_encryption_are_refused() {
+        let url = |text: &str| Url::parse(text).unwrap();
+        let (plain, encrypted) = (url("http://a.example/x"), url("https://a.example/x"));
+        let refused = |previous: &[&Url], next: &Url| {
+            let previous: Vec<Url> = previous.iter().map(|url| (*url).clone()).collect();
+            refusal(&previous, next, 2)
+        };
+        assert!(matches!(
+            refused(&[&encrypted], &plain),
+            Some(RedirectRefused::Downgrade)
+        ));
+        assert!(refused(&[&encrypted], &encrypted).is_none());
+        assert!(refused(&[&plain], &encrypted).is_none());
+        assert!(refused(&[&plain], &plain).is_none());
+        assert!(matches!(
+            refused(&[&plain, &plain, &plain], &plain),
+            Some(RedirectRefused::TooOften(2))
+        ));
+    }
 }

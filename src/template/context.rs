@@ -1,14 +1,16 @@
 //! The state of one rendering, and what functions may do with it.
 
-use super::error::{ExecutionError, FunctionError, LimitError, ParseError};
+use super::budget::ELEMENT;
+use super::error::{ExecutionError, FunctionError, LimitError};
 use super::execute::Operand;
 use super::host::{Host, Mode};
-use super::limits::Limits;
-use super::parse::parse;
+use super::limits::{Limits, Used};
+use super::parse::{Names, parse};
 use super::set::TemplateSet;
 use super::tree::{Source, Template};
 use super::value::{Text, Value};
 use crate::go::strconv;
+use memchr::memmem;
 use std::any::{Any, TypeId};
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
@@ -16,8 +18,15 @@ use std::sync::Arc;
 
 /// The name that Helm gives to a `tpl` text.
 const TPL_NAME: &str = "gotpl";
+/// How many times as much as its text a parsed template takes, roughly.
+const PARSED: usize = 16;
 /// What Go prints for a value that is not there.
 const NO_VALUE: &[u8] = b"<no value>";
+
+/// The largest output, in bytes, whose memory is kept.
+const SPARE_OUTPUT: usize = 1 << 18;
+/// How many of them are.
+const SPARE_OUTPUTS: usize = 16;
 
 /// Templates by name.
 type Templates = BTreeMap<Arc<str>, Arc<Template>>;
@@ -29,37 +38,44 @@ pub struct Context<'run> {
     /// The variables of all templates under way, one frame upon the other.
     pub(super) variables: Vec<Option<Operand>>,
     pub(super) depth: usize,
-    pub(super) steps: u64,
+    pub(super) used: Used,
     /// What the `tpl` texts under way define.
     pub(super) overlay: Option<Rc<Overlay>>,
     host: &'run mut dyn Host,
     mode: Mode,
-    includes: HashMap<Text, u32>,
+    /// The names of the `include`s under way, outermost first.
+    includes: Vec<Text>,
     texts: HashMap<Text, Rc<Templates>>,
     caches: HashMap<TypeId, Box<dyn Any>>,
+    /// Empty lists of arguments and empty outputs, which keep their memory for the next call.
+    pub(super) spare_arguments: Vec<Vec<Value>>,
+    spare_outputs: Vec<Vec<u8>>,
 }
 
 /// Templates that are seen only while a `tpl` text is executed.
 pub(super) struct Overlay {
-    pub(super) templates: BTreeMap<Arc<str>, Arc<Template>>,
+    pub(super) templates: Rc<Templates>,
     pub(super) below: Option<Rc<Overlay>>,
 }
 
 impl<'run> Context<'run> {
     /// A rendering with the templates of this set.
     pub fn new(set: &'run TemplateSet, host: &'run mut dyn Host, limits: Limits, mode: Mode) -> Self {
+        let used = Used::new(&limits, host.elapsed());
         Self {
             set,
             limits,
             variables: Vec::new(),
             depth: 0,
-            steps: 0,
+            used,
             overlay: None,
             host,
             mode,
-            includes: HashMap::new(),
+            includes: Vec::new(),
             texts: HashMap::new(),
             caches: HashMap::new(),
+            spare_arguments: Vec::new(),
+            spare_outputs: Vec::new(),
         }
     }
 
@@ -112,6 +128,13 @@ impl<'run> Context<'run> {
         }
     }
 
+    /// Fails when a function is about to make a list with too many elements. There are at most `most` of them; they are
+    /// counted only where that would be too many.
+    pub fn check_elements(&self, most: usize, count: impl FnOnce() -> usize) -> Result<(), LimitError> {
+        self.check_size(most.saturating_mul(ELEMENT))
+            .or_else(|_| self.check_size(count().saturating_mul(ELEMENT)))
+    }
+
     /// A cache that lives as long as the rendering, one for each Rust type: compiled regular expressions and the like.
     pub fn cache<T: Default + 'static>(&mut self) -> &mut T {
         let entry = self.caches.entry(TypeId::of::<T>());
@@ -124,17 +147,15 @@ impl<'run> Context<'run> {
 
     /// Helm's `include`: executes a named template with this data.
     pub fn include(&mut self, name: &Text, data: &Value) -> Result<Text, FunctionError> {
-        let count = self.includes.entry(name.clone()).or_default();
-        if *count > self.limits.includes {
+        let known = self.includes.iter().filter(|known| *known == name).count();
+        if known > self.limits.includes as usize {
             return Err(FunctionError::message(format!(
                 "rendering template has a nested reference name: {name}: unable to execute template"
             )));
         }
-        *count += 1;
+        self.includes.push(name.clone());
         let result = self.include_counted(name, data);
-        if let Some(count) = self.includes.get_mut(name) {
-            *count -= 1;
-        }
+        self.includes.pop();
         result
     }
 
@@ -143,83 +164,108 @@ impl<'run> Context<'run> {
             let error = ExecutionError::NoTemplate(name.to_string());
             return Err(FunctionError::Template(String::new(), error));
         };
-        let mut output = Vec::new();
-        self.execute_template(&template, data, &mut output)
-            .map_err(|error| FunctionError::Template(String::new(), error))?;
-        Ok(output.into())
+        let mut output = self.spare_outputs.pop().unwrap_or_default();
+        let result = self.execute_template(&template, data, &mut output);
+        let text = Text::from(output.as_slice());
+        self.give_back(output);
+        match result {
+            Ok(()) => Ok(text),
+            Err(error) => Err(FunctionError::Template(String::new(), error)),
+        }
+    }
+
+    /// Keeps the memory of an output for another one.
+    fn give_back(&mut self, mut output: Vec<u8>) {
+        if output.capacity() <= SPARE_OUTPUT && self.spare_outputs.len() < SPARE_OUTPUTS {
+            output.clear();
+            self.spare_outputs.push(output);
+        }
     }
 
     /// Helm's `tpl`: executes a text as a template; what it defines is seen only by itself.
     pub fn tpl(&mut self, text: &Text, data: &Value) -> Result<Text, FunctionError> {
-        if !text.windows(2).any(|pair| pair == b"{{") {
+        if memmem::find(text, b"{{").is_none() {
             return Ok(without_no_value(text).map_or_else(|| text.clone(), Text::from));
         }
-        let quoted = || String::from_utf8_lossy(&strconv::quote(text)).into_owned();
-        let templates = self
-            .parse_text(text)
-            .map_err(|error| FunctionError::Message(format!("cannot parse template {}: {error}", quoted())))?;
+        let templates = self.parse_text(text)?;
         let Some(template) = templates.get(TPL_NAME).cloned() else {
             return Ok(Text::default());
         };
         let below = self.overlay.clone();
-        self.overlay = Some(Rc::new(self.overlay_of(&templates)));
-        let mut output = Vec::new();
+        self.overlay = Some(Rc::new(self.overlay_of(templates)));
+        let mut output = self.spare_outputs.pop().unwrap_or_default();
         let result = self.execute_template(&template, data, &mut output);
         self.overlay = below;
+        let printed = without_no_value(&output).map_or_else(|| Text::from(output.as_slice()), Text::from);
+        self.give_back(output);
         match result {
-            Ok(()) => Ok(without_no_value(&output).unwrap_or(output).into()),
+            Ok(()) => Ok(printed),
             Err(error) => {
-                let prefix = format!("error during tpl function execution for {}: ", quoted());
+                let prefix = format!("error during tpl function execution for {}: ", quoted(text));
                 Err(FunctionError::Template(prefix, error))
             }
         }
     }
 
     /// The templates of a text; charts pass the same text many times.
-    fn parse_text(&mut self, text: &Text) -> Result<Rc<Templates>, ParseError> {
+    fn parse_text(&mut self, text: &Text) -> Result<Rc<Templates>, FunctionError> {
         if let Some(templates) = self.texts.get(text) {
             return Ok(Rc::clone(templates));
         }
+        // A parsed text takes some times as much as the text, and is kept.
+        let size = text.len().saturating_mul(PARSED);
+        self.check_size(size)?;
+        self.make(size)?;
+        self.spend(text.len() / 4)?;
         let source = Arc::new(Source {
             name: Arc::from(TPL_NAME),
-            text: text.as_bytes().into(),
+            text: text.clone(),
         });
-        let templates = parse(&source)?
-            .into_iter()
-            .map(|(name, template)| (name, Arc::new(template)));
+        let parsed = parse(&source, &mut Names::default()).map_err(|error| {
+            let prefix = format!("cannot parse template {}: ", quoted(text));
+            FunctionError::Parse(prefix, Box::new(error))
+        })?;
+        let templates = parsed.into_iter().map(|(name, template)| (name, Arc::new(template)));
         let templates = Rc::new(templates.collect());
         self.texts.insert(text.clone(), Rc::clone(&templates));
         Ok(templates)
     }
 
-    fn overlay_of(&self, templates: &BTreeMap<Arc<str>, Arc<Template>>) -> Overlay {
-        let visible = templates
-            .iter()
-            .filter(|(name, template)| !template.is_empty() || self.find(name.as_bytes()).is_none());
+    fn overlay_of(&self, templates: Rc<Templates>) -> Overlay {
+        let is_visible = |(name, template): &(&Arc<str>, &Arc<Template>)| {
+            !template.is_empty() || self.find(name.as_bytes()).is_none()
+        };
+        let templates = if templates.iter().all(|entry| is_visible(&entry)) {
+            templates
+        } else {
+            let visible = templates.iter().filter(is_visible);
+            Rc::new(
+                visible
+                    .map(|(name, template)| (Arc::clone(name), Arc::clone(template)))
+                    .collect(),
+            )
+        };
         Overlay {
-            templates: visible
-                .map(|(name, template)| (Arc::clone(name), Arc::clone(template)))
-                .collect(),
+            templates,
             below: self.overlay.clone(),
         }
     }
 }
 
+fn quoted(text: &[u8]) -> String {
+    String::from_utf8_lossy(&strconv::quote(text)).into_owned()
+}
+
 /// The text without each `<no value>`; `None` when there is none.
 fn without_no_value(text: &[u8]) -> Option<Vec<u8>> {
-    let mut output = None;
+    let mut found = memmem::find_iter(text, NO_VALUE).peekable();
+    found.peek()?;
+    let mut output = Vec::with_capacity(text.len());
     let mut from = 0;
-    let mut at = 0;
-    while at + NO_VALUE.len() <= text.len() {
-        if text[at] == b'<' && text[at..].starts_with(NO_VALUE) {
-            output.get_or_insert_with(Vec::new).extend_from_slice(&text[from..at]);
-            at += NO_VALUE.len();
-            from = at;
-        } else {
-            at += 1;
-        }
+    for at in found {
+        output.extend_from_slice(&text[from..at]);
+        from = at + NO_VALUE.len();
     }
-    let mut output = output?;
     output.extend_from_slice(&text[from..]);
     Some(output)
 }

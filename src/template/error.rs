@@ -1,6 +1,9 @@
 //! What can go wrong in a template, with Go's texts.
 
+use super::position::Position;
+use super::subject::Subject;
 use super::value::{EncodeError, NilMap};
+use std::time::Duration;
 
 /// Why a set of templates could not be parsed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -12,6 +15,10 @@ pub struct ParseError {
     pub line: usize,
     /// Go's message.
     pub message: String,
+    /// The token at which it became clear.
+    pub position: Position,
+    /// The length of that token in bytes.
+    pub length: usize,
 }
 
 /// Why a function failed. The executor adds the function's name and the place.
@@ -27,6 +34,9 @@ pub enum FunctionError {
     /// says before it.
     #[error("{0}{1}")]
     Template(String, ExecutionError),
+    /// The text that the function was given is no template. The first field is what the function says before that.
+    #[error("{0}{1}")]
+    Parse(String, Box<ParseError>),
     /// The rendering is over a limit; nothing may catch this.
     #[error(transparent)]
     Limit(#[from] LimitError),
@@ -63,18 +73,51 @@ impl From<&str> for FunctionError {
     }
 }
 
-/// A limit of [`Limits`](super::Limits) was reached.
+/// A limit of [`Limits`](super::Limits) was reached. The text names it and says how to raise it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LimitError {
     /// Too many templates, expressions or blocks inside each other.
-    #[error("exceeded maximum template depth ({0})")]
+    #[error("templates and expressions nest deeper than {0} levels; raise this with --limit depth=NUMBER")]
     Depth(usize),
-    /// Too much text, in the output or in one string.
-    #[error("exceeded maximum text size ({0} bytes)")]
+    /// Too much text, in the output of one template or in one string.
+    #[error("a text is longer than {0} bytes; raise this with --limit bytes=NUMBER")]
     Bytes(usize),
+    /// Too much text and too many elements in all.
+    #[error("the templates made more than {0} bytes of texts and lists; raise this with --limit memory=NUMBER")]
+    Memory(u64),
     /// Too much work.
-    #[error("exceeded maximum number of template steps ({0})")]
+    #[error("the templates need more than {0} steps; raise this with --limit steps=NUMBER")]
     Steps(u64),
+    /// A regular expression that compiles to too much.
+    #[error("a regular expression compiles to more than {0} bytes; raise this with --limit regex=NUMBER")]
+    Regex(usize),
+    /// Too many private keys, certificates and password hashes.
+    #[error(
+        "the templates make more than {0} keys, certificates and password hashes; raise this with --limit keys=NUMBER"
+    )]
+    Keys(u32),
+    /// Too long.
+    #[error("the templates run longer than {}; raise this with --limit time=DURATION", seconds(*.0))]
+    Time(Duration),
+}
+
+impl LimitError {
+    /// The name of the limit, as `--limit` and [`Limits::set`](super::Limits::set) take it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Depth(_) => "depth",
+            Self::Bytes(_) => "bytes",
+            Self::Memory(_) => "memory",
+            Self::Steps(_) => "steps",
+            Self::Regex(_) => "regex",
+            Self::Keys(_) => "keys",
+            Self::Time(_) => "time",
+        }
+    }
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{time:?}")
 }
 
 /// Why executing a template failed. `Display` is Go's text.
@@ -90,16 +133,31 @@ pub enum ExecutionError {
 
 /// An error at a place in a template.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("template: {location}: executing {template:?} at <{node}>: {cause}")]
+#[error("template: {position}: executing {template:?} at <{node}>: {cause}")]
 pub struct Located {
-    /// Source name, line and column: `chart/templates/x.yaml:3:7`.
-    pub location: String,
+    /// Where: shown as `chart/templates/x.yaml:3:7`.
+    pub position: Position,
     /// The template that was executing (a file or a `define`).
     pub template: String,
     /// The node as Go prints it, shortened as Go does.
     pub node: String,
     /// What went wrong there.
     pub cause: Cause,
+    /// The values that it went wrong with.
+    pub wrong: Vec<Subject>,
+    /// The `{{ template }}` calls that led here, innermost first. Go does not tell them.
+    pub callers: Vec<Caller>,
+}
+
+/// A `{{ template }}` call under way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// Where the call stands.
+    pub position: Position,
+    /// The template that the call stands in.
+    pub template: String,
+    /// The call as Go prints it.
+    pub node: String,
 }
 
 /// What went wrong at a node.
@@ -126,7 +184,10 @@ impl ExecutionError {
     pub fn abort(&self) -> Option<&str> {
         match self.innermost()? {
             FunctionError::Abort(message) => Some(message),
-            FunctionError::Message(_) | FunctionError::Template(..) | FunctionError::Limit(_) => None,
+            FunctionError::Message(_)
+            | FunctionError::Template(..)
+            | FunctionError::Parse(..)
+            | FunctionError::Limit(_) => None,
         }
     }
 
@@ -140,10 +201,43 @@ impl ExecutionError {
                 Cause::Call { function: _, error } => match error {
                     FunctionError::Limit(limit) => Some(*limit),
                     FunctionError::Template(_, inner) => inner.limit(),
-                    FunctionError::Message(_) | FunctionError::Abort(_) => None,
+                    FunctionError::Message(_) | FunctionError::Abort(_) | FunctionError::Parse(..) => None,
                 },
             },
         }
+    }
+
+    /// Notes the values that it went wrong with.
+    #[must_use]
+    pub(super) fn about(mut self, subjects: Vec<Subject>) -> Self {
+        if let Self::At(located) = &mut self {
+            located.wrong = subjects;
+        }
+        self
+    }
+
+    /// Tells where a piped value comes from.
+    #[must_use]
+    pub(super) fn piped_from(mut self, commands: impl FnOnce() -> String) -> Self {
+        if let Self::At(located) = &mut self
+            && !located.wrong.is_empty()
+        {
+            let commands = commands();
+            located
+                .wrong
+                .iter_mut()
+                .for_each(|subject| subject.piped_from(&commands));
+        }
+        self
+    }
+
+    /// Notes that the failed template was called from here.
+    #[must_use]
+    pub(super) fn called_by(mut self, caller: Caller) -> Self {
+        if let Self::At(located) = &mut self {
+            located.callers.push(caller);
+        }
+        self
     }
 
     /// The function error at the bottom of nested templates.

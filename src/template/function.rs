@@ -72,6 +72,29 @@ pub struct Function {
     pub result: Type,
     /// What is called.
     pub body: Body,
+    /// How its work grows with its arguments.
+    pub cost: Cost,
+}
+
+/// How a function's work grows with its arguments. Texts are always counted by their length, and so is what comes out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Cost {
+    /// Not at all, or no more than what comes out.
+    #[default]
+    Constant,
+    /// With the entries of the dictionaries among them.
+    Scans,
+    /// With all that they hold, down to the leaves; or what comes out is a tree of its own.
+    Walks,
+    /// It makes keys, which takes long whatever the arguments are: so many of the limit's.
+    Keys(u32),
+}
+
+impl Function {
+    /// The same function, said to cost this.
+    pub(crate) const fn costs(self, cost: Cost) -> Self {
+        Self { cost, ..self }
+    }
 }
 
 /// A Rust type that can be a parameter of a template function.
@@ -288,6 +311,7 @@ macro_rules! function {
                     $body(context, $(arguments.take::<$parameter>()?,)* $(arguments.rest::<$rest>())?),
                 )
             },
+            cost: $crate::template::function::Cost::Constant,
         }
     };
     ($name:literal, $body:expr, ($($parameter:ty),* $(; $rest:ty)?) -> $result:ty $(as $type:expr)?) => {
@@ -303,6 +327,7 @@ macro_rules! function {
                     $body($(arguments.take::<$parameter>()?,)* $(arguments.rest::<$rest>())?),
                 )
             },
+            cost: $crate::template::function::Cost::Constant,
         }
     };
     (@variadic) => { None };

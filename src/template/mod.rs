@@ -8,8 +8,12 @@ pub mod function;
 pub mod functions;
 pub mod host;
 pub mod limits;
+pub mod position;
+pub mod subject;
+pub mod trace;
 pub mod value;
 
+mod budget;
 mod execute;
 mod parse;
 mod set;
@@ -23,4 +27,4 @@ pub use set::TemplateSet;
 pub use value::Value;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,38 +1,84 @@
 //! A set of named templates, parsed once and executed often.
 
 use super::error::ParseError;
-use super::parse::parse;
+use super::parse::{Names, parse};
 use super::tree::{Source, Template};
+use super::value::Text;
+use foldhash::fast::RandomState;
 use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Parsed templates. Immutable: share one between threads and renderings.
 #[derive(Debug, Default)]
 pub struct TemplateSet {
-    templates: HashMap<Arc<str>, Arc<Template>>,
+    templates: HashMap<Arc<str>, Arc<Template>, RandomState>,
+    sources: Vec<Arc<Parsed>>,
+}
+
+/// A source and what it defines.
+#[derive(Debug)]
+struct Parsed {
+    source: Arc<Source>,
+    templates: Vec<(Arc<str>, Arc<Template>)>,
+}
+
+impl Parsed {
+    fn new(source: Source, names: &mut Names) -> Result<Self, ParseError> {
+        let source = Arc::new(source);
+        let templates = parse(&source, names)?.into_iter();
+        Ok(Self {
+            templates: templates.map(|(name, template)| (name, Arc::new(template))).collect(),
+            source,
+        })
+    }
 }
 
 impl TemplateSet {
     /// Parses sources in the given order into one set. A definition replaces an earlier one of the same name, unless it
-    /// is empty.
+    /// is empty. A [`Text`] is shared, not copied.
     pub fn parse<N, T>(sources: impl IntoIterator<Item = (N, T)>) -> Result<Self, ParseError>
     where
         N: Into<Arc<str>>,
-        T: AsRef<[u8]>,
+        T: Into<Text>,
     {
+        Self::parse_with(&[], sources)
+    }
+
+    /// As [`TemplateSet::parse`]. A source that a known set has, under the same name and with the very same memory, is
+    /// not parsed again.
+    pub(crate) fn parse_with<N, T>(
+        known: &[&Self],
+        sources: impl IntoIterator<Item = (N, T)>,
+    ) -> Result<Self, ParseError>
+    where
+        N: Into<Arc<str>>,
+        T: Into<Text>,
+    {
+        let known = known.iter().flat_map(|set| &set.sources);
+        let known: HashMap<&str, &Arc<Parsed>> = known.map(|parsed| (&*parsed.source.name, parsed)).collect();
         let mut set = Self::default();
+        let mut names = Names::default();
         for (name, text) in sources {
-            let source = Arc::new(Source {
+            let source = Source {
                 name: name.into(),
-                text: text.as_ref().into(),
-            });
-            for (name, template) in parse(&source)? {
-                if !template.is_empty() || !set.templates.contains_key(&name) {
-                    set.templates.insert(name, Arc::new(template));
-                }
-            }
+                text: text.into(),
+            };
+            let parsed = match known.get(&*source.name) {
+                Some(parsed) if parsed.source.text.is_same(&source.text) => Arc::clone(parsed),
+                _ => Arc::new(Parsed::new(source, &mut names)?),
+            };
+            set.add(parsed);
         }
         Ok(set)
+    }
+
+    fn add(&mut self, parsed: Arc<Parsed>) {
+        for (name, template) in &parsed.templates {
+            if !template.is_empty() || !self.templates.contains_key(name) {
+                self.templates.insert(Arc::clone(name), Arc::clone(template));
+            }
+        }
+        self.sources.push(parsed);
     }
 
     /// Whether a template of that name is there.
@@ -47,7 +93,32 @@ impl TemplateSet {
         names
     }
 
+    /// A template's source as Go's `Tree.Root.String()` prints it: comments, trimmed blanks and definitions are gone.
+    pub fn source(&self, name: &str) -> Option<String> {
+        let template = self.templates.get(name)?;
+        Some(template.root.display(&template.source.text).to_string())
+    }
+
     pub(super) fn find(&self, name: &str) -> Option<&Arc<Template>> {
         self.templates.get(name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_known_source_is_not_parsed_again() {
+        let (same, other) = (
+            Text::from("{{define \"x\"}}1{{end}}"),
+            Text::from("{{define \"y\"}}1{{end}}"),
+        );
+        let first = TemplateSet::parse([("a", same.clone()), ("b", other)]).unwrap();
+        let changed = Text::from("{{define \"y\"}}2{{end}}");
+        let second = TemplateSet::parse_with(&[&first], [("b", changed), ("a", same)]).unwrap();
+        let is_shared = |name| Arc::ptr_eq(first.find(name).unwrap(), second.find(name).unwrap());
+        assert!(is_shared("x") && !is_shared("y"));
+        assert_eq!(second.source("y").as_deref(), Some("2"));
     }
 }

@@ -5,7 +5,7 @@ use super::*;
 use serde_json::json;
 
 /// A host that knows nothing.
-pub(super) struct Nowhere;
+pub(crate) struct Nowhere;
 
 impl Host for Nowhere {
     fn lookup(&mut self, _: &str, _: &str, _: &str, _: &str) -> Result<serde_json::Value, String> {
@@ -101,7 +101,7 @@ fn on_recommended_stack(test: impl FnOnce() + Send + 'static) {
 #[test]
 fn endless_recursion_is_an_error() {
     on_recommended_stack(|| {
-        let depth = "exceeded maximum template depth (6000)";
+        let depth = "templates and expressions nest deeper than 6000 levels; raise this with --limit depth=NUMBER";
         let includes = "rendering template has a nested reference name: a: unable to execute template";
         let texts = [
             (depth, r#"{{define "a"}}{{template "a" .}}{{end}}{{template "a" .}}"#),
@@ -147,13 +147,10 @@ fn output_and_work_are_bounded() {
         ..Limits::default()
     };
     let (output, error) = execute_with("{{range 100000}}0123456789{{end}}", &data(), limits);
-    assert!(error.ends_with("exceeded maximum text size (1000 bytes)"), "{error}");
+    assert!(error.contains("a text is longer than 1000 bytes"), "{error}");
     assert!(output.len() <= 1_010);
     let (_, error) = execute_with("{{range 1000000000000}}{{end}}", &data(), limits);
-    assert!(
-        error.ends_with("exceeded maximum number of template steps (10000)"),
-        "{error}"
-    );
+    assert!(error.contains("more than 10000 steps"), "{error}");
 }
 
 #[test]

@@ -13,17 +13,7 @@ pub(super) struct Source {
     /// Its name in error messages.
     pub(super) name: Arc<str>,
     /// The text.
-    pub(super) text: Arc<[u8]>,
-}
-
-impl Source {
-    /// `name:line:column` of a byte offset; the column counts bytes from 0.
-    pub(super) fn location(&self, position: usize) -> String {
-        let before = &self.text[..position.min(self.text.len())];
-        let line = 1 + before.split(|byte| *byte == b'\n').count() - 1;
-        let column = before.iter().rev().take_while(|byte| **byte != b'\n').count();
-        format!("{}:{line}:{column}", self.name)
-    }
+    pub(super) text: Text,
 }
 
 /// One named template: a source's top level, a `define` or a `block`.
@@ -99,6 +89,14 @@ pub(super) struct Pipe {
     /// `=` instead of `:=`.
     pub(super) is_assignment: bool,
     pub(super) commands: Vec<Command>,
+}
+
+impl Pipe {
+    /// Whether its value is what a function returns.
+    pub(super) fn ends_with_call(&self) -> bool {
+        let last = self.commands.last().and_then(|command| command.operands.first());
+        matches!(last, Some(Expression::Function { .. }))
+    }
 }
 
 /// The slot of a variable that will not be there at run time.

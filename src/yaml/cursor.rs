@@ -1,5 +1,7 @@
 //! The place in the input, and what stands there. Past the end every look gives a zero byte, which no input contains.
 
+use memchr::memchr2;
+
 /// A place: byte offset, and the line, column and index that libyaml counts in characters.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Mark {
@@ -101,12 +103,18 @@ impl<'i> Cursor<'i> {
 
     /// Steps to the end of the line.
     pub(super) fn skip_line(&mut self) {
-        loop {
-            self.skip_ascii(|byte| !matches!(byte, b'\n' | b'\r'));
-            if self.is_break_or_end(0) {
-                return;
-            }
+        let rest = self.text.as_bytes().get(self.offset..).unwrap_or_default();
+        let length = memchr2(b'\n', b'\r', rest).unwrap_or(rest.len());
+        if rest[..length].is_ascii() {
+            self.offset += length;
+            self.mark.index += length;
+            self.mark.column += length;
+            return;
+        }
+        // The other line breaks are no ASCII, and characters are counted, not bytes.
+        while !self.is_break_or_end(0) {
             self.skip();
+            self.skip_ascii(|byte| !matches!(byte, b'\n' | b'\r'));
         }
     }
 

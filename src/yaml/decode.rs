@@ -8,7 +8,7 @@ use serde_json::{Map, Number, Value};
 use super::emit::Dialect;
 use super::error::Error;
 use super::go_syntax;
-use super::limits::{ALIAS_RATIO_HIGH, ALIAS_RATIO_LOW, MAX_DEPTH};
+use super::limits::{ALIAS_RATIO_HIGH, ALIAS_RATIO_LOW, MAX_ALIAS_TEXT, MAX_DEPTH};
 use super::number::{ThroughJson, format_float_single, through_json};
 use super::resolve::{Scalar, resolve, resolve_without_timestamps};
 use super::tree::{Kind, NodeId, Tree};
@@ -20,6 +20,8 @@ const TAG_PREFIX: &str = "tag:yaml.org,2002:";
 pub(super) enum Numbers {
     /// As in the JSON text: whole numbers are integers.
     Exact,
+    /// As the YAML says: 1.0 and 1e3 are floats, for fields that want the text.
+    Written,
     /// Every number a float, as Go's `any` has it.
     Floats,
 }
@@ -41,17 +43,21 @@ pub(super) fn decode(mut tree: Tree<'_>, numbers: Numbers, duplicates: Duplicate
         depth: 0,
         decoded: 1,
         from_aliases: 0,
+        alias_text: 0,
         aliases: Vec::new(),
         repeated: Vec::new(),
-        unsupported_key: None,
-        unsupported_value: None,
+        unsupported: Unsupported::default(),
     };
     let value = decoder.node(root)?;
     // The order in which sigs.k8s.io/yaml finds them.
     if !decoder.repeated.is_empty() {
         return Err(Error::Duplicate(decoder.repeated));
     }
-    match decoder.unsupported_key.or(decoder.unsupported_value) {
+    let Unsupported {
+        key,
+        value: unsupported,
+    } = decoder.unsupported;
+    match key.or(unsupported) {
         Some(error) => Err(error),
         None => Ok(value),
     }
@@ -81,11 +87,33 @@ struct Decoder<'t, 'i> {
     depth: usize,
     decoded: u32,
     from_aliases: u32,
+    /// Bytes of text that came from aliases.
+    alias_text: usize,
     /// The aliases that are being followed.
     aliases: Vec<NodeId>,
     repeated: Vec<String>,
-    unsupported_key: Option<Error>,
-    unsupported_value: Option<Error>,
+    unsupported: Unsupported,
+}
+
+/// The first key and the first value that JSON cannot have. They are errors at the end only: an entry that another one
+/// with the same key replaces does no harm.
+#[derive(Debug, Default)]
+struct Unsupported {
+    key: Option<Error>,
+    value: Option<Error>,
+}
+
+impl Unsupported {
+    fn is_empty(&self) -> bool {
+        self.key.is_none() && self.value.is_none()
+    }
+
+    fn or(self, later: Self) -> Self {
+        Self {
+            key: self.key.or(later.key),
+            value: self.value.or(later.value),
+        }
+    }
 }
 
 impl Decoder<'_, '_> {
@@ -122,7 +150,19 @@ impl Decoder<'_, '_> {
         self.from_aliases = self.from_aliases.saturating_add(1);
         let ratio = f64::from(self.from_aliases) / f64::from(self.decoded);
         if self.from_aliases > 100 && self.decoded > 1000 && ratio > allowed_alias_ratio(self.decoded) {
-            return Err(Error::Invalid("document contains excessive aliasing".to_owned()));
+            return Err(excessive_aliasing());
+        }
+        Ok(())
+    }
+
+    /// Counting nodes bounds what aliases of small texts become, not what those of large ones do.
+    fn count_text(&mut self, bytes: usize) -> Result<(), Error> {
+        if self.aliases.is_empty() {
+            return Ok(());
+        }
+        self.alias_text = self.alias_text.saturating_add(bytes);
+        if self.alias_text > MAX_ALIAS_TEXT {
+            return Err(excessive_aliasing());
         }
         Ok(())
     }
@@ -169,6 +209,7 @@ impl Decoder<'_, '_> {
         map: &mut Map<String, Value>,
         seen: &mut HashSet<Key>,
     ) -> Result<(), Error> {
+        let mut unsupported: Vec<(Key, Unsupported)> = Vec::new();
         for pair in children.chunks_exact(2) {
             let (key, value) = (pair[0], pair[1]);
             if self.is_merge(key) {
@@ -177,7 +218,9 @@ impl Decoder<'_, '_> {
             }
             let key = self.key(key)?;
             let line = self.tree.nodes[value].line;
+            let around = std::mem::take(&mut self.unsupported);
             let value = self.node(value)?;
+            let mut own = std::mem::replace(&mut self.unsupported, around);
             if self.duplicates == Duplicates::Refused {
                 if seen.contains(&key) {
                     self.repeated
@@ -186,8 +229,8 @@ impl Decoder<'_, '_> {
                 }
                 seen.insert(key.clone());
             }
-            if matches!(key.kind, KeyKind::Null | KeyKind::Uint) && self.unsupported_key.is_none() {
-                self.unsupported_key = Some(Error::UnsupportedKey {
+            if matches!(key.kind, KeyKind::Null | KeyKind::Uint) {
+                own.key = Some(Error::UnsupportedKey {
                     kind: if key.kind == KeyKind::Null {
                         "%!s(<nil>)"
                     } else {
@@ -198,7 +241,15 @@ impl Decoder<'_, '_> {
                     value: go_syntax::operand(&value),
                 });
             }
+            unsupported.retain(|(replaced, _)| *replaced != key);
+            if !own.is_empty() {
+                unsupported.push((key.clone(), own));
+            }
             map.insert(key.text, value);
+        }
+        for (_, own) in unsupported {
+            let first = std::mem::take(&mut self.unsupported);
+            self.unsupported = first.or(own);
         }
         Ok(())
     }
@@ -281,19 +332,19 @@ impl Decoder<'_, '_> {
             Scalar::Bool(boolean) => Value::Bool(boolean),
             Scalar::Timestamp | Scalar::Str => Value::String(text),
             Scalar::Int(int) => match self.numbers {
-                Numbers::Exact => Value::Number(int.into()),
+                Numbers::Exact | Numbers::Written => Value::Number(int.into()),
                 #[expect(clippy::cast_precision_loss, reason = "Go rounds here too")]
                 Numbers::Floats => self.float(int as f64),
             },
             Scalar::Uint(uint) => match self.numbers {
-                Numbers::Exact => Value::Number(uint.into()),
+                Numbers::Exact | Numbers::Written => Value::Number(uint.into()),
                 #[expect(clippy::cast_precision_loss, reason = "Go rounds here too")]
                 Numbers::Floats => self.float(uint as f64),
             },
             Scalar::Float(float) => match (self.numbers, through_json(float)) {
                 (Numbers::Exact, ThroughJson::Int(int)) => Value::Number(int.into()),
                 (Numbers::Exact, ThroughJson::Uint(uint)) => Value::Number(uint.into()),
-                (Numbers::Exact, ThroughJson::Float(_)) | (Numbers::Floats, _) => self.float(float),
+                (Numbers::Exact, ThroughJson::Float(_)) | (Numbers::Written | Numbers::Floats, _) => self.float(float),
             },
         })
     }
@@ -307,12 +358,16 @@ impl Decoder<'_, '_> {
             (false, true) => "-Inf",
             (false, false) => "+Inf",
         };
-        self.unsupported_value.get_or_insert(Error::UnsupportedValue(name));
+        self.unsupported.value.get_or_insert(Error::UnsupportedValue(name));
         Value::Null
     }
 
     /// What a scalar is, and its text where that is the value.
     fn scalar(&mut self, id: NodeId) -> Result<(Scalar, String), Error> {
+        if let Kind::Scalar { text, .. } = &self.tree.nodes[id].kind {
+            let bytes = text.len();
+            self.count_text(bytes)?;
+        }
         let take = !self.tree.has_aliases;
         let node = &mut self.tree.nodes[id];
         let Kind::Scalar { text, plain } = &mut node.kind else {
@@ -346,7 +401,13 @@ impl Key {
                 .parse::<u64>()
                 .map(|uint| format!("{uint:#x}"))
                 .unwrap_or_default(),
-            KeyKind::Bool | KeyKind::Int | KeyKind::Float => self.text.clone(),
+            KeyKind::Float => match self.text.as_str() {
+                ".inf" => "+Inf".to_owned(),
+                "-.inf" => "-Inf".to_owned(),
+                ".nan" => "NaN".to_owned(),
+                text => text.to_owned(),
+            },
+            KeyKind::Bool | KeyKind::Int => self.text.clone(),
         }
     }
 }
@@ -393,6 +454,10 @@ fn binary(text: &str) -> Result<String, Error> {
         decoded.extend(std::iter::repeat_n(char::REPLACEMENT_CHARACTER, chunk.invalid().len()));
     }
     Ok(decoded)
+}
+
+fn excessive_aliasing() -> Error {
+    Error::Invalid("document contains excessive aliasing".to_owned())
 }
 
 fn allowed_alias_ratio(decoded: u32) -> f64 {

@@ -7,9 +7,10 @@
 /// Documents of white space alone are left out.
 pub fn split_documents(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = Some(text.trim_start());
+    let mut at_line_start = true;
     std::iter::from_fn(move || {
         let stream = rest?;
-        let Some((document, behind)) = cut(stream) else {
+        let Some((document, behind)) = cut(stream, std::mem::take(&mut at_line_start)) else {
             rest = None;
             return Some(stream);
         };
@@ -21,8 +22,8 @@ pub fn split_documents(text: &str) -> impl Iterator<Item = &str> {
 }
 
 /// Cuts at the first line that begins with `---`; the marker and the blanks behind it go.
-fn cut(stream: &str) -> Option<(&str, &str)> {
-    let marker = if stream.starts_with("---") {
+fn cut(stream: &str, at_line_start: bool) -> Option<(&str, &str)> {
+    let marker = if at_line_start && stream.starts_with("---") {
         0
     } else {
         stream.find("\n---")? + 1
@@ -40,6 +41,11 @@ mod tests {
         assert_eq!(
             split_documents(stream).collect::<Vec<_>>(),
             ["# one\na: 1\n\n", "b: 2\n", "c: 3\n"]
+        );
+        // Only a line's beginning cuts: not what follows a marker on its line.
+        assert_eq!(
+            split_documents("------ \na: 1\n--- --- x\n").collect::<Vec<_>>(),
+            ["--- \na: 1\n", "--- x\n"]
         );
     }
 }

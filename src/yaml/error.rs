@@ -12,6 +12,8 @@ pub enum Error {
     Syntax {
         /// go-yaml's line number.
         line: Option<u64>,
+        /// The line in an editor, from 1, if it is known.
+        editor_line: Option<u64>,
         /// libyaml's words.
         problem: String,
     },
@@ -77,6 +79,24 @@ impl Error {
         match self {
             Self::Syntax { line, .. } | Self::TooDeep { line } => *line,
             Self::Converting(error) | Self::Unmarshaling(error) => error.line(),
+            Self::Invalid(_)
+            | Self::Duplicate(_)
+            | Self::UnsupportedKey { .. }
+            | Self::UnsupportedValue(_)
+            | Self::WrongKind { .. }
+            | Self::ControlCharacter
+            | Self::JsonKey
+            | Self::DocumentMarker
+            | Self::TooLarge { .. } => None,
+        }
+    }
+
+    /// The line as editors count it, from 1, if it is known.
+    pub fn editor_line(&self) -> Option<u64> {
+        match self {
+            Self::Syntax { editor_line, .. } => *editor_line,
+            Self::Converting(error) | Self::Unmarshaling(error) => error.editor_line(),
+            Self::TooDeep { line } => *line,
             Self::Invalid(_)
             | Self::Duplicate(_)
             | Self::UnsupportedKey { .. }

@@ -458,6 +458,7 @@ impl<'i> Parser<'i> {
 fn problem(problem: &str, line: u32) -> Error {
     Error::Syntax {
         line: (line != 0).then_some(u64::from(line)),
+        editor_line: Some(u64::from(line) + 1),
         problem: problem.to_owned(),
     }
 }

@@ -58,19 +58,30 @@ fn utf_16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<String, Error> {
 
 /// Control characters but tab and line breaks, and U+FFFE and U+FFFF.
 fn has_refused(text: &str) -> bool {
+    const CHUNK: usize = 64;
     let bytes = text.as_bytes();
-    bytes.iter().enumerate().any(|(at, byte)| match byte {
-        b'\t' | b'\n' | b'\r' | 0x20..=0x7E => false,
-        0xC2 => matches!(bytes.get(at + 1), Some(0x80..=0x84 | 0x86..=0x9F)),
-        0xEF => bytes.get(at + 1) == Some(&0xBF) && matches!(bytes.get(at + 2), Some(0xBE | 0xBF)),
-        0..=0x1F | 0x7F => true,
-        _ => false,
+    // Most texts are printable ASCII throughout, which is seen many bytes at once if there is no way out of the loop.
+    let is_plain = |byte: &u8| matches!(byte, b'\t' | b'\n' | b'\r' | 0x20..=0x7E);
+    bytes.chunks(CHUNK).enumerate().any(|(number, chunk)| {
+        let plain = chunk.iter().fold(true, |plain, byte| plain & is_plain(byte));
+        let start = number * CHUNK;
+        !plain && (start..start + chunk.len()).any(|at| is_refused(&bytes[at..]))
     })
+}
+
+/// Whether a refused character begins here.
+fn is_refused(bytes: &[u8]) -> bool {
+    match bytes {
+        [b'\t' | b'\n' | b'\r' | 0x20..=0x7E, ..] => false,
+        [0..=0x1F | 0x7F, ..] | [0xC2, 0x80..=0x84 | 0x86..=0x9F, ..] | [0xEF, 0xBF, 0xBE | 0xBF, ..] => true,
+        _ => false,
+    }
 }
 
 fn syntax(problem: &str) -> Error {
     Error::Syntax {
         line: None,
+        editor_line: None,
         problem: problem.to_owned(),
     }
 }
@@ -99,6 +110,22 @@ mod tests {
         ];
         for (bytes, message) in rows {
             assert_eq!(decode(bytes).unwrap_err().to_string(), message);
+        }
+    }
+
+    #[test]
+    fn refused_characters_are_found_wherever_they_stand() {
+        for refused in ["\u{0}", "\u{7f}", "\u{9f}", "\u{fffe}", "\u{ffff}"] {
+            for before in 60..70 {
+                let text = format!("{}{refused}{}", "a".repeat(before), "b".repeat(70));
+                assert!(has_refused(&text), "{refused:?} behind {before}");
+            }
+        }
+        for allowed in ["\u{85}", "\u{a0}", "\u{fffd}", "\u{1f600}", "\t\r\n"] {
+            for before in 60..70 {
+                let text = format!("{}{allowed}{}", "a".repeat(before), "b".repeat(70));
+                assert!(!has_refused(&text), "{allowed:?} behind {before}");
+            }
         }
     }
 }

@@ -14,3 +14,6 @@ pub(super) const ALIAS_RATIO_LOW: u32 = 400_000;
 
 /// From so many decoded nodes on only a tenth may come from aliases.
 pub(super) const ALIAS_RATIO_HIGH: u32 = 4_000_000;
+
+/// Bytes of text that may come from aliases, which go-yaml does not bound. Real documents have some kilobytes.
+pub(super) const MAX_ALIAS_TEXT: usize = MAX_INPUT;

@@ -17,6 +17,7 @@ mod json_text;
 mod limits;
 mod number;
 mod order;
+mod prune;
 mod resolve;
 mod scalar;
 mod scan_directive;
@@ -27,6 +28,8 @@ mod tests;
 mod timestamp;
 mod token;
 mod tree;
+
+use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
@@ -71,9 +74,23 @@ pub fn to_json(yaml: &[u8]) -> Result<Value, Error> {
     read(yaml, Numbers::Exact, Duplicates::LastWins)
 }
 
+/// As [`to_json`], but what is written as a float stays one: Go's structs take over a number for a text as YAML has it.
+pub fn to_json_as_written(yaml: &[u8]) -> Result<Value, Error> {
+    read(yaml, Numbers::Written, Duplicates::LastWins)
+}
+
 /// As [`to_json`], but a key that comes twice is an error (`YAMLToJSONStrict`).
 pub fn to_json_strict(yaml: &[u8]) -> Result<Value, Error> {
     read(yaml, Numbers::Exact, Duplicates::Refused)
+}
+
+/// As [`to_json`], but of a mapping only the entries whose keys are wanted: what is wrong with the others is found as well,
+/// but no values are made of them.
+pub fn to_json_entries(yaml: &[u8], wanted: fn(&str) -> bool) -> Result<Value, Error> {
+    let text = read_text(yaml)?;
+    let mut tree = grammar::read(&text)?;
+    prune::prune(&mut tree, wanted);
+    decode::decode(tree, Numbers::Exact, Duplicates::LastWins)
 }
 
 /// Writes a value as sigs.k8s.io/yaml's `Marshal` does, trailing newline included.
@@ -98,11 +115,15 @@ pub fn to_string_pretty(value: &Value) -> String {
 }
 
 fn read(yaml: &[u8], numbers: Numbers, duplicates: Duplicates) -> Result<Value, Error> {
+    let text = read_text(yaml)?;
+    decode::decode(grammar::read(&text)?, numbers, duplicates)
+}
+
+fn read_text(yaml: &[u8]) -> Result<Cow<'_, str>, Error> {
     if yaml.len() > MAX_INPUT {
         return Err(Error::TooLarge { size: yaml.len() });
     }
-    let text = input::decode(yaml)?;
-    decode::decode(grammar::read(&text)?, numbers, duplicates)
+    input::decode(yaml)
 }
 
 fn wrong_kind(value: &Value, wanted: &'static str) -> Error {

@@ -2,6 +2,7 @@
 
 use super::emit::Dialect;
 use super::timestamp::is_timestamp;
+use crate::go::strconv;
 
 /// A plain scalar's value.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -39,7 +40,8 @@ fn resolve_in(text: &str, dialect: Dialect) -> Scalar {
         b'y' | b'Y' | b'n' | b'N' | b't' | b'T' | b'f' | b'F' | b'o' | b'O' | b'~' => word(text, dialect),
         b'.' => match special_float(text) {
             Some(float) => Scalar::Float(float),
-            None => finite(text).map_or(Scalar::Str, Scalar::Float),
+            // Where the point comes first, go-yaml takes all that Go takes for a number, with its underscores.
+            None => strconv::parse_float(text.as_bytes()).map_or(Scalar::Str, Scalar::Float),
         },
         b'+' | b'-' | b'0'..=b'9' => number(text, dialect),
         _ => Scalar::Str,
@@ -233,7 +235,8 @@ mod tests {
             ("1e400", Scalar::Str),
             ("1.", Scalar::Float(1.0)),
             (".5", Scalar::Float(0.5)),
-            (".5_0", Scalar::Str),
+            (".5_0", Scalar::Float(0.5)),
+            (".5_", Scalar::Str),
             ("12:30", Scalar::Str),
             ("0b-1", Scalar::Int(-1)),
             ("2020-01-01", Scalar::Timestamp),

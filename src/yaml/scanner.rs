@@ -86,6 +86,7 @@ impl<'i> Scanner<'i> {
         let line = u64::from(self.cursor.mark.line);
         Error::Syntax {
             line: (line != 0).then_some(line + 1),
+            editor_line: Some(line + 1),
             problem: problem.to_owned(),
         }
     }

@@ -100,6 +100,40 @@ fn texts_are_read_as_go_reads_them() {
 }
 
 #[test]
+fn entries_that_are_left_out_are_checked_all_the_same() {
+    let also = [
+        "keep: 1\ndrop: .inf",
+        "keep: 1\ndrop: [{a: -.inf}]",
+        "keep: 1\ndrop: !!int x",
+        "keep: 1\n~: 1",
+        "keep: 1\n18446744073709551615: 1",
+        "keep: 1\ndrop: {~: 1}",
+        "drop: &a {b: 1}\nkeep: *a",
+        "<<: {keep: 1}\ndrop: 2",
+        "drop: 1\nkeep: 2\nkeep: 3",
+        "{a: 1}: 2",
+        "drop: .5",
+        "- keep: 1",
+    ];
+    let table = rows(include_str!("testdata/read.jsonl"));
+    let inputs = table.iter().map(|row| row.input.as_str()).chain(also);
+    for input in inputs {
+        let whole = to_json(input.as_bytes()).map_err(|error| error.to_string());
+        let read =
+            |wanted: fn(&str) -> bool| to_json_entries(input.as_bytes(), wanted).map_err(|error| error.to_string());
+        assert_eq!(read(|_| true), whole, "{input:?}");
+        assert_eq!(read(|_| false).err(), whole.clone().err(), "{input:?}");
+        if let (Ok(whole), Ok(kept)) = (whole, read(|key| key == "keep")) {
+            assert_eq!(kept.get("keep"), whole.get("keep"), "{input:?}");
+        }
+    }
+    assert_eq!(
+        to_json_entries(b"keep: 1\ndrop: {a: [b]}", |key| key == "keep"),
+        Ok(json!({"keep": 1}))
+    );
+}
+
+#[test]
 fn numbers_are_floats_or_exact() {
     assert_eq!(from_slice(b"[1, 1e3, 0x10]").unwrap().to_string(), "[1.0,1000.0,16.0]");
     assert_eq!(
@@ -126,6 +160,26 @@ fn a_document_that_grows_by_its_aliases_is_refused() {
     assert_eq!(
         error,
         "error converting YAML to JSON: yaml: document contains excessive aliasing"
+    );
+}
+
+/// Few nodes, but each with a large text.
+#[test]
+fn a_text_that_aliases_repeat_is_bounded() {
+    let mut yaml = vec![format!("a0: &a0 {}", "x".repeat(100_000))];
+    for level in 1..4 {
+        let aliases = vec![format!("*a{}", level - 1); 10].join(", ");
+        yaml.push(format!("a{level}: &a{level} [{aliases}]"));
+    }
+    let error = to_json(yaml.join("\n").as_bytes()).unwrap_err().to_string();
+    assert_eq!(error, "yaml: document contains excessive aliasing");
+    // As keys, too.
+    let key = format!("? &k {}\n: 1\n", "x".repeat(100_000));
+    let uses = "- {? *k : 1}\n".repeat(1000);
+    let error = to_json(format!("a:\n  {}\nb:\n{uses}", key.replace('\n', "\n  ")).as_bytes());
+    assert_eq!(
+        error.unwrap_err().to_string(),
+        "yaml: document contains excessive aliasing"
     );
 }
 

@@ -525,26 +525,30 @@ async fn local_charts_are_read() -> Result {
     std::fs::create_dir_all(directory.join(".git/objects"))?;
     std::fs::write(directory.join("templates/a.yaml"), "a: 1\n")?;
     std::fs::write(directory.join(".git/objects/large"), vec![0; 6 << 20])?;
-    let error = fetcher
-        .resolve(&ChartReference::Directory(directory.clone()))
-        .await
-        .unwrap_err();
-    assert_eq!(error.category(), Category::TooLarge);
-    std::fs::write(directory.join(".helmignore"), ".git/\n.helmignore\n")?;
-    let error = fetcher
-        .resolve(&ChartReference::Directory(directory.clone()))
-        .await
-        .unwrap_err();
+    let refused = async || {
+        let reference = ChartReference::Directory(directory.clone());
+        fetcher.resolve(&reference).await.unwrap_err()
+    };
+    let error = refused().await;
+    assert_eq!(error.category(), Category::Local);
     assert!(
-        error
-            .to_string()
-            .ends_with("is not a packed chart: it has no Chart.yaml"),
+        error.to_string().ends_with("Chart.yaml: no such file or directory"),
         "{error}"
     );
     std::fs::write(
         directory.join("Chart.yaml"),
         "apiVersion: v2\nname: shop\nversion: 3.0.0\n",
     )?;
+    assert_eq!(refused().await.category(), Category::TooLarge);
+    std::fs::write(directory.join(".helmignore"), "**\n")?;
+    let error = refused().await;
+    assert!(
+        error
+            .to_string()
+            .starts_with("double-star (**) syntax is not supported\n"),
+        "{error}"
+    );
+    std::fs::write(directory.join(".helmignore"), ".git/\n.helmignore\n")?;
     let chart = fetcher.resolve(&ChartReference::Directory(directory.clone())).await?;
     assert_eq!(chart.version, "3.0.0");
     let ChartContent::Directory(files) = fetcher.fetch(&chart).await? else {

@@ -12,10 +12,12 @@ mod tests;
 
 use std::error::Error;
 
-use boon::{CompileError, Compiler, Schemas, UrlLoader};
+use boon::{CompileError, Compiler, SchemaIndex, Schemas, UrlLoader};
 use serde_json::{Number, Value};
 
 use self::patterns::Originals;
+use super::JsonMap;
+use crate::go::json::{self, DecodeError};
 
 /// The longest schema, in bytes.
 pub const MAX_SCHEMA: usize = 16 << 20;
@@ -31,7 +33,7 @@ pub enum SchemaError {
     #[error("{0}\n")]
     Mismatch(String),
     /// The schema is no JSON.
-    #[error("values.schema.json is not valid JSON: {0}")]
+    #[error("{0}")]
     Json(String),
     /// The schema is JSON but no schema, or refers to something that is not there.
     #[error("{0}")]
@@ -57,31 +59,94 @@ pub enum SchemaError {
     Validator(String),
 }
 
-/// Checks values against a schema. The draft is the schema's `$schema`, or 2020-12.
-pub fn validate(schema: &[u8], values: &Value) -> Result<(), SchemaError> {
-    if schema.len() > MAX_SCHEMA {
-        return Err(SchemaError::TooLarge { size: schema.len() });
+impl SchemaError {
+    /// The JSON pointers of the values that do not fit, in the order of the message, each once.
+    pub fn pointers(&self) -> Vec<String> {
+        let Self::Mismatch(text) = self else {
+            return Vec::new();
+        };
+        let mut pointers: Vec<String> = Vec::new();
+        for line in text.lines() {
+            let pointer = line
+                .trim_start()
+                .strip_prefix("- at '")
+                .and_then(|rest| rest.split_once("': "));
+            if let Some((pointer, _)) = pointer
+                && !pointers.iter().any(|known| known == pointer)
+            {
+                pointers.push(pointer.to_owned());
+            }
+        }
+        pointers
     }
-    let schema: Value = serde_json::from_slice(schema).map_err(|error| SchemaError::Json(error.to_string()))?;
-    let (schema, originals) = patterns::translate(schema, LOCATION)?;
-    let values = whole_floats_as_integers(values);
-    // The library is not ours: Helm, too, turns a panic of its validator into an error.
-    std::panic::catch_unwind(|| check(schema, &originals, &values))
-        .unwrap_or_else(|_| Err(SchemaError::Validator("the validator panicked".to_owned())))
 }
 
-fn check(schema: Value, originals: &Originals, values: &Value) -> Result<(), SchemaError> {
-    let mut compiler = Compiler::new();
-    compiler.use_loader(Box::new(NoNetwork));
-    formats::register(&mut compiler);
-    let mut schemas = Schemas::new();
-    let failed = |error: CompileError| SchemaError::Schema(compile_message(&error));
-    compiler.add_resource(LOCATION, schema).map_err(failed)?;
-    let compiled = compiler.compile(LOCATION, &mut schemas).map_err(failed)?;
-    schemas.validate(values, compiled).map_err(|error| {
-        let text = message::display(&error, originals);
-        let heading = format!("jsonschema validation failed with '{LOCATION}#'\n");
-        SchemaError::Mismatch(text.strip_prefix(&heading).unwrap_or(&text).to_owned())
+/// A schema, read and compiled: share it between all sets of values.
+pub struct Validator {
+    schemas: Schemas,
+    compiled: SchemaIndex,
+    originals: Originals,
+}
+
+impl std::fmt::Debug for Validator {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Validator").finish_non_exhaustive()
+    }
+}
+
+impl Validator {
+    /// Reads and compiles a schema. The draft is its `$schema`, or 2020-12.
+    pub fn new(schema: &[u8]) -> Result<Self, SchemaError> {
+        if schema.len() > MAX_SCHEMA {
+            return Err(SchemaError::TooLarge { size: schema.len() });
+        }
+        let schema: Value = serde_json::from_slice(schema).map_err(|error| json_error(schema, &error))?;
+        let (schema, originals) = patterns::translate(schema, LOCATION)?;
+        without_panic(|| Self::compile(schema, originals))
+    }
+
+    fn compile(schema: Value, originals: Originals) -> Result<Self, SchemaError> {
+        let mut compiler = Compiler::new();
+        compiler.use_loader(Box::new(NoNetwork));
+        formats::register(&mut compiler);
+        let mut schemas = Schemas::new();
+        let failed = |error: CompileError| SchemaError::Schema(compile_message(&error));
+        compiler.add_resource(LOCATION, schema).map_err(failed)?;
+        let compiled = compiler.compile(LOCATION, &mut schemas).map_err(failed)?;
+        Ok(Self {
+            schemas,
+            compiled,
+            originals,
+        })
+    }
+
+    /// Checks values against the schema.
+    pub fn validate(&self, values: &JsonMap) -> Result<(), SchemaError> {
+        let values = Value::Object(whole_floats_in(values));
+        without_panic(|| self.check(&values))
+    }
+
+    fn check(&self, values: &Value) -> Result<(), SchemaError> {
+        self.schemas.validate(values, self.compiled).map_err(|error| {
+            let text = message::display(&error, &self.originals);
+            let heading = format!("jsonschema validation failed with '{LOCATION}#'\n");
+            SchemaError::Mismatch(text.strip_prefix(&heading).unwrap_or(&text).to_owned())
+        })
+    }
+}
+
+/// The library is not ours: Helm, too, turns a panic of its validator into an error.
+fn without_panic<T>(run: impl FnOnce() -> Result<T, SchemaError> + std::panic::UnwindSafe) -> Result<T, SchemaError> {
+    std::panic::catch_unwind(run).unwrap_or_else(|_| Err(SchemaError::Validator("the validator panicked".to_owned())))
+}
+
+/// The error in Go's words.
+fn json_error(schema: &[u8], error: &serde_json::Error) -> SchemaError {
+    SchemaError::Json(match json::decode(schema) {
+        Err(DecodeError::End) if schema.trim_ascii().is_empty() => "EOF".to_owned(),
+        Err(DecodeError::End) => "unexpected EOF".to_owned(),
+        Err(error) => error.to_string(),
+        Ok(_) => format!("values.schema.json is not valid JSON: {error}"),
     })
 }
 
@@ -135,10 +200,14 @@ fn whole_floats_as_integers(value: &Value) -> Value {
             _ => number.clone(),
         }),
         Value::Array(items) => items.iter().map(whole_floats_as_integers).collect(),
-        Value::Object(entries) => entries
-            .iter()
-            .map(|(key, value)| (key.clone(), whole_floats_as_integers(value)))
-            .collect(),
+        Value::Object(entries) => Value::Object(whole_floats_in(entries)),
         other @ (Value::Null | Value::Bool(_) | Value::String(_)) => other.clone(),
     }
+}
+
+fn whole_floats_in(entries: &JsonMap) -> JsonMap {
+    entries
+        .iter()
+        .map(|(key, value)| (key.clone(), whole_floats_as_integers(value)))
+        .collect()
 }

@@ -4,6 +4,11 @@ use serde_json::{Value, json};
 
 use super::*;
 
+fn validate(schema: &[u8], values: &Value) -> Result<(), SchemaError> {
+    let schema = Validator::new(schema)?;
+    without_panic(|| schema.check(&whole_floats_as_integers(values)))
+}
+
 #[test]
 fn errors_are_helms() {
     let mut rows = 0;

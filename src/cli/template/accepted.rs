@@ -1,4 +1,5 @@
-//! Flags that Helm accepts for this command and that change nothing in what it prints, so that scripts keep working.
+//! Flags that Helm accepts for this command and that change nothing in what it prints, so that scripts keep working; and
+//! those that it obeys and we do not, which are refused.
 //!
 //! They are hidden from the help: nobody should learn them here.
 
@@ -19,13 +20,12 @@ pub(super) struct AcceptedArguments {
     #[arg(long, hide = true)]
     create_namespace: bool,
     #[arg(long, hide = true)]
-    debug: bool,
+    dependency_update: bool,
     #[arg(long, hide = true)]
     description: Option<String>,
     #[arg(long, hide = true)]
     disable_openapi_validation: bool,
-    #[arg(long, hide = true, num_args = 0..=1, default_missing_value = "client", require_equals = true,
-        value_parser = ["client", "none", "true", "false"])]
+    #[arg(long, hide = true, num_args = 0..=1, default_missing_value = "client", require_equals = true)]
     dry_run: Option<String>,
     #[arg(long, hide = true)]
     force_conflicts: bool,
@@ -33,6 +33,8 @@ pub(super) struct AcceptedArguments {
     force_replace: bool,
     #[arg(long, hide = true)]
     hide_notes: bool,
+    #[arg(long, hide = true)]
+    keyring: Option<String>,
     #[arg(long, hide = true)]
     kube_apiserver: Option<String>,
     #[arg(long, hide = true)]
@@ -54,6 +56,10 @@ pub(super) struct AcceptedArguments {
     #[arg(short, long, hide = true)]
     labels: Vec<String>,
     #[arg(long, hide = true)]
+    post_renderer: Option<String>,
+    #[arg(long, hide = true)]
+    post_renderer_args: Vec<String>,
+    #[arg(long, hide = true)]
     qps: Option<f32>,
     #[arg(long, hide = true)]
     registry_config: Option<String>,
@@ -71,8 +77,52 @@ pub(super) struct AcceptedArguments {
     take_ownership: bool,
     #[arg(long, hide = true)]
     timeout: Option<String>,
+    #[arg(long, hide = true)]
+    validate: bool,
+    #[arg(long, hide = true)]
+    verify: bool,
     #[arg(long, hide = true, num_args = 0..=1, default_missing_value = "watcher", require_equals = true)]
     wait: Option<String>,
     #[arg(long, hide = true)]
     wait_for_jobs: bool,
+}
+
+/// A flag of Helm's that asks for what this command does not do.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Unsupported {
+    #[error("invalid dry-run value (\"none\"). Must be \"server\" or \"client\"")]
+    NoDryRun,
+    #[error("invalid dry-run value ({0:?}). Must be \"none\", \"server\", or \"client\"")]
+    DryRun(String),
+    #[error(
+        "{0} asks a cluster, and this command renders without one: give the output to \
+         `kubectl apply --dry-run=server -f -`"
+    )]
+    Server(&'static str),
+    #[error("--post-renderer is not supported: give the output to the post-renderer")]
+    PostRenderer,
+    #[error("--verify is not supported: verify the chart with `helm verify` first")]
+    Verify,
+}
+
+impl AcceptedArguments {
+    /// Refuses what would silently not be done.
+    pub(super) fn check(&self) -> Result<(), Unsupported> {
+        match self.dry_run.as_deref() {
+            None | Some("client" | "true" | "false" | "unset") => {}
+            Some("server") => return Err(Unsupported::Server("--dry-run=server")),
+            Some("none") => return Err(Unsupported::NoDryRun),
+            Some(other) => return Err(Unsupported::DryRun(other.to_owned())),
+        }
+        if self.validate {
+            return Err(Unsupported::Server("--validate"));
+        }
+        if self.post_renderer.is_some() {
+            return Err(Unsupported::PostRenderer);
+        }
+        if self.verify {
+            return Err(Unsupported::Verify);
+        }
+        Ok(())
+    }
 }

@@ -8,7 +8,7 @@ use clap::Args;
 use super::CommandError;
 use crate::chart::{ArchiveLimits, Chart};
 use crate::source::{
-    Access, ChartContent, ChartReference, ClientCertificate, Credentials, Fetcher, FetcherOptions, HttpReference,
+    self, Access, ChartContent, ChartReference, ClientCertificate, Credentials, Fetcher, FetcherOptions, HttpReference,
     OciReference, OciSelector, Secret, Tls, UrlReference,
 };
 
@@ -57,15 +57,21 @@ pub(super) struct ChartArguments {
 struct NotFound(String);
 
 impl ChartArguments {
+    /// Loads the chart. One on this machine is read directly: it needs no runtime, no client and no cache, all of which
+    /// take longer to make than most charts to render.
     pub(super) fn load(&self, reference: &str) -> Result<Chart, CommandError> {
-        let reference = self.reference(reference)?;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let content = runtime.block_on(async {
-            let fetcher = Fetcher::open(FetcherOptions::default()).await?;
-            let resolved = fetcher.resolve(&reference).await?;
-            fetcher.fetch(&resolved).await
-        })?;
         let limits = ArchiveLimits::default();
+        let content = match self.reference(reference)? {
+            ChartReference::Archive(path) => {
+                ChartContent::Archive(source::read_archive(&path, source::Limits::default())?.into())
+            }
+            ChartReference::Directory(path) => {
+                ChartContent::Directory(source::read_directory(&path, source::Limits::default())?)
+            }
+            remote @ (ChartReference::HttpRepository(_) | ChartReference::Oci(_) | ChartReference::Url(_)) => {
+                fetch(&remote)?
+            }
+        };
         Ok(match content {
             ChartContent::Archive(bytes) => Chart::from_archive(&bytes, &limits)?,
             ChartContent::Directory(files) => Chart::from_directory(files, &limits)?,
@@ -142,4 +148,15 @@ impl ChartArguments {
             Err(NotFound(chart.to_owned()).into())
         }
     }
+}
+
+/// Downloads a chart, or takes it from the cache.
+fn fetch(reference: &ChartReference) -> Result<ChartContent, CommandError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let content = runtime.block_on(async {
+        let fetcher = Fetcher::open(FetcherOptions::default()).await?;
+        let resolved = fetcher.resolve(reference).await?;
+        fetcher.fetch(&resolved).await
+    })?;
+    Ok(content)
 }

@@ -2,6 +2,7 @@
 
 use std::net::ToSocketAddrs as _;
 
+use crate::chart::Warning;
 use crate::template::Host;
 
 /// No cluster; DNS only when asked for; the machine's clock, and its random source.
@@ -50,7 +51,11 @@ impl Host for Offline {
         }
     }
 
+    fn elapsed(&mut self) -> std::time::Duration {
+        crate::clock::thread_time()
+    }
+
     fn warn(&mut self, message: &str) {
-        crate::cli::warn(message);
+        crate::cli::warn(&Warning::new(message));
     }
 }

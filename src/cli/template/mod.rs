@@ -19,7 +19,7 @@ use self::output::OutputArguments;
 use self::values::ValuesArguments;
 use super::CommandError;
 use crate::chart::{Capabilities, JsonMap};
-use crate::render::{Operation, Program, Release, Rendered, Request, render};
+use crate::render::{Operation, Program, Release, RenderError, Rendered, Request, Secrets, render};
 use crate::template::{Context, Limits, Mode, TemplateSet, Value};
 
 /// Unoptimised code has larger frames than [`Limits::STACK_BYTES`] is made for.
@@ -77,6 +77,12 @@ pub(super) struct TemplateArguments {
     /// Let the template function getHostByName ask DNS.
     #[arg(long)]
     enable_dns: bool,
+    /// On an error of YAML print what the templates made all the same.
+    #[arg(long)]
+    debug: bool,
+    /// How much rendering may use: NAME=VALUE with depth, bytes, memory, steps, regex, keys or time; repeatable.
+    #[arg(long, value_name = "NAME=VALUE")]
+    limit: Vec<String>,
     #[command(flatten)]
     accepted: AcceptedArguments,
 }
@@ -94,9 +100,21 @@ enum ArgumentError {
     Stopped,
 }
 
+/// A chart that does not render: Helm's message, then what Helm does not tell.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}{hint}{report}")]
+struct TemplateError {
+    message: String,
+    /// Helm's pointer to `--debug`.
+    hint: &'static str,
+    report: String,
+}
+
 /// Runs the command.
 pub(super) fn run(arguments: &TemplateArguments) -> Result<(), CommandError> {
+    arguments.accepted.check()?;
     let capabilities = arguments.capabilities()?;
+    let limits = super::limits(&arguments.limit)?;
     let (name, reference) = arguments.name_and_chart()?;
     let values = arguments.values.read()?;
     let chart = arguments.chart.load(reference)?;
@@ -111,11 +129,18 @@ pub(super) fn run(arguments: &TemplateArguments) -> Result<(), CommandError> {
         },
     };
     let program = Program::new(Arc::new(chart));
-    let rendered = on_large_stack(|| arguments.render(&program, &values, &release, &capabilities))??;
+    let rendered = on_large_stack(|| arguments.render(&program, &values, &release, &capabilities, limits))?;
+    let rendered = match rendered {
+        Ok(rendered) => rendered,
+        Err(error) => return Err(arguments.failure(&error, &program, &values)?.into()),
+    };
     for warning in &rendered.warnings {
         super::warn(warning);
     }
-    arguments.output.write(&rendered, &release.name)
+    let written = arguments.output.write(&rendered, &release.name);
+    // The process ends here: the system takes its memory back at once, taking it apart piece by piece takes longer.
+    std::mem::forget((program, rendered));
+    written
 }
 
 impl TemplateArguments {
@@ -125,18 +150,42 @@ impl TemplateArguments {
         values: &JsonMap,
         release: &Release,
         capabilities: &Capabilities,
-    ) -> Result<Rendered, CommandError> {
+        limits: Limits,
+    ) -> Result<Rendered, RenderError> {
         let request = Request {
             program,
             values,
             release,
             capabilities,
-            limits: Limits::default(),
+            limits,
             mode: Mode::default(),
             skip_schema_validation: self.skip_schema_validation,
             subchart_notes: self.render_subchart_notes,
         };
-        Ok(render(&request, &mut Offline::new(self.enable_dns))?)
+        render(&request, &mut Offline::new(self.enable_dns))
+    }
+
+    /// What to say about a failure. With `--debug` the invalid YAML is printed first, as by Helm.
+    fn failure(&self, error: &RenderError, program: &Program, values: &JsonMap) -> Result<TemplateError, CommandError> {
+        let hint = match error {
+            RenderError::Limit { .. } => "",
+            _ if error.is_of_templates() && !self.debug => "\n\nUse --debug flag to render out invalid YAML",
+            _ => "",
+        };
+        if self.debug
+            && let RenderError::Yaml { document, .. } = error
+        {
+            self.output.write_invalid(&document.files)?;
+        }
+        let secrets = Secrets::of_chart(program.chart(), values);
+        let report = error
+            .report(&secrets)
+            .map(|report| format!("\n\n{}", report.to_string().trim_end()));
+        Ok(TemplateError {
+            message: error.to_string().trim_end().to_owned(),
+            hint,
+            report: report.unwrap_or_default(),
+        })
     }
 
     fn capabilities(&self) -> Result<Capabilities, ArgumentError> {

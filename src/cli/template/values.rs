@@ -1,12 +1,14 @@
 //! `--values` and the `--set` family: from arguments and files to one table.
 
 use std::io::Read as _;
+use std::path::Path;
 
 use clap::Args;
 
 use crate::chart::load::read_values;
 use crate::chart::values::merge_maps;
 use crate::chart::{JsonMap, strvals};
+use crate::source::system_error;
 
 /// What the user sets. The classes are applied in this order, whatever their order in the arguments, as by Helm.
 #[derive(Debug, Args)]
@@ -34,8 +36,8 @@ pub(super) struct ValuesArguments {
 /// What is wrong with the values.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ValuesError {
-    #[error("{path}: {source}")]
-    Read { path: String, source: std::io::Error },
+    #[error("{0}")]
+    Read(String),
     #[error("{0} is an address: values are read from files only; download it first")]
     Address(String),
     #[error("failed to parse {path}: {reason}")]
@@ -92,9 +94,12 @@ impl ValuesArguments {
 }
 
 fn read_file(path: &str) -> Result<Vec<u8>, ValuesError> {
-    let failure = |source| ValuesError::Read {
-        path: path.to_owned(),
-        source,
+    let failure = |error: std::io::Error| {
+        let call = match error.kind() {
+            std::io::ErrorKind::IsADirectory => "read",
+            _ => "open",
+        };
+        ValuesError::Read(system_error(call, Path::new(path), &error))
     };
     if path.trim() == "-" {
         let mut bytes = Vec::new();

@@ -152,7 +152,7 @@ impl Cursor<'_> {
                 .output
                 .extend_from_slice(format!("%!{verb}(BADINDEX)").as_bytes());
         } else if let Some(argument) = self.arguments.get(self.argument) {
-            if verb == 'v' {
+            if matches!(verb, 'v' | 'w') {
                 let flags = &mut printer.format.flags;
                 flags.sharp_v = std::mem::take(&mut flags.sharp);
                 flags.plus_v = std::mem::take(&mut flags.plus);

@@ -19,6 +19,24 @@ pub(super) struct Flags {
     pub(super) sharp_v: bool,
 }
 
+impl Flags {
+    /// Whether a number looks as without any flag.
+    pub(super) fn is_plain(&self) -> bool {
+        let Self {
+            width,
+            precision,
+            plus,
+            space,
+            sharp_v,
+            minus: _,
+            sharp: _,
+            zero: _,
+            plus_v: _,
+        } = self;
+        width.is_none() && precision.is_none() && !(*plus || *space || *sharp_v)
+    }
+}
+
 /// An output buffer with the flags of the current directive.
 #[derive(Debug, Default)]
 pub(super) struct Format {

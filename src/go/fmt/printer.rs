@@ -58,6 +58,15 @@ impl Printer {
             self.write(b"...");
             return;
         }
+        let is_container = match value {
+            Value::List(_) | Value::Map(_) | Value::Object(_) => true,
+            Value::Bytes(_) => depth > 0,
+            _ => false,
+        };
+        if verb == 'w' && is_container && !self.erroring {
+            // Only `Errorf` wraps, and Go says so before it looks into the value.
+            return self.bad_verb(value, verb);
+        }
         match value {
             Value::Nil if self.format.flags.sharp_v => self.write(b"interface {}(nil)"),
             Value::Nil => self.write(b"<nil>"),
@@ -196,10 +205,31 @@ impl Printer {
             'X' => self.format.hexadecimal(bytes, true),
             'q' => self.format.quoted(bytes),
             'v' | 'd' if self.format.flags.sharp_v => self.sharp_bytes(bytes, nil, value.type_name()),
+            'v' | 'd' if self.format.flags.is_plain() => self.plain_bytes(bytes),
             _ => self.sequence(value.type_name(), nil, bytes.len(), |printer, index| {
                 printer.print(&Value::Uint8(bytes[index]), verb, depth + 1);
             }),
         }
+    }
+
+    /// The usual form, `[1 20 255]`, in one pass: charts print `.Files`, which is megabytes, by mistake.
+    fn plain_bytes(&mut self, bytes: &[u8]) {
+        let output = &mut self.format.output;
+        output.reserve(bytes.len().saturating_mul(4).saturating_add(2));
+        output.push(b'[');
+        for (index, byte) in bytes.iter().enumerate() {
+            if index > 0 {
+                output.push(b' ');
+            }
+            if *byte >= 100 {
+                output.push(b'0' + byte / 100);
+            }
+            if *byte >= 10 {
+                output.push(b'0' + byte / 10 % 10);
+            }
+            output.push(b'0' + byte % 10);
+        }
+        output.push(b']');
     }
 
     fn sharp_bytes(&mut self, bytes: &[u8], nil: bool, name: &str) {

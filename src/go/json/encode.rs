@@ -76,6 +76,11 @@ impl Encoder<'_> {
         if let Some(encoded) = object.encoded() {
             return self.value(&encoded, depth);
         }
+        if let Some(fields) = object.tagged() {
+            return self.container(b'{', b'}', fields.iter(), depth, |encoder, field| {
+                encoder.entry(field.name.as_bytes(), &field.value, depth)
+            });
+        }
         match object.underlying() {
             Underlying::Scalar(value) => self.value(&value, depth),
             Underlying::Map(entries) => self.container(b'{', b'}', entries.iter(), depth, |encoder, (key, value)| {

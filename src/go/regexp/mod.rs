@@ -20,8 +20,9 @@ use regex::bytes::{Captures, Regex, RegexBuilder};
 
 pub use error::{Code, Error};
 
-/// Most bytes that one compiled expression may take: Go allows 128 MB, an operator that runs untrusted charts does not.
-const COMPILED_SIZE_LIMIT: usize = 32 << 20;
+/// Most bytes that one compiled expression may take unless the caller says otherwise: Go allows 128 MB, an operator
+/// that runs untrusted charts does not.
+pub const COMPILED_SIZE_LIMIT: usize = 32 << 20;
 
 /// A compiled Go regular expression. It matches bytes, as Go's does.
 #[derive(Debug)]
@@ -30,17 +31,23 @@ pub struct Regexp {
     /// The name of each capture group from 1 on; Go lets several groups share a name.
     names: Vec<Option<String>>,
     empty_expression: bool,
+    states: usize,
 }
 
 impl Regexp {
     /// Compiles a pattern in Go's syntax with Go's default flags (`syntax.Perl`).
     ///
-    /// Fails with Go's own error for what Go rejects, and with `expression too large` beyond 32 MB compiled.
+    /// Fails with Go's own error for what Go rejects, and with `expression too large` beyond [`COMPILED_SIZE_LIMIT`].
     pub fn compile(pattern: &str) -> Result<Self, Error> {
+        Self::compile_within(pattern, COMPILED_SIZE_LIMIT)
+    }
+
+    /// As [`compile`](Self::compile), with another bound of the compiled size in bytes.
+    pub fn compile_within(pattern: &str, size: usize) -> Result<Self, Error> {
         let translated = parser::translate(pattern)?;
         let regex = RegexBuilder::new(&translated.pattern)
-            .size_limit(COMPILED_SIZE_LIMIT)
-            .dfa_size_limit(4 << 20)
+            .size_limit(size)
+            .dfa_size_limit(1 << 20)
             .nest_limit(4 * parser::NESTING_LIMIT)
             .build()
             .map_err(|_| Error::new(Code::Large, pattern))?;
@@ -48,7 +55,15 @@ impl Regexp {
             regex,
             names: translated.names,
             empty_expression: pattern.is_empty(),
+            states: pattern
+                .len()
+                .saturating_mul(usize::try_from(translated.repeats).unwrap_or(usize::MAX)),
         })
+    }
+
+    /// How many states matching may have to keep for each byte of text, at most and roughly.
+    pub fn states(&self) -> usize {
+        self.states
     }
 
     /// The pattern as the `regex` crate has it.

@@ -17,6 +17,8 @@ pub(super) struct Translated {
     pub(super) pattern: String,
     /// The names of the capture groups, from group 1 on.
     pub(super) names: Vec<Option<String>>,
+    /// How often counted repetitions, nested ones multiplied, repeat a part at most.
+    pub(super) repeats: u64,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -67,9 +69,11 @@ pub(super) fn translate(pattern: &str) -> Result<Translated, Error> {
     if !parser.groups.is_empty() {
         return Err(Error::new(Code::MissingParen, pattern));
     }
+    let Piece { text, weight } = parser.current.close();
     Ok(Translated {
-        pattern: parser.current.close().text,
+        pattern: text,
         names: parser.names,
+        repeats: weight,
     })
 }
 

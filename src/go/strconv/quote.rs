@@ -36,6 +36,10 @@ pub fn can_backquote(text: &[u8]) -> bool {
 fn quoted(text: &[u8], mark: u8, ascii: bool) -> Vec<u8> {
     let mut output = Vec::with_capacity(text.len() + 2);
     output.push(mark);
+    // Most texts begin with a long run that stays as it is, or are nothing else.
+    let plain = |byte: &&u8| matches!(**byte, b' '..=b'~') && **byte != mark && **byte != b'\\';
+    let (run, text) = text.split_at(text.iter().take_while(plain).count());
+    output.extend_from_slice(run);
     for chunk in text.utf8_chunks() {
         for character in chunk.valid().chars() {
             escape(&mut output, character, mark, ascii);
@@ -80,20 +84,29 @@ fn escape(output: &mut Vec<u8>, character: char, mark: u8, ascii: bool) {
 pub fn unquote(literal: &[u8]) -> Option<Vec<u8>> {
     match literal {
         [b'`', body @ .., b'`'] if !body.contains(&b'`') => {
-            Some(body.iter().copied().filter(|byte| *byte != b'\r').collect())
+            if body.contains(&b'\r') {
+                return Some(body.iter().copied().filter(|byte| *byte != b'\r').collect());
+            }
+            Some(body.to_vec())
         }
         [b'"', body @ .., b'"'] => {
             let mut output = Vec::with_capacity(body.len());
             let mut rest = body;
-            while let Some(first) = rest.first() {
-                if *first == b'\n' {
-                    return None;
+            loop {
+                // What stands for itself, at once.
+                let plain = |byte: &u8| byte.is_ascii() && !matches!(byte, b'\\' | b'"' | b'\n');
+                let (run, tail) = rest.split_at(rest.iter().position(|byte| !plain(byte)).unwrap_or(rest.len()));
+                output.extend_from_slice(run);
+                rest = tail;
+                match rest.first() {
+                    None => return Some(output),
+                    Some(b'\n') => return None,
+                    Some(_) => {}
                 }
                 let (character, tail) = unquote_char(rest, b'"')?;
                 character.push_to(&mut output);
                 rest = tail;
             }
-            Some(output)
         }
         _ => None,
     }

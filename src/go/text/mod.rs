@@ -38,14 +38,7 @@ fn interleave(text: &[u8], new: &[u8]) -> Vec<u8> {
 
 /// `strings.Index`.
 pub fn find(text: &[u8], wanted: &[u8]) -> Option<usize> {
-    match wanted {
-        [] => Some(0),
-        [byte] => text.iter().position(|candidate| candidate == byte),
-        [first, ..] => {
-            let last = text.len().checked_sub(wanted.len())?;
-            (0..=last).find(|&at| text[at] == *first && text[at..].starts_with(wanted))
-        }
-    }
+    memchr::memmem::find(text, wanted)
 }
 
 /// `strings.SplitN`: at most `limit` pieces, all when it is negative.

@@ -133,7 +133,8 @@ fn parse_component<'t>(text: &str, rest: &'t str) -> Result<(u64, &'t str), Dura
     let number = if whole.is_empty() {
         0
     } else {
-        whole.parse::<u64>().map_err(|_| invalid())?
+        let whole = whole.parse::<u64>().ok();
+        whole.filter(|whole| *whole <= limit).ok_or_else(invalid)?
     };
     let unit_length = after_number
         .find(|character: char| character == '.' || character.is_ascii_digit())

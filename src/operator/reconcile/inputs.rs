@@ -27,7 +27,7 @@ use crate::ownership::intent::ReleaseIdentity;
 use crate::ownership::policy::Policy;
 use crate::plan::policy::{PolicyError, policy, resolutions};
 use crate::plan::revision::Identity;
-use crate::render::Program;
+use crate::render::{Program, Secrets};
 use crate::source::{ResolvedChart, SourceError};
 use crate::yaml;
 
@@ -41,6 +41,8 @@ pub struct Inputs {
     pub program: Arc<Program>,
     /// What the user sets.
     pub values: JsonMap,
+    /// What of them must not be shown: all that comes from Secrets, and what its name says.
+    pub secrets: Secrets,
     /// What the cluster offers.
     pub capabilities: Arc<Capabilities>,
     /// What makes this revision this revision.
@@ -152,7 +154,7 @@ pub async fn observe(
     let roster = Roster::new(release.field_manager(), legacy, None);
     let chart = look_up(context, release, memory).await?;
     let program = context.charts.program(&chart).await?;
-    let values = values(context, release).await?;
+    let (values, from_secrets) = values(context, release).await?;
     let capabilities = context.capabilities.get().await?;
     let metadata = &program.chart().metadata;
     let identity = Identity {
@@ -167,6 +169,7 @@ pub async fn observe(
     let policy_changes_at = policy.next_end(Timestamp::now());
     Ok(Inputs {
         program,
+        secrets: Secrets::of_values([&values]).and_all_of(&from_secrets),
         values,
         capabilities,
         identity,
@@ -221,17 +224,25 @@ async fn look_up(
     Ok(chart)
 }
 
-/// The user's values: `valuesFrom` in order, then `values`.
-async fn values(context: &Context, release: &HelmRelease) -> Result<JsonMap, InputError> {
-    let mut merged = JsonMap::new();
+/// The user's values: `valuesFrom` in order, then `values`. Beside them, those that come from Secrets.
+async fn values(context: &Context, release: &HelmRelease) -> Result<(JsonMap, JsonMap), InputError> {
+    let (mut merged, mut from_secrets) = (JsonMap::new(), JsonMap::new());
     for (index, reference) in release.spec.values_from.iter().enumerate() {
-        merged = merge_from(context, release.own_namespace(), index, reference, merged).await?;
+        merged = merge_from(
+            context,
+            release.own_namespace(),
+            index,
+            reference,
+            merged,
+            &mut from_secrets,
+        )
+        .await?;
     }
     let mut inline = Value::Object(release.spec.values.clone().unwrap_or_default());
     floats(&mut inline);
     match inline {
-        Value::Object(inline) => Ok(merge_maps(merged, inline)),
-        _ => Ok(merged),
+        Value::Object(inline) => Ok((merge_maps(merged, inline), from_secrets)),
+        _ => Ok((merged, from_secrets)),
     }
 }
 
@@ -241,6 +252,7 @@ async fn merge_from(
     index: usize,
     reference: &ValuesReference,
     merged: JsonMap,
+    from_secrets: &mut JsonMap,
 ) -> Result<JsonMap, InputError> {
     let ValuesReference {
         kind,
@@ -276,16 +288,21 @@ async fn merge_from(
             )));
         }
     };
-    match target_path {
-        Some(path) => set_at(merged, path, &content, *literal).map_err(problem),
+    let merge = |merged| match target_path {
+        Some(path) => set_at(merged, path, &content, *literal),
         None => match yaml::from_slice(&content) {
             Ok(Value::Object(values)) => Ok(merge_maps(merged, values)),
             Ok(Value::Null) => Ok(merged),
-            Ok(_) => Err(problem(format!("key {key:?} is not a YAML map"))),
+            Ok(_) => Err(format!("key {key:?} is not a YAML map")),
             // The parser's message names a line and no value.
-            Err(error) => Err(problem(format!("key {key:?}: {error}"))),
+            Err(error) => Err(format!("key {key:?}: {error}")),
         },
+    };
+    match kind {
+        ValuesKind::Secret => *from_secrets = merge(std::mem::take(from_secrets)).map_err(problem)?,
+        ValuesKind::ConfigMap => {}
     }
+    merge(merged).map_err(problem)
 }
 
 enum Found {

@@ -13,7 +13,7 @@ use super::seed::{self, SeedError, SeededHost};
 use crate::api::conditions::Reason;
 use crate::api::helm_release::status::ReleaseAction;
 use crate::api::{HelmRelease, names};
-use crate::chart::{Capabilities, JsonMap};
+use crate::chart::{Capabilities, JsonMap, Warning};
 use crate::cluster::discovery::{DiscoveryError, Resource};
 use crate::operator::context::Context;
 use crate::operator::memory::ReleaseMemory;
@@ -69,12 +69,14 @@ impl Rendering {
 #[derive(Debug, thiserror::Error)]
 pub enum RenderStepError {
     /// The chart refuses, or its templates fail.
-    #[error("chart {chart}: {source}")]
+    #[error("chart {chart}: {message}")]
     Render {
         /// Name and version.
         chart: String,
-        /// What Helm would say.
-        source: RenderError,
+        /// What Helm would say and where it happened, bounded and without secrets.
+        message: String,
+        /// Whether it happened when Helm would have had a release.
+        is_of_templates: bool,
     },
     /// An object cannot be applied at all.
     #[error(transparent)]
@@ -101,11 +103,25 @@ pub enum RenderStepError {
     Interrupted,
 }
 
+/// The longest message of a chart that fails, in characters: it goes into a condition and an event, which carry 1024
+/// bytes at most.
+const MAXIMUM_MESSAGE: usize = 700;
+
 impl RenderStepError {
+    fn render(inputs: &Inputs, error: &RenderError) -> Self {
+        Self::Render {
+            chart: inputs.chart_label(),
+            message: error.brief(&inputs.secrets, MAXIMUM_MESSAGE),
+            is_of_templates: error.is_of_templates(),
+        }
+    }
+
     /// The reason in `Ready`.
     pub fn reason(&self) -> Reason {
         match self {
-            Self::Render { source, .. } if !source.is_of_templates() => Reason::ValuesError,
+            Self::Render {
+                is_of_templates: false, ..
+            } => Reason::ValuesError,
             Self::Render { .. } | Self::Intent(_) | Self::Twice { .. } => Reason::RenderFailed,
             Self::Kind { .. } | Self::Seed(_) | Self::Interrupted => Reason::ClusterError,
         }
@@ -156,7 +172,8 @@ async fn with_seed(
         Some(kept) => kept,
         None => seed::Seed::random()?,
     };
-    let (rendered, used_randomness) = on_a_thread(release, inputs, revision, used.clone()).await?;
+    let limits = context.settings.limits;
+    let (rendered, used_randomness) = on_a_thread(release, inputs, revision, used.clone(), limits).await?;
     if is_kept || !used_randomness {
         return Ok(rendered);
     }
@@ -164,7 +181,7 @@ async fn with_seed(
     if kept == used {
         return Ok(rendered);
     }
-    Ok(on_a_thread(release, inputs, revision, kept).await?.0)
+    Ok(on_a_thread(release, inputs, revision, kept, limits).await?.0)
 }
 
 /// What a rendering thread needs, owned.
@@ -174,6 +191,7 @@ struct Job {
     capabilities: Arc<Capabilities>,
     release: Release,
     host: SeededHost,
+    limits: Limits,
     skip_schema_validation: bool,
 }
 
@@ -182,6 +200,7 @@ async fn on_a_thread(
     inputs: &Inputs,
     revision: &Revision,
     seed: seed::Seed,
+    limits: Limits,
 ) -> Result<(Rendered, bool), RenderStepError> {
     let job = Job {
         program: inputs.program.clone(),
@@ -197,6 +216,7 @@ async fn on_a_thread(
             },
         },
         host: SeededHost::new(seed, revision.number, revision.began),
+        limits,
         skip_schema_validation: release.spec.action_options(revision.action).disable_schema_validation,
     };
     let (sender, receiver) = tokio::sync::oneshot::channel();
@@ -210,10 +230,7 @@ async fn on_a_thread(
         });
     spawned.map_err(|_| RenderStepError::Interrupted)?;
     let answer = receiver.await.map_err(|_| RenderStepError::Interrupted)?;
-    answer.map_err(|source| RenderStepError::Render {
-        chart: inputs.chart_label(),
-        source,
-    })
+    answer.map_err(|error| RenderStepError::render(inputs, &error))
 }
 
 fn run(job: Job) -> Result<(Rendered, bool), RenderError> {
@@ -223,6 +240,7 @@ fn run(job: Job) -> Result<(Rendered, bool), RenderError> {
         capabilities,
         release,
         mut host,
+        limits,
         skip_schema_validation,
     } = job;
     let request = Request {
@@ -230,7 +248,7 @@ fn run(job: Job) -> Result<(Rendered, bool), RenderError> {
         values: &values,
         release: &release,
         capabilities: &capabilities,
-        limits: Limits::default(),
+        limits,
         mode: Mode::default(),
         skip_schema_validation,
         subchart_notes: false,
@@ -247,19 +265,15 @@ async fn arrange(
     key: Key,
     rendered: Rendered,
 ) -> Result<Rendering, RenderStepError> {
-    let chart_error = |source| RenderStepError::Render {
-        chart: inputs.chart_label(),
-        source,
-    };
     let mut crds = Vec::new();
     for crd in &rendered.crds {
-        crds.extend(crd.objects().map_err(chart_error)?);
+        crds.extend(crd.objects().map_err(|error| RenderStepError::render(inputs, &error))?);
     }
     let manifests: Vec<&Value> = rendered.objects().map(|(_, object)| object).collect();
     let own_kinds = own_kinds(crds.iter().chain(manifests.iter().copied()));
     let identity = inputs.release_identity();
     let mut objects = Vec::with_capacity(manifests.len());
-    let mut warnings = rendered.warnings.clone();
+    let mut warnings = rendered.warnings.iter().map(Warning::text).collect::<Vec<_>>();
     let mut seen = HashSet::new();
     for manifest in manifests {
         let mut manifest = manifest.clone();

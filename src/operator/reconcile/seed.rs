@@ -203,6 +203,10 @@ impl Host for SeededHost {
         }
     }
 
+    fn elapsed(&mut self) -> std::time::Duration {
+        crate::clock::thread_time()
+    }
+
     fn warn(&mut self, message: &str) {
         self.warnings.push(message.to_owned());
     }
@@ -222,6 +226,12 @@ mod tests {
                 buffer
             })
             .collect()
+    }
+
+    #[test]
+    fn lookup_finds_nothing_yet() {
+        let mut host = SeededHost::new(Seed([1; LENGTH]), 1, Timestamp::UNIX_EPOCH);
+        assert_eq!(host.lookup("v1", "Secret", "default", "web"), Ok(serde_json::json!({})));
     }
 
     #[test]

@@ -4,7 +4,8 @@ use super::frame::{Evaluated, Frame, Operand, Place};
 use crate::template::context::Context;
 use crate::template::error::FunctionError;
 use crate::template::function::{Function, Type};
-use crate::template::tree::{Builtin, Expression};
+use crate::template::subject::{PIPED, Subject};
+use crate::template::tree::{Builtin, Command, Expression};
 use crate::template::value::{Bytes, Kind, List, Map, MapType, Value};
 
 impl Context<'_> {
@@ -30,7 +31,7 @@ impl Context<'_> {
         {
             return self.length(frame, dot, function, node, only);
         }
-        let mut values = Vec::with_capacity(arguments.len() + 1);
+        let mut values = self.spare_arguments.pop().unwrap_or_default();
         self.arguments(frame, dot, function, function.parameters, arguments, last, &mut values)?;
         if builtin == Builtin::Call {
             frame.place = node;
@@ -49,7 +50,10 @@ impl Context<'_> {
             };
             return Err(frame.call_error(function.name, FunctionError::Message(message)));
         }
-        self.invoke(frame, function, node, &values)
+        let result = self.invoke(frame, function, node, &values);
+        values.clear();
+        self.spare_arguments.push(values);
+        result
     }
 
     #[expect(clippy::too_many_arguments, reason = "what Go's evalCall takes")]
@@ -65,10 +69,13 @@ impl Context<'_> {
     ) -> Evaluated<Operand> {
         let parameters = method.parameters.get(1..).unwrap_or_default();
         check_count(frame, method, parameters, arguments.len(), last.is_some())?;
-        let mut values = Vec::with_capacity(arguments.len() + 2);
+        let mut values = self.spare_arguments.pop().unwrap_or_default();
         values.push(receiver);
         self.arguments(frame, dot, method, parameters, arguments, last, &mut values)?;
-        self.invoke(frame, method, node, &values)
+        let result = self.invoke(frame, method, node, &values);
+        values.clear();
+        self.spare_arguments.push(values);
+        result
     }
 
     fn invoke<'t>(
@@ -78,14 +85,15 @@ impl Context<'_> {
         node: Place<'t>,
         values: &[Value],
     ) -> Evaluated<Operand> {
-        match (function.body)(self, values) {
+        match self.invoke_counted(function, values) {
             Ok(value) => Ok(Operand::held(
                 value,
                 matches!(function.result, Type::Any | Type::Reflect),
             )),
             Err(error) => {
                 frame.place = node;
-                Err(frame.call_error(function.name, error))
+                let subjects = subjects(frame, node, &error, values);
+                Err(frame.call_error(function.name, error).about(subjects))
             }
         }
     }
@@ -112,7 +120,7 @@ impl Context<'_> {
             values.push(self.argument(frame, dot, type_of(index), expression)?);
         }
         if let Some(last) = last {
-            values.push(validate(frame, last, type_of(arguments.len()))?);
+            values.push(validate(frame, last, type_of(arguments.len()), None)?);
         }
         Ok(())
     }
@@ -147,7 +155,7 @@ impl Context<'_> {
                 _,
             ) => {
                 let operand = self.operand(frame, dot, expression)?;
-                validate(frame, operand, parameter)
+                validate(frame, operand, parameter, Some(expression))
             }
             (_, Type::Any | Type::Reflect) => Ok(self.operand(frame, dot, expression)?.value),
             (Expression::Bool { value, .. }, Type::Bool) => Ok(Value::Bool(*value)),
@@ -253,12 +261,16 @@ fn nil_of(parameter: Type) -> Option<Value> {
     }
 }
 
-/// Makes sure that a value can be passed to a parameter of this type.
-fn validate(frame: &Frame<'_>, operand: Operand, parameter: Type) -> Evaluated<Value> {
+/// Makes sure that a value can be passed to a parameter of this type. It comes from the expression, or is piped in.
+fn validate(frame: &Frame<'_>, operand: Operand, parameter: Type, expression: Option<&Expression>) -> Evaluated<Value> {
+    let about = |message: String, value: &Value| {
+        let shown = expression.map(|expression| expression.display(&frame.template.source.text).to_string());
+        frame.error_about(message, shown.as_deref().unwrap_or(PIPED), value)
+    };
     if operand.is_invalid() {
         return match nil_of(parameter) {
             Some(nil) => Ok(nil),
-            None => frame.error(format!("invalid value; expected {}", parameter.name())),
+            None => about(format!("invalid value; expected {}", parameter.name()), &operand.value),
         };
     }
     if is_assignable(&operand.value, parameter) {
@@ -270,10 +282,40 @@ fn validate(frame: &Frame<'_>, operand: Operand, parameter: Type) -> Evaluated<V
     } else {
         operand.value.type_name()
     };
-    frame.error(format!(
-        "wrong type for value; expected {}; got {got}",
-        parameter.name()
-    ))
+    about(
+        format!("wrong type for value; expected {}; got {got}", parameter.name()),
+        &operand.value,
+    )
+}
+
+/// How many arguments of a failed call are told.
+const MAXIMUM_SUBJECTS: usize = 4;
+
+/// The arguments of a failed call that are no constants. Where a template inside the call failed, that one tells more.
+fn subjects(frame: &Frame<'_>, node: Place<'_>, error: &FunctionError, values: &[Value]) -> Vec<Subject> {
+    if let FunctionError::Template(..) | FunctionError::Limit(_) = error {
+        return Vec::new();
+    }
+    let Place::Command(Command { operands, .. }) = node else {
+        return Vec::new();
+    };
+    let arguments = operands.iter().skip(1).map(Some).chain(std::iter::repeat(None));
+    let told = arguments
+        .zip(values)
+        .filter_map(|(expression, value)| match expression {
+            None => Some(Subject::new(PIPED, value)),
+            Some(
+                Expression::Bool { .. }
+                | Expression::Number { .. }
+                | Expression::String { .. }
+                | Expression::Nil { .. },
+            ) => None,
+            Some(expression) => {
+                let shown = expression.display(&frame.template.source.text).to_string();
+                Some(Subject::new(&shown, value))
+            }
+        });
+    told.take(MAXIMUM_SUBJECTS).collect()
 }
 
 fn is_assignable(value: &Value, parameter: Type) -> bool {

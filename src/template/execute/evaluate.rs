@@ -12,8 +12,10 @@ impl Context<'_> {
         frame.place = Place::Pipe(pipe);
         self.enter(frame)?;
         let mut value: Option<Operand> = None;
-        for command in &pipe.commands {
-            let mut result = self.command(frame, dot, command, value)?;
+        for (index, command) in pipe.commands.iter().enumerate() {
+            let mut result = self
+                .command(frame, dot, command, value)
+                .map_err(|error| error.piped_from(|| frame.shown(&pipe.commands[..index])))?;
             result.interface = false;
             value = Some(result);
         }

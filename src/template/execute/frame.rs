@@ -1,7 +1,9 @@
 //! What one execution of one template keeps: its place, its variables.
 
 use crate::template::context::Context;
-use crate::template::error::{Cause, ExecutionError, FunctionError, LimitError, Located};
+use crate::template::error::{Caller, Cause, ExecutionError, FunctionError, LimitError, Located};
+use crate::template::position::Position;
+use crate::template::subject::Subject;
 use crate::template::tree::{Command, Expression, List, Node, Pipe, Template};
 use crate::template::value::{Text, Value};
 
@@ -81,15 +83,43 @@ impl<'t> Frame<'t> {
             Place::Expression(expression) => (expression.position(), expression.display(text).to_string()),
         };
         ExecutionError::At(Box::new(Located {
-            location: self.template.source.location(position),
+            position: Position::new(&self.template.source, position),
             template: self.template.name.to_string(),
             node,
             cause,
+            wrong: Vec::new(),
+            callers: Vec::new(),
         }))
     }
 
     pub(super) fn error<T>(&self, message: impl Into<String>) -> Evaluated<T> {
         Err(self.fail(Cause::Evaluation(message.into())))
+    }
+
+    /// An error at the current place about the value of an expression.
+    pub(super) fn error_about<T>(&self, message: String, expression: &str, value: &Value) -> Evaluated<T> {
+        let error = self.fail(Cause::Evaluation(message));
+        Err(error.about(vec![Subject::new(expression, value)]))
+    }
+
+    /// Commands as Go prints them.
+    pub(super) fn shown(&self, commands: &[Command]) -> String {
+        let text = &self.template.source.text;
+        let commands: Vec<String> = commands
+            .iter()
+            .map(|command| command.display(text).to_string())
+            .collect();
+        commands.join(" | ")
+    }
+
+    /// This template as the one that called, from the given node.
+    pub(super) fn as_caller(&self, node: &Node) -> Caller {
+        let source = &self.template.source;
+        Caller {
+            position: Position::new(source, node.position()),
+            template: self.template.name.to_string(),
+            node: node.display(&source.text).to_string(),
+        }
     }
 
     pub(super) fn limit<T>(&self, limit: LimitError) -> Evaluated<T> {
@@ -149,9 +179,9 @@ impl Context<'_> {
 
     /// Counts one piece of work.
     pub(super) fn step(&mut self, frame: &Frame<'_>) -> Evaluated<()> {
-        self.steps += 1;
-        if self.steps > self.limits.steps {
-            frame.limit(LimitError::Steps(self.limits.steps))
+        self.used.steps += 1;
+        if self.used.steps > self.used.look_at {
+            self.look().or_else(|limit| frame.limit(limit))
         } else {
             Ok(())
         }

@@ -46,6 +46,8 @@ impl Context<'_> {
             }
             Value::Map(map) => {
                 let interface = map.map_type().holds_interfaces();
+                // The entries are copied before the first is looked at.
+                self.spend(map.len() / 8).or_else(|limit| frame.limit(limit))?;
                 self.iterate(
                     frame,
                     &mut body,
@@ -65,11 +67,11 @@ impl Context<'_> {
                         .into_iter()
                         .map(|(key, value)| (Operand::concrete(Value::String(key)), Operand::concrete(value))),
                 )?,
-                Underlying::Struct(_) | Underlying::Scalar(_) => return not_iterable(frame, &operand.value),
+                Underlying::Struct(_) | Underlying::Scalar(_) => return not_iterable(frame, branch, &operand.value),
             },
             Value::Object(object) if object.as_int().is_some() => self.count(frame, &mut body, &operand.value)?,
             Value::Bool(_) | Value::Float64(_) | Value::Complex(..) | Value::String(_) | Value::Object(_) => {
-                return not_iterable(frame, &operand.value);
+                return not_iterable(frame, branch, &operand.value);
             }
         };
         if entered {
@@ -147,8 +149,11 @@ fn shown(value: &Value) -> String {
     String::from_utf8_lossy(&fmt::sprint(std::slice::from_ref(value))).into_owned()
 }
 
-fn not_iterable<T>(frame: &Frame<'_>, value: &Value) -> Evaluated<T> {
+fn not_iterable<T>(frame: &Frame<'_>, branch: &Branch, value: &Value) -> Evaluated<T> {
     let mut text = Vec::new();
     fmt::write_printable(&mut text, value);
-    frame.error(format!("range can't iterate over {}", String::from_utf8_lossy(&text)))
+    // Without what is declared: the value is that of the commands.
+    let shown = frame.shown(&branch.pipe.commands);
+    let message = format!("range can't iterate over {}", String::from_utf8_lossy(&text));
+    frame.error_about(message, &shown, value)
 }

@@ -78,14 +78,17 @@ impl Context<'_> {
                 let operand = self.pipeline(frame, dot, pipe)?;
                 if !pipe.declares() {
                     frame.place = Place::Node(node);
-                    print(output, &operand.value);
+                    if let Value::List(_) | Value::Map(_) = operand.value {
+                        self.measure(&operand.value).or_else(|limit| frame.limit(limit))?;
+                    }
+                    print(output, &operand.value, pipe);
                     self.check_output(frame, output)?;
                 }
             }
             Node::If(branch) => return self.walk_if(frame, dot, branch, output),
             Node::With(branch) => return self.walk_with(frame, dot, branch, output),
             Node::Range(branch) => return self.walk_range(frame, dot, node, branch, output),
-            Node::Template { name, pipe, .. } => self.walk_template(frame, dot, name, pipe.as_ref(), output)?,
+            Node::Template { name, pipe, .. } => self.walk_template(frame, dot, node, name, pipe.as_ref(), output)?,
             Node::Break { .. } => return Ok(Flow::Break),
             Node::Continue { .. } => return Ok(Flow::Continue),
         }
@@ -146,6 +149,7 @@ impl Context<'_> {
         &mut self,
         frame: &mut Frame<'t>,
         dot: &Operand,
+        node: &'t Node,
         name: &Text,
         pipe: Option<&'t Pipe>,
         output: &mut Vec<u8>,
@@ -159,6 +163,7 @@ impl Context<'_> {
             None => Operand::default(),
         };
         self.run(&template, &data, output)
+            .map_err(|error| error.called_by(frame.as_caller(node)))
     }
 
     /// The template of that name that is seen from here: those of the `tpl` texts under way come first.
@@ -175,9 +180,14 @@ impl Context<'_> {
     }
 }
 
-fn print(output: &mut Vec<u8>, value: &Value) {
+fn print(output: &mut Vec<u8>, value: &Value, pipe: &Pipe) {
     match value {
         Value::Nil => output.extend_from_slice(b"<no value>"),
+        Value::Object(object) => match object.addressable_stringer() {
+            // What a function returns is a copy, which has no address.
+            Some(text) if !pipe.ends_with_call() => output.extend_from_slice(&text),
+            _ => fmt::write_printable(output, value),
+        },
         value => fmt::write_printable(output, value),
     }
 }

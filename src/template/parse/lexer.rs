@@ -1,5 +1,7 @@
 //! Text into tokens. Positions are byte offsets; the line of a token is that of its first byte.
 
+use memchr::{memchr, memchr_iter, memchr3};
+
 /// What a token is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -46,24 +48,22 @@ pub(super) enum Keyword {
 }
 
 /// One token.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Token<'s> {
     pub(super) kind: Kind,
     pub(super) position: usize,
     pub(super) line: usize,
     /// The text, unless this is an error.
     pub(super) text: &'s [u8],
-    /// The message, if this is an error.
-    pub(super) error: String,
 }
 
 impl Token<'_> {
-    /// The token as Go's messages show it.
-    pub(super) fn describe(&self) -> String {
+    /// The token as Go's messages show it; `error` is what the lexer says of an error.
+    pub(super) fn describe(&self, error: &str) -> String {
         let text = String::from_utf8_lossy(self.text);
         match self.kind {
             Kind::Eof => "EOF".to_owned(),
-            Kind::Error => self.error.clone(),
+            Kind::Error => error.to_owned(),
             Kind::Keyword(_) | Kind::Nil | Kind::Dot => format!("<{text}>"),
             _ if self.text.len() > 10 => format!("{}...", quoted(&text.chars().take(10).collect::<String>())),
             _ => quoted(&text),
@@ -89,8 +89,8 @@ pub(super) struct Lexer<'s> {
     start_line: usize,
     parentheses: usize,
     inside_action: bool,
-    /// An error was given out: nothing follows it.
-    ended: bool,
+    /// What is wrong, once an error was given out: nothing follows it.
+    error: Option<String>,
 }
 
 /// What a lexing step came to.
@@ -110,19 +110,18 @@ impl<'s> Lexer<'s> {
             start_line: 1,
             parentheses: 0,
             inside_action: false,
-            ended: false,
+            error: None,
         }
     }
 
     /// The next token; the end of the input repeats itself.
     pub(super) fn next(&mut self) -> Token<'s> {
-        if self.ended {
+        if self.error.is_some() {
             return Token {
                 kind: Kind::Eof,
                 position: 0,
                 line: self.start_line,
                 text: b"EOF",
-                error: String::new(),
             };
         }
         loop {
@@ -131,6 +130,11 @@ impl<'s> Lexer<'s> {
                 return token;
             }
         }
+    }
+
+    /// What is wrong, if the last token was an error.
+    pub(super) fn message(&self) -> &str {
+        self.error.as_deref().unwrap_or_default()
     }
 
     fn rest(&self) -> &'s [u8] {
@@ -166,7 +170,6 @@ impl<'s> Lexer<'s> {
             position: self.start,
             line: self.start_line,
             text: &self.input[self.start..self.position],
-            error: String::new(),
         };
         self.start = self.position;
         self.start_line = self.line;
@@ -181,13 +184,12 @@ impl<'s> Lexer<'s> {
     }
 
     fn error(&mut self, message: impl Into<String>) -> Token<'s> {
-        self.ended = true;
+        self.error = Some(message.into());
         Token {
             kind: Kind::Error,
             position: self.start,
             line: self.start_line,
             text: b"",
-            error: message.into(),
         }
     }
 
@@ -411,6 +413,8 @@ impl<'s> Lexer<'s> {
     }
 
     fn alphanumerics(&mut self) {
+        let ascii = |byte: &&u8| byte.is_ascii_alphanumeric() || **byte == b'_';
+        self.position += self.rest().iter().take_while(ascii).count();
         while self.peek().is_some_and(|(character, _)| is_alphanumeric(character)) {
             self.advance();
         }
@@ -434,6 +438,8 @@ impl<'s> Lexer<'s> {
 
     fn quote(&mut self, mark: u8, kind: Kind, unterminated: &str) -> Token<'s> {
         loop {
+            let rest = self.rest();
+            self.position += memchr3(b'\\', mark, b'\n', rest).unwrap_or(rest.len());
             match self.advance() {
                 Some('\\') if !matches!(self.advance(), None | Some('\n')) => {}
                 None | Some('\n' | '\\') => return self.error(unterminated),
@@ -444,12 +450,14 @@ impl<'s> Lexer<'s> {
     }
 
     fn raw_quote(&mut self) -> Token<'s> {
-        loop {
-            match self.advance() {
-                None => return self.error("unterminated raw quoted string"),
-                Some('`') => return self.emit(Kind::RawString),
-                Some(_) => {}
-            }
+        let rest = self.rest();
+        let end = memchr(b'`', rest);
+        let length = end.map_or(rest.len(), |end| end + 1);
+        self.line += newlines(&rest[..length]);
+        self.position += length;
+        match end {
+            Some(_) => self.emit(Kind::RawString),
+            None => self.error("unterminated raw quoted string"),
         }
     }
 
@@ -515,24 +523,11 @@ impl<'s> Lexer<'s> {
 }
 
 fn find(text: &[u8], pattern: [u8; 2]) -> Option<usize> {
-    // Delimiters are rare in text: look for the first byte, which the standard library does fast.
-    let mut from = 0;
-    while let Some(offset) = text[from..].iter().position(|byte| *byte == pattern[0]) {
-        let at = from + offset;
-        if text.get(at + 1) == Some(&pattern[1]) {
-            return Some(at);
-        }
-        from = at + 1;
-    }
-    None
+    memchr_iter(pattern[0], text).find(|at| text.get(at + 1) == Some(&pattern[1]))
 }
 
-#[expect(
-    clippy::naive_bytecount,
-    reason = "templates are small, and a dependency for this is not worth it"
-)]
 fn newlines(text: &[u8]) -> usize {
-    text.iter().filter(|byte| **byte == b'\n').count()
+    memchr_iter(b'\n', text).count()
 }
 
 fn trim_start(text: &[u8]) -> &[u8] {

@@ -1,7 +1,9 @@
 //! From text to trees: Go's template grammar, with Go's error texts.
 
 mod lexer;
+mod names;
 mod number;
 mod parser;
 
+pub(super) use names::Names;
 pub(super) use parser::parse;

@@ -34,6 +34,46 @@ macro_rules! displayed {
 
 displayed!(Node, List, Pipe, Command, Expression);
 
+impl Expression {
+    /// What stands before one of this expression's field names: of `.a.b.c` and the name `c`, `.a.b`.
+    pub(in crate::template) fn before(&self, name: &Text, source: &[u8]) -> String {
+        let (start, names): (String, &[Text]) = match self {
+            Self::Field { names, .. } => (String::new(), names),
+            Self::Variable { name, fields, .. } => (name.to_string(), fields),
+            Self::Chain { base, fields, .. } => {
+                let shown = Shown {
+                    part: base.as_ref(),
+                    source,
+                };
+                (InParentheses(&shown).to_string(), fields)
+            }
+            Self::Dot { .. }
+            | Self::Nil { .. }
+            | Self::Bool { .. }
+            | Self::Number { .. }
+            | Self::String { .. }
+            | Self::Function { .. }
+            | Self::Pipe(_) => return self.display(source).to_string(),
+        };
+        let path = names.iter().take_while(|known| !std::ptr::eq(*known, name));
+        let expression = path.fold(start, |path, name| format!("{path}.{name}"));
+        if expression.is_empty() {
+            ".".to_owned()
+        } else {
+            expression
+        }
+    }
+}
+
+/// An expression as an operand of another one.
+struct InParentheses<'s, 't>(&'s Shown<'t, Expression>);
+
+impl Display for InParentheses<'_, '_> {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        self.0.in_parentheses(formatter)
+    }
+}
+
 fn write_fields(formatter: &mut Formatter<'_>, fields: &[Text]) -> fmt::Result {
     fields.iter().try_for_each(|field| write!(formatter, ".{field}"))
 }

@@ -1,6 +1,6 @@
 //! Values from and to JSON trees.
 
-use super::{List, Map, MapType, Object, Text, Underlying, Value};
+use super::{Field, List, Map, MapType, Object, Text, Underlying, Value};
 use serde_json::Value as Json;
 
 /// How deep a value may be nested to be encoded; a deeper one is most likely a cycle.
@@ -81,6 +81,9 @@ impl Value {
                     .map(|item| item.to_json_within(below))
                     .collect::<Result<_, _>>()?,
             ),
+            Self::Map(map) if map.as_frozen().is_some_and(|frozen| frozen.extent().depth <= depth) => {
+                map.as_frozen().map_or(Json::Null, |frozen| frozen.to_json())
+            }
             Self::Map(map) => match map.borrow() {
                 None => Json::Null,
                 Some(entries) => entries
@@ -99,6 +102,10 @@ fn object_to_json(object: &dyn Object, depth: usize) -> Result<Json, EncodeError
     if let Some(encoded) = object.encoded() {
         return encoded.to_json_within(depth);
     }
+    let named = |field: Field| (field.name.to_owned(), field.value);
+    if let Some(fields) = object.tagged() {
+        return struct_to_json(fields.into_iter().map(named), depth);
+    }
     let entries: Vec<(String, Value)> = match object.underlying() {
         Underlying::Scalar(value) => return value.to_json_within(depth),
         Underlying::Map(entries) => entries
@@ -108,12 +115,14 @@ fn object_to_json(object: &dyn Object, depth: usize) -> Result<Json, EncodeError
         Underlying::Struct(fields) => fields
             .into_iter()
             .filter(|field| field.name.starts_with(|first: char| first.is_uppercase()))
-            .map(|field| (field.name.to_owned(), field.value))
+            .map(named)
             .collect(),
     };
-    let encoded = entries
-        .into_iter()
-        .map(|(key, value)| Ok((key, value.to_json_within(depth)?)));
+    struct_to_json(entries.into_iter(), depth)
+}
+
+fn struct_to_json(entries: impl Iterator<Item = (String, Value)>, depth: usize) -> Result<Json, EncodeError> {
+    let encoded = entries.map(|(key, value)| Ok((key, value.to_json_within(depth)?)));
     Ok(Json::Object(encoded.collect::<Result<_, EncodeError>>()?))
 }
 

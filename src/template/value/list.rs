@@ -16,8 +16,8 @@ pub enum ListType {
     Lists,
     /// `[]map[string]interface {}`.
     Maps,
-    /// A slice of some other type, by the name of the slice type.
-    Named(&'static str),
+    /// `common.VersionSet`, Helm's type of `.Capabilities.APIVersions`, which has methods.
+    VersionSet,
 }
 
 impl ListType {
@@ -29,7 +29,7 @@ impl ListType {
             Self::Int => "[]int",
             Self::Lists => "[][]interface {}",
             Self::Maps => "[]map[string]interface {}",
-            Self::Named(name) => name,
+            Self::VersionSet => "common.VersionSet",
         }
     }
 
@@ -121,6 +121,11 @@ impl List {
     /// The elements, in order.
     pub fn iter(&self) -> std::slice::Iter<'_, Value> {
         self.items.values.iter()
+    }
+
+    /// Whether nobody else holds this list.
+    pub(crate) fn is_unique(&self) -> bool {
+        Rc::strong_count(&self.items) == 1
     }
 
     /// Whether both handles share one backing store.

@@ -1,9 +1,10 @@
 //! Go maps with string keys: shared and mutable, so that a `set` is seen through every handle.
 
-use super::{Text, Value, scope};
-use std::cell::{Ref, RefCell};
+use super::{Frozen, Text, Value, scope};
+use std::cell::{Cell, Ref, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// The static type of a map.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,8 +57,13 @@ pub struct Map {
 }
 
 /// The shared part. Sorted, because everything that a template can see of a map is sorted by key.
-#[derive(Default)]
-pub(super) struct Entries(RefCell<BTreeMap<Text, Value>>);
+pub(super) struct Entries {
+    live: RefCell<BTreeMap<Text, Value>>,
+    /// What `live` is made of when it is first looked at; until then it is empty.
+    frozen: Cell<Option<Arc<Frozen>>>,
+    /// Whether the scope of the rendering knows this map already.
+    watched: Cell<bool>,
+}
 
 impl Map {
     /// An empty `map[string]interface {}`.
@@ -68,7 +74,23 @@ impl Map {
     /// A map of the given type with these entries.
     pub fn of(map_type: MapType, entries: BTreeMap<Text, Value>) -> Self {
         Self {
-            entries: Some(Rc::new(Entries(RefCell::new(entries)))),
+            entries: Some(Rc::new(Entries {
+                live: RefCell::new(entries),
+                frozen: Cell::new(None),
+                watched: Cell::new(false),
+            })),
+            map_type,
+        }
+    }
+
+    /// A map of its own with the entries of a frozen table, which are not copied before they are looked at.
+    pub fn frozen(map_type: MapType, entries: Arc<Frozen>) -> Self {
+        Self {
+            entries: Some(Rc::new(Entries {
+                live: RefCell::default(),
+                frozen: Cell::new(Some(entries)),
+                watched: Cell::new(false),
+            })),
             map_type,
         }
     }
@@ -102,33 +124,39 @@ impl Map {
 
     /// The value at a key. Nil stored and key missing differ.
     pub fn get(&self, key: &[u8]) -> Option<Value> {
-        self.entries.as_ref()?.0.borrow().get(key).cloned()
+        self.entries.as_ref()?.live().borrow().get(key).cloned()
     }
 
     /// Whether the key is there.
     pub fn contains(&self, key: &[u8]) -> bool {
         self.entries
             .as_ref()
-            .is_some_and(|entries| entries.0.borrow().contains_key(key))
+            .is_some_and(|entries| entries.live().borrow().contains_key(key))
     }
 
     /// Stores a value, for all handles.
     pub fn insert(&self, key: impl Into<Text>, value: Value) -> Result<(), NilMap> {
         let entries = self.entries.as_ref().ok_or(NilMap)?;
         scope::watch(entries, &value);
-        let replaced = entries.0.borrow_mut().insert(key.into(), value);
+        let replaced = entries.live().borrow_mut().insert(key.into(), value);
         drop(replaced);
         Ok(())
     }
 
     /// Removes a key, for all handles; a nil map has none.
     pub fn remove(&self, key: &[u8]) -> Option<Value> {
-        self.entries.as_ref()?.0.borrow_mut().remove(key)
+        self.entries.as_ref()?.live().borrow_mut().remove(key)
     }
 
     /// Number of entries.
     pub fn len(&self) -> usize {
-        self.entries.as_ref().map_or(0, |entries| entries.0.borrow().len())
+        let Some(entries) = &self.entries else {
+            return 0;
+        };
+        match self.as_frozen() {
+            Some(frozen) => frozen.len(),
+            None => entries.live.borrow().len(),
+        }
     }
 
     /// Whether there is no entry.
@@ -156,7 +184,22 @@ impl Map {
     /// The entries without a copy; `None` for a nil map. Nothing may write to the map while this is held: keep it
     /// away from code that calls back into templates.
     pub fn borrow(&self) -> Option<Ref<'_, BTreeMap<Text, Value>>> {
-        self.entries.as_ref().map(|entries| entries.0.borrow())
+        self.entries.as_ref().map(|entries| entries.live().borrow())
+    }
+
+    /// The frozen table behind this map, as long as nobody has looked at its entries.
+    pub fn as_frozen(&self) -> Option<Arc<Frozen>> {
+        let entries = self.entries.as_ref()?;
+        let frozen = entries.frozen.take();
+        entries.frozen.set(frozen.clone());
+        frozen
+    }
+
+    /// Whether nobody else holds this map; not for a nil one, of which there is nothing to hold.
+    pub(crate) fn is_unique(&self) -> bool {
+        self.entries
+            .as_ref()
+            .is_some_and(|entries| Rc::strong_count(entries) == 1)
     }
 
     /// Whether both handles share their entries.
@@ -193,15 +236,37 @@ impl<K: Into<Text>, V: Into<Value>> FromIterator<(K, V)> for Map {
 }
 
 impl Entries {
+    /// The entries, thawed if they are still frozen.
+    fn live(&self) -> &RefCell<BTreeMap<Text, Value>> {
+        if let Some(frozen) = self.frozen.take() {
+            *self.live.borrow_mut() = frozen.thaw().collect();
+        }
+        &self.live
+    }
+
     /// Takes all entries out, which breaks any cycle through this map.
     pub(super) fn take(&self) -> BTreeMap<Text, Value> {
-        self.0.take()
+        self.frozen.take();
+        self.watched.set(false);
+        self.live.take()
+    }
+
+    /// Notes that the scope knows this map; false when it did already.
+    pub(super) fn is_first_watch(&self) -> bool {
+        !self.watched.replace(true)
+    }
+
+    /// Whether there is nothing in it that would need care when it is dropped.
+    fn is_plain(&mut self) -> bool {
+        self.live.get_mut().is_empty()
     }
 }
 
 impl Drop for Entries {
     fn drop(&mut self) {
-        scope::release(self.take().into_values());
+        if !self.is_plain() {
+            scope::release(self.live.take().into_values());
+        }
     }
 }
 
@@ -218,6 +283,29 @@ mod tests {
         assert!(values.is_same(&map) && values.address() == map.address());
         values.remove(b"a");
         assert!(map.is_empty());
+    }
+
+    #[test]
+    fn a_frozen_map_is_like_any_other() {
+        let serde_json::Value::Object(json) =
+            serde_json::json!({"a": {"b": {"c": 1.0}}, "l": [{"x": null}], "n": null})
+        else {
+            panic!("a table")
+        };
+        let frozen = Arc::new(Frozen::new(&json));
+        let (ours, theirs) = [(); 2].map(|()| Map::frozen(MapType::Any, Arc::clone(&frozen))).into();
+        assert_eq!(
+            Value::Map(ours.clone()).to_json().unwrap(),
+            serde_json::Value::Object(json.clone())
+        );
+        assert!(ours.as_frozen().is_some() && ours.len() == 3 && frozen.has_nulls());
+        let inner = |map: &Map| map.get(b"a").unwrap().as_map().unwrap().clone();
+        inner(&ours).insert("d", Value::Bool(true)).unwrap();
+        // The same inner map each time, and nothing shows in the other copy.
+        assert!(inner(&ours).is_same(&inner(&ours)) && inner(&ours).len() == 2);
+        assert_eq!(Value::Map(theirs).to_json().unwrap(), serde_json::Value::Object(json));
+        ours.remove(b"a");
+        assert_eq!(ours.keys().len(), 2);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Maps are references (a `set` through one handle is seen through all), lists are immutable, strings are bytes.
 //! Knows nothing of templates: formatting is in `go::fmt`, evaluation in `template::execute`.
 
+mod frozen;
 mod json;
 mod kind;
 mod list;
@@ -11,6 +12,7 @@ mod object;
 mod scope;
 mod text;
 
+pub use frozen::{Extent, Frozen};
 pub use json::EncodeError;
 pub use kind::Kind;
 pub use list::{List, ListType};

@@ -46,6 +46,12 @@ pub trait Object: Debug {
         None
     }
 
+    /// What `String()` says, for types that have it on the pointer only. `fmt` does not see it, but an action prints so
+    /// what it reached as a field of a pointer: `{{ .Capabilities.KubeVersion }}`.
+    fn addressable_stringer(&self) -> Option<Text> {
+        None
+    }
+
     /// The methods. The first parameter of each is the receiver and declared as `&Value`.
     fn methods(&self) -> &'static [Function] {
         &[]
@@ -99,6 +105,12 @@ pub trait Object: Debug {
 
     /// What Go's encoding/json sees: plain maps, lists and scalars. `None` leaves it to [`Object::underlying`].
     fn encoded(&self) -> Option<Value> {
+        None
+    }
+
+    /// The fields of a struct with json tags, as encoding/json names and orders them. `None` leaves them to
+    /// [`Object::underlying`].
+    fn tagged(&self) -> Option<Vec<Field>> {
         None
     }
 }

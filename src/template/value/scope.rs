@@ -46,7 +46,9 @@ pub(super) fn watch(map: &Rc<Entries>, value: &Value) {
         return;
     }
     WATCHED.with(|watched| {
-        if let Some(maps) = watched.borrow_mut().as_mut() {
+        if let Some(maps) = watched.borrow_mut().as_mut()
+            && map.is_first_watch()
+        {
             maps.push(Rc::downgrade(map));
         }
     });

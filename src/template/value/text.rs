@@ -15,9 +15,18 @@ impl Text {
         &self.0
     }
 
+    /// Whether both are the very same memory.
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// The text with each invalid byte sequence replaced by U+FFFD.
     pub fn to_str_lossy(&self) -> Cow<'_, str> {
-        String::from_utf8_lossy(&self.0)
+        // The standard library's lossy conversion looks at each byte; its check for valid text does not.
+        match std::str::from_utf8(&self.0) {
+            Ok(text) => Cow::Borrowed(text),
+            Err(_) => String::from_utf8_lossy(&self.0),
+        }
     }
 
     /// The text, when it is valid UTF-8.

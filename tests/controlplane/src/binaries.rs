@@ -47,6 +47,11 @@ pub(crate) async fn supervisor() -> Result<(PathBuf, Option<PathBuf>), Error> {
     }
 }
 
+/// The path of Helm as a program of its own, for comparisons of time and memory; built when it is first needed. Blocks.
+pub fn standalone_helm() -> Result<PathBuf, Error> {
+    Ok(build::build(Program::Helm)?.join("helm"))
+}
+
 async fn built(program: Program) -> Result<PathBuf, Error> {
     tokio::task::spawn_blocking(move || build::build(program))
         .await

@@ -20,27 +20,46 @@ pub(crate) const GO_VERSION: &str = "1.26";
 /// Builds that nothing used for this long are removed: each takes 220 MB.
 const UNUSED: Duration = Duration::from_hours(14 * 24);
 
-/// The two programs that can be built.
+/// The programs that can be built.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Program {
     /// All components.
     ControlPlane,
+    /// What answers questions about Helm and Go; 80 MB, half a minute.
+    Oracle,
     /// Only the supervisor, which builds within seconds and needs no modules.
     Supervisor,
+    /// Helm alone, as its project builds it: the control plane's own starts slower, with all of Kubernetes in it.
+    Helm,
 }
 
 impl Program {
     fn name(self) -> &'static str {
         match self {
             Self::ControlPlane => "controlplane",
+            Self::Oracle => "oracle",
             Self::Supervisor => "supervise",
+            Self::Helm => "helm",
         }
     }
 
     fn package(self) -> &'static str {
         match self {
             Self::ControlPlane => ".",
+            Self::Oracle => "./cmd/oracle",
             Self::Supervisor => "./cmd/supervise",
+            Self::Helm => "helm.sh/helm/v4/cmd/helm",
+        }
+    }
+
+    /// Whether a source, by its path in the module, goes into the program.
+    fn is_made_of(self, source: &Path) -> bool {
+        let is_of_oracle = source.starts_with("cmd/oracle");
+        match self {
+            Self::ControlPlane | Self::Supervisor | Self::Helm => !is_of_oracle,
+            Self::Oracle => {
+                is_of_oracle || source.parent() == Some(Path::new("")) && source.extension() != Some("go".as_ref())
+            }
         }
     }
 }
@@ -49,7 +68,7 @@ impl Program {
 pub(crate) fn build(program: Program) -> Result<PathBuf, Error> {
     let sources = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     let cache = cache()?.join(program.name());
-    let folder = cache.join(digest(&sources)?);
+    let folder = cache.join(digest(program, &sources)?);
     if is_there(&folder, program) {
         return Ok(folder);
     }
@@ -92,7 +111,7 @@ fn is_there(folder: &Path, program: Program) -> bool {
 }
 
 /// The name of a build: a digest of all that goes into it.
-fn digest(sources: &Path) -> Result<String, Error> {
+fn digest(program: Program, sources: &Path) -> Result<String, Error> {
     let mut files = Vec::new();
     let mut folders = vec![sources.to_owned()];
     while let Some(folder) = folders.pop() {
@@ -102,11 +121,12 @@ fn digest(sources: &Path) -> Result<String, Error> {
             let extension = path.extension().and_then(|extension| extension.to_str());
             if path.is_dir() && path != sources.join("src") && path != sources.join("target") {
                 folders.push(path);
-            } else if matches!(extension, Some("go" | "mod" | "sum" | "yaml")) {
+            } else if matches!(extension, Some("go" | "mod" | "s" | "sum" | "yaml")) {
                 files.push(path);
             }
         }
     }
+    files.retain(|file| program.is_made_of(file.strip_prefix(sources).unwrap_or(file)));
     files.sort();
     let mut digest = Sha256::new();
     for file in files {
@@ -150,8 +170,13 @@ fn remove_unused(cache: &Path) {
 
 fn compile(program: Program, sources: &Path, folder: &Path) -> Result<(), Error> {
     Command::new("go").arg("version").output().map_err(Error::GoMissing)?;
-    if let Program::ControlPlane = program {
-        say("building the test control plane with Go, once: one minute, or six if Go's cache is empty");
+    match program {
+        Program::ControlPlane => {
+            say("building the test control plane with Go, once: one minute, or six if Go's cache is empty");
+        }
+        Program::Oracle => say("building the oracle with Go, once: half a minute, or three if Go's cache is empty"),
+        Program::Helm => say("building Helm with Go, once: half a minute, or three if Go's cache is empty"),
+        Program::Supervisor => {}
     }
     let started = Instant::now();
     let mut command = Command::new("go");
@@ -281,12 +306,20 @@ mod tests {
     fn the_digest_depends_on_the_sources_and_only_on_them() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("main.go"), "package main").unwrap();
-        let before = digest(folder.path()).unwrap();
+        let both = || [Program::ControlPlane, Program::Oracle].map(|program| digest(program, folder.path()).unwrap());
+        let [before, oracle] = both();
         fs::write(folder.path().join("README.md"), "words").unwrap();
-        assert_eq!(digest(folder.path()).unwrap(), before);
+        assert_eq!(both(), [before.clone(), oracle.clone()]);
         fs::create_dir(folder.path().join("supervise")).unwrap();
         fs::write(folder.path().join("supervise/kwok.yaml"), "{}").unwrap();
-        assert_ne!(digest(folder.path()).unwrap(), before);
+        let [after, unchanged] = both();
+        assert_ne!(after, before);
+        assert_eq!(unchanged, oracle);
+        fs::create_dir_all(folder.path().join("cmd/oracle")).unwrap();
+        fs::write(folder.path().join("cmd/oracle/main.go"), "package main").unwrap();
+        let [unchanged, changed] = both();
+        assert_ne!(changed, oracle);
+        assert_eq!(unchanged, after);
     }
 
     #[test]

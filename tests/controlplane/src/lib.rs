@@ -1,7 +1,8 @@
 //! A real Kubernetes control plane for tests and the demo: etcd, kube-apiserver, kube-controller-manager and kube-scheduler,
-//! with KWOK in the place of kubelets; and the tools that tests compare with: kubectl, Helm and an OCI registry.
+//! with KWOK in the place of kubelets; and the tools that tests compare with: kubectl, Helm and an OCI registry. And an
+//! [`Oracle`], which answers what Helm's and Go's own libraries make of a template, a text or a chart.
 //!
-//! All of it is one Go binary, built on first use into a cache outside the checkout. A control plane stops when its
+//! All but the oracle is one Go binary, built on first use into a cache outside the checkout. A control plane stops when its
 //! [`ControlPlane`] is dropped and when the process that started it ends in any way, SIGKILL included.
 //!
 //! | Environment variable | Meaning |
@@ -18,6 +19,7 @@ mod command;
 mod control_plane;
 mod error;
 mod namespace;
+mod oracle;
 mod process;
 mod progress;
 mod registry;
@@ -25,12 +27,19 @@ mod requests;
 mod service_account;
 
 pub use audit::{AuditEvent, AuditMark, AuditedObject};
+pub use binaries::standalone_helm;
 pub use command::Output;
 pub use control_plane::{ControlPlane, Options};
 pub use error::Error;
 pub use namespace::Namespace;
+pub use oracle::Oracle;
 pub use registry::Registry;
 pub use requests::{RequestCounts, RequestKind};
+
+/// The path of `helm`, `kubectl` or another component, which may be built now, for tests that need no control plane.
+pub async fn program(name: &str) -> Result<std::path::PathBuf, Error> {
+    binaries::find(name).await
+}
 
 /// Whether the environment asks to keep what a run leaves behind.
 fn keep() -> bool {

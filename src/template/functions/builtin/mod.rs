@@ -6,7 +6,8 @@ mod elements;
 mod escape;
 
 use crate::go::fmt;
-use crate::template::function::{Argument, Function, Int, Type, Variadic, function};
+use crate::template::context::Context;
+use crate::template::function::{Argument, Cost, Function, Int, Type, Variadic, function};
 use crate::template::value::Text;
 use crate::template::{FunctionError, Value};
 use comparison::{eq, ge, gt, le, lt, ne};
@@ -31,19 +32,19 @@ pub const FUNCTIONS: &[Function] = &[
     function!("eq", eq, (Reflect<'_>; Reflect<'_>) -> Result<bool, FunctionError>),
     function!("ge", ge, (Reflect<'_>, Reflect<'_>) -> Result<bool, FunctionError>),
     function!("gt", gt, (Reflect<'_>, Reflect<'_>) -> Result<bool, FunctionError>),
-    function!("html", escape::html, (; &Value) -> Vec<u8>),
+    function!("html", escape::html, (; &Value) -> Vec<u8>).costs(Cost::Walks),
     function!("index", index, (Reflect<'_>; Reflect<'_>) -> Result<Value, FunctionError> as Type::Reflect),
-    function!("js", escape::js, (; &Value) -> Vec<u8>),
+    function!("js", escape::js, (; &Value) -> Vec<u8>).costs(Cost::Walks),
     function!("le", le, (Reflect<'_>, Reflect<'_>) -> Result<bool, FunctionError>),
     function!("len", length, (Reflect<'_>) -> Result<Int, FunctionError>),
     function!("lt", lt, (Reflect<'_>, Reflect<'_>) -> Result<bool, FunctionError>),
     function!("ne", ne, (Reflect<'_>, Reflect<'_>) -> Result<bool, FunctionError>),
     function!("not", not, (Reflect<'_>) -> bool),
     function!("or", first, (Reflect<'_>; Reflect<'_>) -> Value as Type::Reflect),
-    function!("print", print, (; &Value) -> Vec<u8>),
-    function!("printf", printf, (&Text; &Value) -> Vec<u8>),
-    function!("println", println, (; &Value) -> Vec<u8>),
-    function!("urlquery", escape::urlquery, (; &Value) -> Vec<u8>),
+    function!("print", print, (; &Value) -> Vec<u8>).costs(Cost::Walks),
+    function!("printf", @context printf, (&Text; &Value) -> Result<Vec<u8>, FunctionError>).costs(Cost::Walks),
+    function!("println", println, (; &Value) -> Vec<u8>).costs(Cost::Walks),
+    function!("urlquery", escape::urlquery, (; &Value) -> Vec<u8>).costs(Cost::Walks),
 ];
 
 /// What stands in the table for functions that the executor evaluates.
@@ -63,6 +64,28 @@ fn println(arguments: Variadic<'_, &Value>) -> Vec<u8> {
     fmt::sprintln(arguments.as_slice())
 }
 
-fn printf(format: &Text, arguments: Variadic<'_, &Value>) -> Vec<u8> {
-    fmt::sprintf(format, arguments.as_slice())
+fn printf(context: &mut Context<'_>, format: &Text, arguments: Variadic<'_, &Value>) -> Result<Vec<u8>, FunctionError> {
+    let mut largest = 1;
+    let padding = padding(format);
+    // Every element of a list is padded.
+    for argument in arguments.as_slice().iter().filter(|_| padding > 0) {
+        largest = largest.max(usize::try_from(context.measure(argument)?.nodes).unwrap_or(usize::MAX));
+    }
+    context.check_size(padding.saturating_mul(largest))?;
+    Ok(fmt::sprintf(format, arguments.as_slice()))
+}
+
+/// How many bytes the widths and precisions of a format ask for at most.
+fn padding(format: &[u8]) -> usize {
+    /// Go takes no larger ones.
+    const LARGEST: usize = 1_000_000;
+    let (mut sum, mut number) = (0_usize, 0_usize);
+    for byte in format {
+        match byte {
+            b'0'..=b'9' => number = (number * 10 + usize::from(byte - b'0')).min(LARGEST),
+            b'*' => sum = sum.saturating_add(LARGEST),
+            _ => sum = sum.saturating_add(std::mem::take(&mut number)),
+        }
+    }
+    sum
 }

@@ -3,21 +3,21 @@
 
 use crate::go::json;
 use crate::template::error::FunctionError;
-use crate::template::function::{Function, function};
+use crate::template::function::{Cost, Function, function};
 use crate::template::value::{List, Map, MapType, Text, Value};
 
 type Result<T> = std::result::Result<T, FunctionError>;
 
 pub(super) const FUNCTIONS: &[Function] = &[
-    function!("toJson", to_json, (&Value) -> Vec<u8>),
-    function!("mustToJson", must_to_json, (&Value) -> Result<Vec<u8>>),
-    function!("toPrettyJson", to_pretty_json, (&Value) -> Vec<u8>),
-    function!("mustToPrettyJson", must_to_pretty_json, (&Value) -> Result<Vec<u8>>),
-    function!("toRawJson", must_to_raw_json, (&Value) -> Result<Vec<u8>>),
-    function!("mustToRawJson", must_to_raw_json, (&Value) -> Result<Vec<u8>>),
-    function!("fromJson", from_json, (&Text) -> Map),
-    function!("fromJsonArray", from_json_array, (&Text) -> List),
-    function!("mustFromJson", must_from_json, (&Text) -> Result<Value>),
+    function!("toJson", to_json, (&Value) -> Vec<u8>).costs(Cost::Walks),
+    function!("mustToJson", must_to_json, (&Value) -> Result<Vec<u8>>).costs(Cost::Walks),
+    function!("toPrettyJson", to_pretty_json, (&Value) -> Vec<u8>).costs(Cost::Walks),
+    function!("mustToPrettyJson", must_to_pretty_json, (&Value) -> Result<Vec<u8>>).costs(Cost::Walks),
+    function!("toRawJson", must_to_raw_json, (&Value) -> Result<Vec<u8>>).costs(Cost::Walks),
+    function!("mustToRawJson", must_to_raw_json, (&Value) -> Result<Vec<u8>>).costs(Cost::Walks),
+    function!("fromJson", from_json, (&Text) -> Map).costs(Cost::Walks),
+    function!("fromJsonArray", from_json_array, (&Text) -> List).costs(Cost::Walks),
+    function!("mustFromJson", must_from_json, (&Text) -> Result<Value>).costs(Cost::Walks),
 ];
 
 fn to_json(value: &Value) -> Vec<u8> {

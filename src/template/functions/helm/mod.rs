@@ -5,6 +5,7 @@ mod json;
 mod templates;
 mod toml;
 mod values;
+mod versions;
 mod yaml;
 
 use crate::template::function::Function;
@@ -19,3 +20,4 @@ pub const FAMILIES: &[&[Function]] = &[
 ];
 
 pub use values::METHODS as VALUES_METHODS;
+pub use versions::METHODS as VERSION_SET_METHODS;

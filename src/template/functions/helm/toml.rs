@@ -3,14 +3,14 @@
 use crate::go::toml::{decode, encode};
 use crate::template::context::Context;
 use crate::template::error::FunctionError;
-use crate::template::function::{Function, function};
+use crate::template::function::{Cost, Function, function};
 use crate::template::functions::sprig::local_zone;
 use crate::template::value::{Map, Text, Value};
 
 pub(super) const FUNCTIONS: &[Function] = &[
-    function!("toToml", to_toml, (&Value) -> Result<Vec<u8>, FunctionError>),
-    function!("mustToToml", must_to_toml, (&Value) -> Result<Vec<u8>, FunctionError>),
-    function!("fromToml", @context from_toml, (&Text) -> Map),
+    function!("toToml", to_toml, (&Value) -> Result<Vec<u8>, FunctionError>).costs(Cost::Walks),
+    function!("mustToToml", must_to_toml, (&Value) -> Result<Vec<u8>, FunctionError>).costs(Cost::Walks),
+    function!("fromToml", @context from_toml, (&Text) -> Map).costs(Cost::Walks),
 ];
 
 fn to_toml(value: &Value) -> Result<Vec<u8>, FunctionError> {

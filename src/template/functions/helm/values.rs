@@ -3,7 +3,7 @@
 use super::yaml::must_to_yaml;
 use crate::go::strconv;
 use crate::template::error::FunctionError;
-use crate::template::function::{Function, Type, function};
+use crate::template::function::{Cost, Function, Type, function};
 use crate::template::value::{Map, MapType, Text, Value};
 
 type Result<T> = std::result::Result<T, FunctionError>;
@@ -11,7 +11,7 @@ type Result<T> = std::result::Result<T, FunctionError>;
 /// The methods; `Encode` takes a Go writer, which no template has.
 pub const METHODS: &[Function] = &[
     function!("AsMap", as_map, (&Value) -> Map),
-    function!("YAML", yaml, (&Value) -> Result<String>),
+    function!("YAML", yaml, (&Value) -> Result<String>).costs(Cost::Walks),
     function!("Table", table, (&Value, &Text) -> Result<Value> as Type::Map(MapType::Values)),
     function!("PathValue", path_value, (&Value, &Text) -> Result<Value>),
 ];

@@ -4,16 +4,16 @@
 use serde_json::Value as Json;
 
 use crate::template::error::FunctionError;
-use crate::template::function::{Function, function};
+use crate::template::function::{Cost, Function, function};
 use crate::template::value::{List, Map, Text, Value};
 use crate::yaml;
 
 pub(super) const FUNCTIONS: &[Function] = &[
-    function!("toYaml", to_yaml, (&Value) -> String),
-    function!("mustToYaml", must_to_yaml, (&Value) -> Result<String, FunctionError>),
-    function!("toYamlPretty", to_yaml_pretty, (&Value) -> String),
-    function!("fromYaml", from_yaml, (&Text) -> Map),
-    function!("fromYamlArray", from_yaml_array, (&Text) -> List),
+    function!("toYaml", to_yaml, (&Value) -> String).costs(Cost::Walks),
+    function!("mustToYaml", must_to_yaml, (&Value) -> Result<String, FunctionError>).costs(Cost::Walks),
+    function!("toYamlPretty", to_yaml_pretty, (&Value) -> String).costs(Cost::Walks),
+    function!("fromYaml", from_yaml, (&Text) -> Map).costs(Cost::Walks),
+    function!("fromYamlArray", from_yaml_array, (&Text) -> List).costs(Cost::Walks),
 ];
 
 /// Helm takes one newline off the end.
@@ -37,9 +37,31 @@ pub(super) fn must_to_yaml(value: &Value) -> Result<String, FunctionError> {
 }
 
 fn to_yaml_pretty(value: &Value) -> String {
-    value
-        .to_json()
-        .map_or_else(|_| String::new(), |json| trimmed(yaml::to_string_pretty(&json)))
+    pretty_tree(value, yaml::MAX_DEPTH).map_or_else(String::new, |tree| trimmed(yaml::to_string_pretty(&tree)))
+}
+
+/// What go-yaml v3 sees, which looks at Go's values itself and not at their JSON: nil maps and lists are empty ones, bytes
+/// are numbers, durations are text.
+fn pretty_tree(value: &Value, depth: usize) -> Option<Json> {
+    let below = depth.checked_sub(1)?;
+    match value {
+        Value::List(list) => list.iter().map(|item| pretty_tree(item, below)).collect(),
+        Value::Map(map) => {
+            let entries = map.borrow();
+            let entries = entries.iter().flat_map(|entries| entries.iter());
+            let entry =
+                |(key, value): (&Text, &Value)| Some((key.to_str_lossy().into_owned(), pretty_tree(value, below)?));
+            entries
+                .map(entry)
+                .collect::<Option<serde_json::Map<_, _>>>()
+                .map(Json::Object)
+        }
+        Value::Bytes(bytes) => Some(bytes.as_bytes().iter().copied().map(Json::from).collect()),
+        Value::Object(object) if object.type_name() == "time.Duration" => {
+            Some(object.stringer()?.to_str_lossy().into_owned().into())
+        }
+        _ => value.to_json().ok(),
+    }
 }
 
 /// A value of what was read, where every number is a float.

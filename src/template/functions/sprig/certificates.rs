@@ -29,7 +29,7 @@ use super::message;
 use crate::go::{base64, fmt};
 use crate::template::context::Context;
 use crate::template::error::FunctionError;
-use crate::template::function::{Argument, Function, Int, Type, function, wrong_type};
+use crate::template::function::{Argument, Cost, Function, Int, Type, function, wrong_type};
 use crate::template::value::{Field, Kind, List, Object, Text, Underlying, Value};
 
 type Result<T> = std::result::Result<T, FunctionError>;
@@ -40,11 +40,11 @@ const SERVER_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.
 const CLIENT_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.2");
 
 pub(super) const FUNCTIONS: &[Function] = &[
-    function!("genCA", @context gen_ca, (&Text, Int) -> Result<Value> as CERTIFICATE),
+    function!("genCA", @context gen_ca, (&Text, Int) -> Result<Value> as CERTIFICATE).costs(Cost::Keys(1)),
     function!("genCAWithKey", @context gen_ca_with_key, (&Text, Int, &Text) -> Result<Value> as CERTIFICATE),
-    function!("genSelfSignedCert", @context gen_self_signed, (&Text, &List, &List, Int) -> Result<Value> as CERTIFICATE),
+    function!("genSelfSignedCert", @context gen_self_signed, (&Text, &List, &List, Int) -> Result<Value> as CERTIFICATE).costs(Cost::Keys(1)),
     function!("genSelfSignedCertWithKey", @context gen_self_signed_with_key, (&Text, &List, &List, Int, &Text) -> Result<Value> as CERTIFICATE),
-    function!("genSignedCert", @context gen_signed, (&Text, &List, &List, Int, &Issued) -> Result<Value> as CERTIFICATE),
+    function!("genSignedCert", @context gen_signed, (&Text, &List, &List, Int, &Issued) -> Result<Value> as CERTIFICATE).costs(Cost::Keys(1)),
     function!("genSignedCertWithKey", @context gen_signed_with_key, (&Text, &List, &List, Int, &Issued, &Text) -> Result<Value> as CERTIFICATE),
     function!("buildCustomCert", build_custom, (&Text, &Text) -> Result<Value> as CERTIFICATE),
 ];

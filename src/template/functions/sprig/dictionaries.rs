@@ -3,8 +3,9 @@
 //! Go gives `keys` and `values` in random order; here they are sorted by key.
 
 use super::{failed_assertion, message, strval};
+use crate::template::context::Context;
 use crate::template::error::FunctionError;
-use crate::template::function::{Function, Strings, Variadic, function};
+use crate::template::function::{Cost, Function, Strings, Variadic, function};
 use crate::template::value::{List, Map, MapType, Text, Value};
 
 type Result<T> = std::result::Result<T, FunctionError>;
@@ -13,30 +14,36 @@ type Result<T> = std::result::Result<T, FunctionError>;
 const DEPTH: usize = 1_000;
 
 pub(super) const FUNCTIONS: &[Function] = &[
-    function!("dict", dict, (; &Value) -> Map),
+    function!("dict", @context dict, (; &Value) -> Result<Map>),
     function!("get", get, (&Map, &Text) -> Value),
     function!("set", set, (&Map, &Text, &Value) -> Result<Map>),
     function!("unset", unset, (&Map, &Text) -> Map),
     function!("hasKey", has_key, (&Map, &Text) -> bool),
     function!("pluck", pluck, (&Text; &Map) -> Result<List>),
-    function!("keys", keys, (; &Map) -> Result<Strings>),
-    function!("values", values, (&Map) -> List),
+    function!("keys", keys, (; &Map) -> Result<Strings>).costs(Cost::Scans),
+    function!("values", values, (&Map) -> List).costs(Cost::Scans),
     function!("pick", pick, (&Map; &Text) -> Result<Map>),
-    function!("omit", omit, (&Map; &Text) -> Result<Map>),
+    function!("omit", omit, (&Map; &Text) -> Result<Map>).costs(Cost::Walks),
     function!("dig", dig, (; &Value) -> Result<Value>),
-    function!("deepCopy", deep_copy, (&Value) -> Result<Value>),
-    function!("mustDeepCopy", deep_copy, (&Value) -> Result<Value>),
+    function!("deepCopy", deep_copy, (&Value) -> Result<Value>).costs(Cost::Walks),
+    function!("mustDeepCopy", deep_copy, (&Value) -> Result<Value>).costs(Cost::Walks),
 ];
 
 /// A key without a value gets an empty string.
-fn dict(pairs: Variadic<'_, &Value>) -> Map {
+fn dict(context: &mut Context<'_>, pairs: Variadic<'_, &Value>) -> Result<Map> {
+    for key in pairs.as_slice().iter().step_by(2) {
+        if let Value::List(_) | Value::Map(_) | Value::Object(_) = key {
+            let size = context.measure(key)?;
+            context.make(size.bytes)?;
+        }
+    }
     let pairs = pairs.as_slice().chunks(2);
     let entries = pairs.filter_map(|pair| match pair {
         [key, value] => Some((strval(key), value.clone())),
         [key] => Some((strval(key), Value::text(""))),
         _ => None,
     });
-    Map::of(MapType::Any, entries.collect())
+    Ok(Map::of(MapType::Any, entries.collect()))
 }
 
 /// A missing key is an empty string, not nil.

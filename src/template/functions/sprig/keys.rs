@@ -4,22 +4,29 @@
 //! `buildCustomCert`, but not used to make a certificate.
 
 use ed25519_dalek::SigningKey as Ed25519Key;
+use p256::elliptic_curve::bigint::{U1024, U2048};
 use p256::elliptic_curve::sec1::ToEncodedPoint as _;
 use rand_core::{CryptoRng, RngCore};
-use rsa::RsaPrivateKey;
 use rsa::pkcs1::{DecodeRsaPrivateKey as _, EncodeRsaPrivateKey as _};
 use rsa::pkcs8::der::asn1::{ObjectIdentifier, UintRef};
 use rsa::pkcs8::der::{Decode as _, Encode as _};
 use rsa::pkcs8::{EncodePublicKey as _, LineEnding, PrivateKeyInfo};
 use rsa::signature::{SignatureEncoding as _, Signer as _};
+use rsa::{BigUint, RsaPrivateKey};
 
+use super::primes::random_prime;
 use crate::go::base64;
 use crate::template::context::Context;
-use crate::template::function::{Function, function};
+use crate::template::function::{Cost, Function, function};
 use crate::template::value::Text;
 
-pub(super) const FUNCTIONS: &[Function] = &[function!("genPrivateKey", @context gen_private_key, (&Text) -> String)];
+pub(super) const FUNCTIONS: &[Function] =
+    &[function!("genPrivateKey", @context gen_private_key, (&Text) -> String).costs(Cost::Keys(8))];
 
+/// The public exponent that all keys have.
+const EXPONENT: u32 = 65537;
+/// How many pairs of primes are tried.
+const ATTEMPTS: usize = 8;
 const RSA_OID: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
 const EC_OID: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
 const ED25519_OID: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
@@ -65,8 +72,18 @@ pub(super) enum PrivateKey {
 impl PrivateKey {
     /// A new RSA key.
     pub(super) fn rsa(context: &mut Context<'_>, bits: usize) -> Result<Self, String> {
-        let key = RsaPrivateKey::new(&mut HostRandom(context), bits);
-        key.map(|key| Self::Rsa(Box::new(key)))
+        let mut random = HostRandom(context);
+        // Primes that do not go with the exponent are refused; few are.
+        let key = (0..ATTEMPTS).find_map(|_| {
+            let [first, second] = match bits {
+                2048 => [(); 2].map(|()| random_prime::<{ U1024::LIMBS }>(&mut random)),
+                4096 => [(); 2].map(|()| random_prime::<{ U2048::LIMBS }>(&mut random)),
+                _ => return None,
+            };
+            RsaPrivateKey::from_primes(vec![first, second], BigUint::from(EXPONENT)).ok()
+        });
+        key.map_or_else(|| RsaPrivateKey::new(&mut random, bits), Ok)
+            .map(|key| Self::Rsa(Box::new(key)))
             .map_err(|error| format!("error generating rsa key: {error}"))
     }
 

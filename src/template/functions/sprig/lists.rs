@@ -6,8 +6,9 @@ use super::defaults::is_empty;
 use super::equality::deep_equal;
 use super::{message, nil_dereference};
 use crate::go::cast::to_i64;
+use crate::template::context::Context;
 use crate::template::error::FunctionError;
-use crate::template::function::{Function, Int, Type, Variadic, function};
+use crate::template::function::{Cost, Function, Int, Type, Variadic, function};
 use crate::template::value::{List, ListType, Value};
 
 type Result<T> = std::result::Result<T, FunctionError>;
@@ -34,12 +35,12 @@ pub(super) const FUNCTIONS: &[Function] = &[
     function!("mustReverse", reverse, (&Value) -> Result<List>),
     function!("compact", compact, (&Value) -> Result<List>),
     function!("mustCompact", compact, (&Value) -> Result<List>),
-    function!("uniq", uniq, (&Value) -> Result<List>),
-    function!("mustUniq", uniq, (&Value) -> Result<List>),
-    function!("without", without, (&Value; &Value) -> Result<List>),
-    function!("mustWithout", without, (&Value; &Value) -> Result<List>),
-    function!("has", has, (&Value, &Value) -> Result<bool>),
-    function!("mustHas", has, (&Value, &Value) -> Result<bool>),
+    function!("uniq", @context uniq, (&Value) -> Result<List>),
+    function!("mustUniq", @context uniq, (&Value) -> Result<List>),
+    function!("without", @context without, (&Value; &Value) -> Result<List>),
+    function!("mustWithout", @context without, (&Value; &Value) -> Result<List>),
+    function!("has", has, (&Value, &Value) -> Result<bool>).costs(Cost::Walks),
+    function!("mustHas", has, (&Value, &Value) -> Result<bool>).costs(Cost::Walks),
     function!("slice", slice, (&Value; &Value) -> Result<Value>),
     function!("mustSlice", slice, (&Value; &Value) -> Result<Value>),
     function!("concat", concat, (; &Value) -> Result<Value>),
@@ -106,8 +107,17 @@ fn compact(list: &Value) -> Result<List> {
     ))
 }
 
-fn uniq(list: &Value) -> Result<List> {
+/// Counts the comparison of every part of a list with so many others.
+fn spend_comparing(context: &mut Context<'_>, list: &Value, others: usize) -> Result<()> {
+    /// How many comparisons take the time of a step.
+    const COMPARISONS_PER_STEP: usize = 16;
+    let nodes = usize::try_from(context.measure(list)?.nodes).unwrap_or(usize::MAX);
+    Ok(context.spend(nodes.saturating_mul(others) / COMPARISONS_PER_STEP)?)
+}
+
+fn uniq(context: &mut Context<'_>, list: &Value) -> Result<List> {
     let items = items(list, "find uniq on")?;
+    spend_comparing(context, list, items.len())?;
     let mut kept: Vec<Value> = Vec::new();
     for item in items.iter() {
         if !contains(&kept, item) {
@@ -121,8 +131,9 @@ fn contains(items: &[Value], wanted: &Value) -> bool {
     items.iter().any(|item| deep_equal(wanted, item))
 }
 
-fn without(list: &Value, omitted: Variadic<'_, &Value>) -> Result<List> {
+fn without(context: &mut Context<'_>, list: &Value, omitted: Variadic<'_, &Value>) -> Result<List> {
     let items = items(list, "find without on")?;
+    spend_comparing(context, list, omitted.as_slice().len())?;
     let kept = items.iter().filter(|item| !contains(omitted.as_slice(), item));
     Ok(List::new(kept.cloned().collect()))
 }
@@ -185,13 +196,13 @@ fn concat(lists: Variadic<'_, &Value>) -> Result<Value> {
 
 fn chunk(Int(size): Int, list: &Value) -> Result<Value> {
     let items = items(list, "chunk")?;
-    let Some(size) = usize::try_from(size).ok().filter(|&size| size > 0) else {
-        return if items.is_empty() && size < 0 {
-            Ok(Value::List(List::of(ListType::Lists, Vec::new())))
-        } else {
-            Err(message("runtime error: makeslice: len out of range"))
-        };
+    let too_long = || message("runtime error: makeslice: len out of range");
+    let chunks = match usize::try_from(size).ok().filter(|&size| size > 0) {
+        Some(size) => items.chunks(size).map(|chunk| Value::list(chunk.to_vec())).collect(),
+        // Sprig counts them as floor((n - 1) / size) + 1, and means it for negative sizes, too.
+        None if items.len() == 1 && size < -1 => vec![Value::list(items.to_vec())],
+        None if items.len() > 1 && i64::try_from(items.len()).is_ok_and(|length| size <= 1 - length) => Vec::new(),
+        None => return Err(too_long()),
     };
-    let chunks = items.chunks(size).map(|chunk| Value::list(chunk.to_vec())).collect();
     Ok(Value::List(List::of(ListType::Lists, chunks)))
 }

@@ -4,7 +4,7 @@
 
 use super::{defaults::is_empty, message};
 use crate::template::error::FunctionError;
-use crate::template::function::{Function, Type, Variadic, function};
+use crate::template::function::{Cost, Function, Type, Variadic, function};
 use crate::template::value::{Kind, Map, MapType, Value};
 
 type Result<T> = std::result::Result<T, FunctionError>;
@@ -13,10 +13,10 @@ type Result<T> = std::result::Result<T, FunctionError>;
 const DEPTH: usize = 1_000;
 
 pub(super) const FUNCTIONS: &[Function] = &[
-    function!("merge", merge, (&Map; &Map) -> Result<Map> as Type::Any),
-    function!("mustMerge", merge, (&Map; &Map) -> Result<Map> as Type::Any),
-    function!("mergeOverwrite", merge_overwrite, (&Map; &Map) -> Result<Map> as Type::Any),
-    function!("mustMergeOverwrite", merge_overwrite, (&Map; &Map) -> Result<Map> as Type::Any),
+    function!("merge", merge, (&Map; &Map) -> Result<Map> as Type::Any).costs(Cost::Walks),
+    function!("mustMerge", merge, (&Map; &Map) -> Result<Map> as Type::Any).costs(Cost::Walks),
+    function!("mergeOverwrite", merge_overwrite, (&Map; &Map) -> Result<Map> as Type::Any).costs(Cost::Walks),
+    function!("mustMergeOverwrite", merge_overwrite, (&Map; &Map) -> Result<Map> as Type::Any).costs(Cost::Walks),
 ];
 
 /// Values of the first win, unless they are empty.

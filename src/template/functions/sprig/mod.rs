@@ -17,6 +17,7 @@ mod merge;
 mod numbers;
 mod passwords;
 mod paths;
+mod primes;
 mod random;
 mod regexes;
 mod strings;

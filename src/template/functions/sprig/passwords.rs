@@ -6,15 +6,16 @@ use sha2::Sha256;
 use super::message;
 use crate::template::context::Context;
 use crate::template::error::FunctionError;
-use crate::template::function::{Argument, Function, Type, function, wrong_type};
+use crate::template::function::{Argument, Cost, Function, Type, function, wrong_type};
 use crate::template::value::{Kind, Text, Value};
 
 type Result<T> = std::result::Result<T, FunctionError>;
 
 pub(super) const FUNCTIONS: &[Function] = &[
-    function!("bcrypt", @context bcrypt, (&Text) -> String),
-    function!("htpasswd", @context htpasswd, (&Text, &Text) -> String),
-    function!("derivePassword", derive_password, (Uint32, &Text, &Text, &Text, &Text) -> Result<Vec<u8>>),
+    function!("bcrypt", @context bcrypt, (&Text) -> String).costs(Cost::Keys(1)),
+    function!("htpasswd", @context htpasswd, (&Text, &Text) -> String).costs(Cost::Keys(1)),
+    function!("derivePassword", derive_password, (Uint32, &Text, &Text, &Text, &Text) -> Result<Vec<u8>>)
+        .costs(Cost::Keys(1)),
 ];
 
 /// Go's default cost.

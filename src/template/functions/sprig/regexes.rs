@@ -8,7 +8,7 @@ use super::message;
 use crate::go::regexp::{self, Code, Error, Regexp};
 use crate::go::strconv;
 use crate::template::context::Context;
-use crate::template::error::FunctionError;
+use crate::template::error::{FunctionError, LimitError};
 use crate::template::function::{Function, Int, Type, function};
 use crate::template::value::{List, ListType, Text, Value};
 
@@ -17,7 +17,7 @@ type Result<T> = std::result::Result<T, FunctionError>;
 const TEXTS: Type = Type::List(ListType::String);
 
 pub(super) const FUNCTIONS: &[Function] = &[
-    function!("regexMatch", @context regex_match, (&Text, &Text) -> bool),
+    function!("regexMatch", @context regex_match, (&Text, &Text) -> Result<bool>),
     function!("mustRegexMatch", @context must_regex_match, (&Text, &Text) -> Result<bool>),
     function!("regexFind", @context regex_find, (&Text, &Text) -> Result<Text>),
     function!("mustRegexFind", @context must_regex_find, (&Text, &Text) -> Result<Text>),
@@ -37,28 +37,50 @@ pub(super) const FUNCTIONS: &[Function] = &[
 struct Compiled(HashMap<Text, Rc<Regexp>>);
 
 /// How many expressions are kept.
-const KEPT: usize = 256;
+const KEPT: usize = 64;
+/// How many states of an expression are compiled, or taken by a byte of text, in the time of a step.
+const STATES_PER_STEP: usize = 32;
 
-/// `regexp.Compile`.
-fn compile(context: &mut Context<'_>, pattern: &Text) -> std::result::Result<Rc<Regexp>, Error> {
-    let Compiled(expressions) = context.cache::<Compiled>();
-    if let Some(known) = expressions.get(pattern) {
-        return Ok(Rc::clone(known));
-    }
+/// `regexp.Compile`, and counts what matching this text takes.
+fn compile(
+    context: &mut Context<'_>,
+    pattern: &Text,
+    text: &Text,
+) -> std::result::Result<std::result::Result<Rc<Regexp>, Error>, LimitError> {
+    let limit = context.limits().regex;
+    let known = context.cache::<Compiled>().0.get(pattern).map(Rc::clone);
+    let expression = match known {
+        Some(expression) => expression,
+        None => match compile_new(pattern, limit) {
+            Err(error) if error.code == Code::Large => return Err(LimitError::Regex(limit)),
+            Err(error) => return Ok(Err(error)),
+            Ok(expression) => {
+                let expression = Rc::new(expression);
+                // Compiling takes some passes over all states.
+                context.spend(expression.states() / 4)?;
+                let Compiled(expressions) = context.cache::<Compiled>();
+                if expressions.len() >= KEPT {
+                    expressions.clear();
+                }
+                expressions.insert(pattern.clone(), Rc::clone(&expression));
+                expression
+            }
+        },
+    };
+    context.spend(text.len().saturating_mul(expression.states()) / STATES_PER_STEP)?;
+    Ok(Ok(expression))
+}
+
+fn compile_new(pattern: &Text, limit: usize) -> std::result::Result<Regexp, Error> {
     let text = pattern
         .to_str()
         .ok_or_else(|| Error::new(Code::InvalidUtf8, &pattern.to_str_lossy()))?;
-    let compiled = Rc::new(Regexp::compile(text)?);
-    if expressions.len() >= KEPT {
-        expressions.clear();
-    }
-    expressions.insert(pattern.clone(), Rc::clone(&compiled));
-    Ok(compiled)
+    Regexp::compile_within(text, limit)
 }
 
 /// `regexp.MustCompile`.
-fn must_compile(context: &mut Context<'_>, pattern: &Text) -> Result<Rc<Regexp>> {
-    compile(context, pattern).map_err(|error| {
+fn must_compile(context: &mut Context<'_>, pattern: &Text, text: &Text) -> Result<Rc<Regexp>> {
+    compile(context, pattern, text)?.map_err(|error| {
         let quoted = if strconv::can_backquote(pattern) {
             format!("`{pattern}`")
         } else {
@@ -69,16 +91,16 @@ fn must_compile(context: &mut Context<'_>, pattern: &Text) -> Result<Rc<Regexp>>
 }
 
 /// `regexp.Compile`, with its error as the function's.
-fn try_compile(context: &mut Context<'_>, pattern: &Text) -> Result<Rc<Regexp>> {
-    compile(context, pattern).map_err(message)
+fn try_compile(context: &mut Context<'_>, pattern: &Text, text: &Text) -> Result<Rc<Regexp>> {
+    compile(context, pattern, text)?.map_err(message)
 }
 
-fn regex_match(context: &mut Context<'_>, pattern: &Text, text: &Text) -> bool {
-    compile(context, pattern).is_ok_and(|expression| expression.is_match(text))
+fn regex_match(context: &mut Context<'_>, pattern: &Text, text: &Text) -> Result<bool> {
+    Ok(compile(context, pattern, text)?.is_ok_and(|expression| expression.is_match(text)))
 }
 
 fn must_regex_match(context: &mut Context<'_>, pattern: &Text, text: &Text) -> Result<bool> {
-    Ok(try_compile(context, pattern)?.is_match(text))
+    Ok(try_compile(context, pattern, text)?.is_match(text))
 }
 
 fn find(expression: &Regexp, text: &Text) -> Text {
@@ -88,32 +110,35 @@ fn find(expression: &Regexp, text: &Text) -> Text {
 }
 
 fn regex_find(context: &mut Context<'_>, pattern: &Text, text: &Text) -> Result<Text> {
-    Ok(find(&*must_compile(context, pattern)?, text))
+    Ok(find(&*must_compile(context, pattern, text)?, text))
 }
 
 fn must_regex_find(context: &mut Context<'_>, pattern: &Text, text: &Text) -> Result<Text> {
-    Ok(find(&*try_compile(context, pattern)?, text))
+    Ok(find(&*try_compile(context, pattern, text)?, text))
 }
 
 /// Go's result is nil when nothing was found.
-fn find_all(expression: &Regexp, text: &Text, limit: i64) -> Value {
+fn find_all(context: &Context<'_>, expression: &Regexp, text: &Text, limit: i64) -> Result<Value> {
+    context.check_elements(text.len(), || expression.find_all(text, limit).len())?;
     let found: Vec<Text> = expression
         .find_all(text, limit)
         .into_iter()
         .map(|range| text[range].into())
         .collect();
     if found.is_empty() {
-        return Value::List(List::nil(ListType::String));
+        return Ok(Value::List(List::nil(ListType::String)));
     }
-    Value::List(List::strings(found))
+    Ok(Value::List(List::strings(found)))
 }
 
 fn regex_find_all(context: &mut Context<'_>, pattern: &Text, text: &Text, Int(limit): Int) -> Result<Value> {
-    Ok(find_all(&*must_compile(context, pattern)?, text, limit))
+    let expression = must_compile(context, pattern, text)?;
+    find_all(context, &expression, text, limit)
 }
 
 fn must_regex_find_all(context: &mut Context<'_>, pattern: &Text, text: &Text, Int(limit): Int) -> Result<Value> {
-    Ok(find_all(&*try_compile(context, pattern)?, text, limit))
+    let expression = try_compile(context, pattern, text)?;
+    find_all(context, &expression, text, limit)
 }
 
 /// Replaces after a check that the result cannot be beyond the limit.
@@ -145,38 +170,41 @@ fn replaced(context: &Context<'_>, expression: &Regexp, text: &Text, with: &Text
 }
 
 fn replace_all(context: &mut Context<'_>, pattern: &Text, text: &Text, with: &Text) -> Result<Vec<u8>> {
-    let expression = must_compile(context, pattern)?;
+    let expression = must_compile(context, pattern, text)?;
     replaced(context, &expression, text, with, false)
 }
 
 fn must_replace_all(context: &mut Context<'_>, pattern: &Text, text: &Text, with: &Text) -> Result<Vec<u8>> {
-    let expression = try_compile(context, pattern)?;
+    let expression = try_compile(context, pattern, text)?;
     replaced(context, &expression, text, with, false)
 }
 
 fn replace_literal(context: &mut Context<'_>, pattern: &Text, text: &Text, with: &Text) -> Result<Vec<u8>> {
-    let expression = must_compile(context, pattern)?;
+    let expression = must_compile(context, pattern, text)?;
     replaced(context, &expression, text, with, true)
 }
 
 fn must_replace_literal(context: &mut Context<'_>, pattern: &Text, text: &Text, with: &Text) -> Result<Vec<u8>> {
-    let expression = try_compile(context, pattern)?;
+    let expression = try_compile(context, pattern, text)?;
     replaced(context, &expression, text, with, true)
 }
 
-fn split(expression: &Regexp, text: &Text, limit: i64) -> Value {
+fn split(context: &Context<'_>, expression: &Regexp, text: &Text, limit: i64) -> Result<Value> {
     if limit == 0 {
-        return Value::List(List::nil(ListType::String));
+        return Ok(Value::List(List::nil(ListType::String)));
     }
-    Value::List(List::strings(expression.split(text, limit)))
+    context.check_elements(text.len(), || expression.find_all(text, limit).len())?;
+    Ok(Value::List(List::strings(expression.split(text, limit))))
 }
 
 fn regex_split(context: &mut Context<'_>, pattern: &Text, text: &Text, Int(limit): Int) -> Result<Value> {
-    Ok(split(&*must_compile(context, pattern)?, text, limit))
+    let expression = must_compile(context, pattern, text)?;
+    split(context, &expression, text, limit)
 }
 
 fn must_regex_split(context: &mut Context<'_>, pattern: &Text, text: &Text, Int(limit): Int) -> Result<Value> {
-    Ok(split(&*try_compile(context, pattern)?, text, limit))
+    let expression = try_compile(context, pattern, text)?;
+    split(context, &expression, text, limit)
 }
 
 fn quote_meta(text: &Text) -> Vec<u8> {

@@ -5,7 +5,7 @@ use crate::go::strconv;
 use crate::go::text::{self, cases, unicode, words};
 use crate::template::context::Context;
 use crate::template::error::FunctionError;
-use crate::template::function::{Function, Int, StringMap, Strings, Variadic, function};
+use crate::template::function::{Cost, Function, Int, StringMap, Strings, Variadic, function};
 use crate::template::value::{Text, Value};
 
 type Result<T> = std::result::Result<T, FunctionError>;
@@ -37,20 +37,20 @@ pub(super) const FUNCTIONS: &[Function] = &[
     function!("contains", contains, (&Text, &Text) -> bool),
     function!("hasPrefix", has_prefix, (&Text, &Text) -> bool),
     function!("hasSuffix", has_suffix, (&Text, &Text) -> bool),
-    function!("quote", quote, (; &Value) -> Vec<u8>),
-    function!("squote", squote, (; &Value) -> Vec<u8>),
-    function!("cat", cat, (; &Value) -> Vec<u8>),
+    function!("quote", quote, (; &Value) -> Vec<u8>).costs(Cost::Walks),
+    function!("squote", squote, (; &Value) -> Vec<u8>).costs(Cost::Walks),
+    function!("cat", cat, (; &Value) -> Vec<u8>).costs(Cost::Walks),
     function!("indent", @context indent, (Int, &Text) -> Result<Vec<u8>>),
     function!("nindent", @context nindent, (Int, &Text) -> Result<Vec<u8>>),
     function!("replace", @context replace, (&Text, &Text, &Text) -> Result<Vec<u8>>),
     function!("plural", plural, (&Text, &Text, Int) -> Text),
-    function!("toString", strval, (&Value) -> Text),
-    function!("toStrings", to_strings, (&Value) -> Strings),
-    function!("join", join, (&Text, &Value) -> Vec<u8>),
-    function!("sortAlpha", sort_alpha, (&Value) -> Strings),
-    function!("splitList", split_list, (&Text, &Text) -> Strings),
-    function!("split", split, (&Text, &Text) -> StringMap),
-    function!("splitn", splitn, (&Text, Int, &Text) -> StringMap),
+    function!("toString", strval, (&Value) -> Text).costs(Cost::Walks),
+    function!("toStrings", to_strings, (&Value) -> Strings).costs(Cost::Walks),
+    function!("join", @context join, (&Text, &Value) -> Result<Vec<u8>>).costs(Cost::Walks),
+    function!("sortAlpha", sort_alpha, (&Value) -> Strings).costs(Cost::Walks),
+    function!("splitList", @context split_list, (&Text, &Text) -> Result<Strings>),
+    function!("split", @context split, (&Text, &Text) -> Result<StringMap>),
+    function!("splitn", @context splitn, (&Text, Int, &Text) -> Result<StringMap>),
 ];
 
 fn abbrev(Int(width): Int, text: &Text) -> Text {
@@ -290,8 +290,10 @@ fn to_strings(value: &Value) -> Strings {
     Strings(strings(value))
 }
 
-fn join(separator: &Text, value: &Value) -> Vec<u8> {
-    strings(value).join(separator.as_bytes())
+fn join(context: &mut Context<'_>, separator: &Text, value: &Value) -> Result<Vec<u8>> {
+    let strings = strings(value);
+    context.check_size(strings.len().saturating_mul(separator.len()))?;
+    Ok(strings.join(separator.as_bytes()))
 }
 
 fn sort_alpha(value: &Value) -> Strings {
@@ -303,19 +305,23 @@ fn sort_alpha(value: &Value) -> Strings {
     Strings(sorted)
 }
 
-fn split_list(separator: &Text, text: &Text) -> Strings {
-    Strings(text::split(text, separator, -1).into_iter().map(Text::from).collect())
+fn split_list(context: &mut Context<'_>, separator: &Text, text: &Text) -> Result<Strings> {
+    let pieces = text::split(text, separator, -1);
+    context.check_elements(pieces.len(), || pieces.len())?;
+    Ok(Strings(pieces.into_iter().map(Text::from).collect()))
 }
 
-fn split(separator: &Text, text: &Text) -> StringMap {
-    splitn(separator, Int(-1), text)
+fn split(context: &mut Context<'_>, separator: &Text, text: &Text) -> Result<StringMap> {
+    splitn(context, separator, Int(-1), text)
 }
 
-fn splitn(separator: &Text, Int(limit): Int, text: &Text) -> StringMap {
-    let pieces = text::split(text, separator, limit).into_iter().enumerate();
-    StringMap(
+fn splitn(context: &mut Context<'_>, separator: &Text, Int(limit): Int, text: &Text) -> Result<StringMap> {
+    let pieces = text::split(text, separator, limit);
+    context.check_elements(pieces.len(), || pieces.len())?;
+    let pieces = pieces.into_iter().enumerate();
+    Ok(StringMap(
         pieces
             .map(|(index, piece)| (format!("_{index}").into(), piece.into()))
             .collect(),
-    )
+    ))
 }

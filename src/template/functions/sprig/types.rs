@@ -1,7 +1,7 @@
 //! Go types by name, and deep equality.
 
 use super::equality::deep_equal;
-use crate::template::function::{Function, function};
+use crate::template::function::{Cost, Function, function};
 use crate::template::value::{Text, Value};
 
 pub(super) const FUNCTIONS: &[Function] = &[
@@ -10,7 +10,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     function!("typeIsLike", type_is_like, (&Text, &Value) -> bool),
     function!("kindOf", kind_of, (&Value) -> &'static str),
     function!("kindIs", kind_is, (&Text, &Value) -> bool),
-    function!("deepEqual", deep_equal, (&Value, &Value) -> bool),
+    function!("deepEqual", deep_equal, (&Value, &Value) -> bool).costs(Cost::Walks),
 ];
 
 fn type_is(name: &Text, value: &Value) -> bool {

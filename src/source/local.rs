@@ -1,0 +1,36 @@
+//! Charts on this machine, read at once: no runtime, no cache, no digest. For commands that use a chart only once.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::Path;
+
+use super::directory;
+use super::error::SourceError;
+use super::limits::Limits;
+use crate::chart;
+
+/// Reads a packed chart. Blocks.
+pub fn read_archive(path: &Path, limits: Limits) -> Result<Vec<u8>, SourceError> {
+    let failure = |error: io::Error| SourceError::Local {
+        path: path.display().to_string(),
+        reason: error.to_string(),
+    };
+    let file = File::open(path).map_err(failure)?;
+    let size = file.metadata().map_err(failure)?.len().min(limits.archive);
+    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0).saturating_add(1));
+    file.take(limits.archive.saturating_add(1))
+        .read_to_end(&mut bytes)
+        .map_err(failure)?;
+    if bytes.len() as u64 > limits.archive {
+        return Err(SourceError::TooLarge {
+            what: path.display().to_string(),
+            limit: limits.archive,
+        });
+    }
+    Ok(bytes)
+}
+
+/// Reads the files of an unpacked chart, without those that its `.helmignore` leaves out. Blocks.
+pub fn read_directory(path: &Path, limits: Limits) -> Result<Vec<chart::File>, SourceError> {
+    directory::read_blocking(path, limits)
+}

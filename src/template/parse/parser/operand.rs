@@ -1,0 +1,149 @@
+//! Commands and their operands.
+
+use super::{Kind, Parsed, Parser, Place, Token, collected, quoted};
+use crate::template::functions;
+use crate::template::parse::number;
+use crate::template::tree::{Builtin, Command, Expression, UNDEFINED};
+
+impl Parser<'_, '_> {
+    pub(super) fn command(&mut self) -> Parsed<Command> {
+        let position = self.peek_non_space().position;
+        let start = self.input.operands.len();
+        loop {
+            self.peek_non_space();
+            if let Some(operand) = self.operand()? {
+                self.input.operands.push(operand);
+            }
+            let token = self.next();
+            match token.kind {
+                Kind::Space => continue,
+                Kind::RightDelimiter | Kind::RightParenthesis => self.backup(),
+                Kind::Pipe => {}
+                _ => return self.unexpected(&token, "operand"),
+            }
+            break;
+        }
+        let operands = collected(&mut self.input.operands, start);
+        if operands.is_empty() {
+            self.error("empty command")
+        } else {
+            Ok(Command { position, operands })
+        }
+    }
+
+    fn operand(&mut self) -> Parsed<Option<Expression>> {
+        let Some(term) = self.term()? else { return Ok(None) };
+        if self.peek().kind != Kind::Field {
+            return Ok(Some(term));
+        }
+        let position = self.peek().position;
+        let mut fields = Vec::new();
+        while self.peek().kind == Kind::Field {
+            let field = self.next();
+            fields.push(self.input.names.share(&field.text[1..]));
+        }
+        let operand = match term {
+            Expression::Field { mut names, .. } => {
+                names.append(&mut fields);
+                Expression::Field { position, names }
+            }
+            Expression::Variable { name, slot, .. } => Expression::Variable {
+                position,
+                name,
+                slot,
+                fields,
+            },
+            Expression::Bool { .. }
+            | Expression::String { .. }
+            | Expression::Number { .. }
+            | Expression::Nil { .. }
+            | Expression::Dot { .. } => {
+                let shown = term.display(&self.input.source.text).to_string();
+                return self.error(format!("unexpected . after term {}", quoted(&shown)));
+            }
+            Expression::Function { .. } | Expression::Chain { .. } | Expression::Pipe(_) => Expression::Chain {
+                position,
+                base: Box::new(term),
+                fields,
+            },
+        };
+        Ok(Some(operand))
+    }
+
+    fn term(&mut self) -> Parsed<Option<Expression>> {
+        let token = self.next_non_space();
+        let position = token.position;
+        Ok(Some(match token.kind {
+            Kind::Identifier => self.function(&token)?,
+            Kind::Dot => Expression::Dot { position },
+            Kind::Nil => Expression::Nil { position },
+            Kind::Variable => self.variable(&token)?,
+            Kind::Field => Expression::Field {
+                position,
+                names: vec![self.input.names.share(&token.text[1..])],
+            },
+            Kind::Bool => Expression::Bool {
+                position,
+                value: token.text == b"true",
+            },
+            Kind::CharConstant | Kind::Complex | Kind::Number => {
+                match number::number(token.text, token.kind == Kind::Complex) {
+                    Ok(number) => Expression::Number {
+                        position,
+                        number: Box::new(number),
+                    },
+                    Err(message) => return self.error(message),
+                }
+            }
+            Kind::LeftParenthesis => {
+                Expression::Pipe(Box::new(self.deeper(|parser| parser.pipeline(Place::Parentheses))?))
+            }
+            Kind::String | Kind::RawString => {
+                let text = self.unquote(&token)?;
+                Expression::String {
+                    position,
+                    literal: position..position + token.text.len(),
+                    text,
+                }
+            }
+            _ => {
+                self.backup();
+                return Ok(None);
+            }
+        }))
+    }
+
+    fn function(&self, token: &Token<'_>) -> Parsed<Expression> {
+        let Some(function) = functions::find(token.text) else {
+            let name = String::from_utf8_lossy(token.text);
+            return self.error_at(token, format!("function {} not defined", quoted(&name)));
+        };
+        let builtin = match token.text {
+            b"and" => Builtin::And,
+            b"or" => Builtin::Or,
+            b"len" => Builtin::Len,
+            b"call" => Builtin::Call,
+            _ => Builtin::No,
+        };
+        Ok(Expression::Function {
+            position: token.position,
+            function,
+            builtin,
+        })
+    }
+
+    fn variable(&mut self, token: &Token<'_>) -> Parsed<Expression> {
+        let name = self.input.names.share(token.text);
+        if !self.variables.iter().any(|known| known.name == name) {
+            return self.error_at(token, format!("undefined variable {}", quoted(&name.to_str_lossy())));
+        }
+        // One that is only just being declared is known to Go's parser, but not to its executor.
+        let slot = self.slot(&name, self.variables.len()).unwrap_or(UNDEFINED);
+        Ok(Expression::Variable {
+            position: token.position,
+            name,
+            slot,
+            fields: Vec::new(),
+        })
+    }
+}

@@ -1,0 +1,1 @@
+{{- define "queue.name" }}{{ .Release.Name }}-{{ .Chart.Name }}{{ end -}}

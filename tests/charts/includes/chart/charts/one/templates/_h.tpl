@@ -1,0 +1,2 @@
+{{ define "same" }}of chart one{{ end }}
+{{ define "level200" }}level200 of one{{ end }}

@@ -1,0 +1,1 @@
+{{ define "same" }}of chart two{{ end }}

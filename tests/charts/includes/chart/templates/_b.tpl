@@ -1,0 +1,1 @@
+{{ define "same" }}_b of the parent{{ end }}

@@ -1,0 +1,1 @@
+{{ define "same" }}sub/_c of the parent{{ end }}

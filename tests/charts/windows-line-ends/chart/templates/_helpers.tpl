@@ -1,0 +1,4 @@
+{{- define "labels" -}}
+name: {{ .Chart.Name }}
+kind: x
+{{- end -}}

@@ -1,0 +1,62 @@
+//! COMPATIBILITY.md: each row names a test, and that test is there.
+
+#![expect(clippy::unwrap_used, reason = "a file that cannot be read fails the test")]
+
+use std::path::Path;
+
+/// The tests that a row names: `file::function` in backticks, in its last column.
+fn tests_of(row: &str) -> Vec<&str> {
+    let last = row.trim_end().trim_end_matches('|').rsplit('|').next().unwrap();
+    last.split('`').skip(1).step_by(2).collect()
+}
+
+#[test]
+fn each_row_names_a_test_that_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(root.join("COMPATIBILITY.md")).unwrap();
+    let (mut rows, mut wrong) = (0, Vec::new());
+    for row in text
+        .lines()
+        .filter(|line| line.starts_with("| ") && !line.starts_with("| What "))
+    {
+        rows += 1;
+        let tests = tests_of(row);
+        if tests.is_empty() {
+            wrong.push(format!("no test: {row}"));
+        }
+        for test in tests {
+            let found = test.split_once("::").is_some_and(|(file, function)| {
+                std::fs::read_to_string(root.join(file)).is_ok_and(|source| source.contains(&format!("fn {function}(")))
+            });
+            if !found {
+                wrong.push(format!("no such test: {test}"));
+            }
+        }
+    }
+    assert!(rows > 10, "{rows} rows");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// All sources below a folder, as one text.
+fn sources(folder: &Path) -> String {
+    let mut text = String::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            text += &sources(&path);
+        } else {
+            text += &std::fs::read_to_string(path).unwrap();
+        }
+    }
+    text
+}
+
+/// When one of these comes, its row in COMPATIBILITY.md must go.
+#[test]
+fn what_comes_later_is_not_there_yet() {
+    let text = sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
+    // The type of the Secrets that Helm keeps its releases in.
+    assert!(!text.contains("helm.sh/release.v1"));
+    // What the condition says of hooks as long as none is run.
+    assert!(text.contains("hooks of the chart"));
+}

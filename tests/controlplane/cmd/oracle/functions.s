@@ -1,0 +1,1 @@
+// Empty: with it, the compiler accepts the declaration of a function whose body is elsewhere (functions.go).
