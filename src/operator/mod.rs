@@ -22,7 +22,7 @@ use std::time::Duration;
 use futures::{StreamExt, TryStreamExt};
 use kube::api::Api;
 use kube::runtime::controller::{Action, Config as ControllerConfig, Controller};
-use kube::runtime::reflector::{self, Store};
+use kube::runtime::reflector;
 use kube::runtime::{Predicate, PredicateConfig, WatchStreamExt, predicates, watcher};
 use kube::{Client, Resource};
 use tokio::sync::mpsc;
@@ -96,19 +96,12 @@ impl Operator {
         let repositories = follow.source::<HelmRepository>(scoped(&client, &settings), follow::refers_to_repository);
         let artifacts = follow.source::<OCIRepository>(scoped(&client, &settings), follow::refers_to_artifact);
         let policies = Policies::follow(&client, &follow);
-        let context = Arc::new(
-            context(
-                &client,
-                settings,
-                metrics,
-                children,
-                repositories.clone(),
-                artifacts.clone(),
-                policies,
-                &shutdown,
-            )
-            .await?,
-        );
+        let followed = Followed {
+            children,
+            sources: Sources::new(client.clone(), repositories.clone(), artifacts.clone()),
+            policies,
+        };
+        let context = Arc::new(context(&client, settings, metrics, followed, &shutdown).await?);
         // An operator for one namespace does not know what the policies of the cluster select elsewhere.
         if context.settings.namespace.is_none() {
             tokio::spawn(context.policies.clone().keep_statuses(client.clone(), shutdown.clone()));
@@ -116,6 +109,7 @@ impl Operator {
         let concurrency = context.settings.concurrency;
         let unchanged = predicates::generation
             .combine(predicates::annotations)
+            .combine(predicates::labels)
             .combine(predicates::finalizers);
         // A release that is looked at before its source is known would be told that there is none.
         tokio::select! {
@@ -162,20 +156,29 @@ impl Operator {
     }
 }
 
+/// What watches keep up to date.
+struct Followed {
+    children: Children,
+    sources: Sources,
+    policies: Policies,
+}
+
 async fn context(
     client: &Client,
     settings: Settings,
     metrics: Arc<Metrics>,
-    children: Children,
-    repositories: Store<HelmRepository>,
-    artifacts: Store<OCIRepository>,
-    policies: Policies,
+    followed: Followed,
     shutdown: &CancellationToken,
 ) -> Result<Context, OperatorError> {
     let options = FetcherOptions {
         cache_directory: settings.chart_cache.clone(),
         ..FetcherOptions::default()
     };
+    let Followed {
+        children,
+        sources,
+        policies,
+    } = followed;
     let kinds = Arc::new(KindCache::new(client.clone(), settings.request_timeout));
     Ok(Context {
         client: client.clone(),
@@ -183,7 +186,7 @@ async fn context(
         capabilities: ClusterCapabilities::new(client.clone(), kinds.clone()),
         kinds,
         children,
-        sources: Sources::new(client.clone(), repositories, artifacts),
+        sources,
         policies,
         charts: Charts::new(Fetcher::open(options).await?),
         memory: Memory::default(),

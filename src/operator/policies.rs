@@ -30,7 +30,7 @@ const GATHER: Duration = Duration::from_secs(1);
 /// The policies of the cluster. Cheap to clone.
 #[derive(Clone)]
 pub struct Policies {
-    policies: Store<ConflictPolicy>,
+    resources: Store<ConflictPolicy>,
     namespaces: Store<PartialObjectMeta<Namespace>>,
     releases: Store<HelmRelease>,
     /// Told when the number of releases that a policy selects may have changed.
@@ -40,10 +40,10 @@ pub struct Policies {
 impl Policies {
     /// Watches the policies and the labels of the namespaces that they select by.
     pub(super) fn follow(client: &Client, follow: &Follow) -> Self {
-        let (policies, policy_writer) = reflector::store();
+        let (resources, policy_writer) = reflector::store();
         let (namespaces, namespace_writer) = reflector::store();
         let followed = Self {
-            policies,
+            resources,
             namespaces,
             releases: follow.releases().clone(),
             changed: Arc::new(Notify::new()),
@@ -78,17 +78,17 @@ impl Policies {
     /// Waits for the first lists of the watches.
     pub(super) async fn wait_until_ready(&self) {
         // The writers live as long as the operator, so waiting fails only at its end.
-        let _ = tokio::join!(self.policies.wait_until_ready(), self.namespaces.wait_until_ready());
+        let _ = tokio::join!(self.resources.wait_until_ready(), self.namespaces.wait_until_ready());
     }
 
     fn select_by_namespace(&self) -> bool {
-        let policies = self.policies.state();
+        let policies = self.resources.state();
         policies.iter().any(|policy| policy.spec.namespace_selector.is_some())
     }
 
     /// The rules of all policies that select this release, in order.
     pub fn rules_for(&self, release: &HelmRelease) -> Vec<Rule> {
-        let policies = self.policies.state();
+        let policies = self.resources.state();
         let selecting = policies.iter().filter(|policy| self.selects(policy, release));
         shared_rules(selecting.map(Arc::as_ref).collect())
     }
@@ -117,7 +117,7 @@ impl Policies {
             }
             // Releases come in bursts.
             tokio::time::sleep(GATHER).await;
-            for policy in self.policies.state() {
+            for policy in self.resources.state() {
                 if let Err(error) = self.keep_status(&api, &policy).await {
                     // It is told again with the next change, of the policy or of a release.
                     warn!(policy = policy.name_any(), %error, "the status was not written");

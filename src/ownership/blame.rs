@@ -147,7 +147,10 @@ fn descend(
 ) {
     let below = owned.children(&element);
     prefix.push(element);
+    let is_metadata = *prefix == [PathElement::field("metadata")];
     match below {
+        // Part of it is the server's even when nobody owns anything there.
+        None if is_metadata => unowned(child, &FieldSet::new(), prefix, found),
         None => found.push(FieldPath::new(prefix.clone())),
         // A leaf: owned as a whole.
         Some(below) if below.is_empty() => {}

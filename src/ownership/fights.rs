@@ -269,9 +269,9 @@ mod tests {
 
     #[test]
     fn a_breaker_stays_open_until_the_heat_is_gone() {
-        let burst = [0, 1, 2, 3, 4];
+        let burst = [0, 1, 2, 3, 4, 5];
         assert_eq!(fights(&burst, 60).len(), 1, "cooler than the threshold, but not gone");
-        assert!(fights(&burst, 110).is_empty());
+        assert!(fights(&burst, 115).is_empty());
         let path: FieldPath = ".data.x".parse().unwrap();
         let field = forced(&path);
         let at = |second| Timestamp::from_second(second).unwrap();
@@ -283,7 +283,7 @@ mod tests {
                     .len()
             })
             .collect();
-        assert_eq!(began, [0, 0, 0, 0, 1, 0, 0], "a fight begins once");
+        assert_eq!(began, [0, 0, 0, 0, 0, 1, 0], "a fight begins once");
         let end = fights.next_end(at(6)).unwrap();
         assert_eq!(fights.next_end(end), None);
         assert!(fights.going_on(end).is_empty());

@@ -169,7 +169,7 @@ mod tests {
     #[test]
     fn a_change_of_an_object_brings_the_next_attempt_forward() {
         let revision = revision(Some(Phase::Deployed));
-        let failure = failed(900, 300);
+        let failure = Some(failed(900, 300));
         let input = Input {
             revision: &revision,
             changes: &[Some(Change::Live)],
@@ -190,13 +190,13 @@ mod tests {
         assert_eq!(decide(&input, at(1000)), Plan::Hold { until: at(1200) });
     }
 
-    fn failed(second: i64, wait: u64) -> Option<Failure> {
-        Some(Failure {
+    fn failed(second: i64, wait: u64) -> Failure {
+        Failure {
             at: at(second),
             count: 1,
             wait: Duration::from_secs(wait),
             hurried_by_change: true,
-        })
+        }
     }
 
     fn write(apply: &[usize]) -> Plan {
@@ -224,7 +224,7 @@ mod tests {
     #[test]
     fn a_failed_attempt_is_made_again_when_its_time_has_come_or_somebody_asks() {
         let changes = [Some(Change::Intent)];
-        let failed = |second| failed(second, 5);
+        let failed = |second| Some(failed(second, 5));
         assert_eq!(
             plan(Some(Phase::Failed), &changes, failed(998), false),
             Plan::Hold { until: at(1003) }

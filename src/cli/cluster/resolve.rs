@@ -19,6 +19,7 @@ const FIELD_MANAGER: &str = "fairlead-cli";
 
 /// Decide about a contested field of a release: leave it to its owner, take it, or share it at its owner's value.
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 #[command(group = clap::ArgGroup::new("decision").required(true))]
 pub(in crate::cli) struct ResolveArguments {
     /// The release

@@ -104,7 +104,7 @@ mod tests {
     fn columns_are_as_wide_as_their_widest_cell() {
         let mut table = Table::new(["A", "LONGER"]);
         table.row(["ä\u{1b}[31m".into(), Cell::coloured("x", Colour::Bad)]);
-        assert_eq!(table.render(false), "A      LONGER\nä[31m   x\n");
-        assert_eq!(table.render(true), "A      LONGER\nä[31m   \u{1b}[31mx\u{1b}[0m\n");
+        assert_eq!(table.render(false), "A       LONGER\nä[31m   x\n");
+        assert_eq!(table.render(true), "A       LONGER\nä[31m   \u{1b}[31mx\u{1b}[0m\n");
     }
 }

@@ -240,7 +240,7 @@ async fn row_39_a_fight_is_broken() {
     stage.policy.on_conflict = OnConflict::Force;
     let map = config_map("fought", json!({"mode": "ours"}));
     stage.apply(&map).await.unwrap();
-    let mut fights = fairlead::ownership::fights::Fights::new(5);
+    let mut fights = fairlead::ownership::fights::Fights::default();
     let mut rounds = 0;
     while fights.going_on(moment().now).is_empty() {
         rounds += 1;
@@ -249,7 +249,7 @@ async fn row_39_a_fight_is_broken() {
             .apply_as("argocd-controller", &config_map("fought", json!({"mode": "theirs"})))
             .await;
         let applied = stage.apply(&map).await.unwrap();
-        fights.observe(&applied.reference, &applied.contested, moment().now);
+        fights.observe(&applied.reference, &applied.contested, 5, moment().now);
     }
     assert_eq!(rounds, 5);
     stage
