@@ -12,10 +12,7 @@ const CORPUS: [(&str, &str); 5] = [
     ("metrics-server", "bitnami__charts__metrics-server-"),
     ("ingress-nginx", "kubernetes__ingress-nginx__ingress-nginx-"),
     ("prometheus", "prometheus-community__helm-charts__prometheus-29"),
-    (
-        "tempo-distributed",
-        "grafana-community__helm-charts__tempo-distributed-",
-    ),
+    ("argo-workflows", "argoproj__argo-helm__argo-workflows-"),
     (
         "kube-prometheus-stack",
         "prometheus-community__helm-charts__kube-prometheus-stack-",
