@@ -20,27 +20,13 @@ const STACK_BYTES: usize = 64 << 20;
 struct Nowhere;
 
 impl Host for Nowhere {
-    fn lookup(&mut self, _: &str, _: &str, _: &str, _: &str) -> Result<serde_json::Value, String> {
-        Ok(serde_json::json!({}))
-    }
-
-    fn host_by_name(&mut self, _: &str) -> String {
-        String::new()
-    }
-
     fn now(&mut self) -> jiff::Timestamp {
         jiff::Timestamp::UNIX_EPOCH
-    }
-
-    fn time_zone(&self) -> jiff::tz::TimeZone {
-        jiff::tz::TimeZone::UTC
     }
 
     fn random(&mut self, buffer: &mut [u8]) {
         buffer.fill(1);
     }
-
-    fn warn(&mut self, _: &str) {}
 }
 
 /// One chart with a fault.

@@ -25,20 +25,8 @@ struct Clock {
 }
 
 impl Host for Clock {
-    fn lookup(&mut self, _: &str, _: &str, _: &str, _: &str) -> Result<serde_json::Value, String> {
-        Ok(serde_json::json!({}))
-    }
-
-    fn host_by_name(&mut self, _: &str) -> String {
-        String::new()
-    }
-
     fn now(&mut self) -> jiff::Timestamp {
         jiff::Timestamp::UNIX_EPOCH
-    }
-
-    fn time_zone(&self) -> jiff::tz::TimeZone {
-        jiff::tz::TimeZone::UTC
     }
 
     fn random(&mut self, buffer: &mut [u8]) {
@@ -52,8 +40,6 @@ impl Host for Clock {
         self.time += self.step;
         self.started.map_or(self.time, |started| started.elapsed())
     }
-
-    fn warn(&mut self, _: &str) {}
 }
 
 fn limits() -> Limits {

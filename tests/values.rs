@@ -47,27 +47,13 @@ struct Row {
 struct Nowhere;
 
 impl Host for Nowhere {
-    fn lookup(&mut self, _: &str, _: &str, _: &str, _: &str) -> Result<Value, String> {
-        Ok(json!({}))
-    }
-
-    fn host_by_name(&mut self, _: &str) -> String {
-        String::new()
-    }
-
     fn now(&mut self) -> jiff::Timestamp {
         jiff::Timestamp::UNIX_EPOCH
-    }
-
-    fn time_zone(&self) -> jiff::tz::TimeZone {
-        jiff::tz::TimeZone::UTC
     }
 
     fn random(&mut self, buffer: &mut [u8]) {
         buffer.fill(1);
     }
-
-    fn warn(&mut self, _: &str) {}
 }
 
 /// The files of a chart and of those in it; each has one template, which prints its values.

@@ -154,20 +154,8 @@ impl Installation {
 struct Offline(u64);
 
 impl Host for Offline {
-    fn lookup(&mut self, _: &str, _: &str, _: &str, _: &str) -> Result<serde_json::Value, String> {
-        Ok(serde_json::json!({}))
-    }
-
-    fn host_by_name(&mut self, _: &str) -> String {
-        String::new()
-    }
-
     fn now(&mut self) -> jiff::Timestamp {
         jiff::Timestamp::UNIX_EPOCH
-    }
-
-    fn time_zone(&self) -> jiff::tz::TimeZone {
-        jiff::tz::TimeZone::UTC
     }
 
     fn random(&mut self, buffer: &mut [u8]) {
@@ -179,6 +167,4 @@ impl Host for Offline {
             chunk.copy_from_slice(&(mixed ^ (mixed >> 31)).to_le_bytes()[..chunk.len()]);
         }
     }
-
-    fn warn(&mut self, _: &str) {}
 }

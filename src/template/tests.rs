@@ -8,27 +8,13 @@ use serde_json::json;
 pub(crate) struct Nowhere;
 
 impl Host for Nowhere {
-    fn lookup(&mut self, _: &str, _: &str, _: &str, _: &str) -> Result<serde_json::Value, String> {
-        Ok(json!({}))
-    }
-
-    fn host_by_name(&mut self, _: &str) -> String {
-        String::new()
-    }
-
     fn now(&mut self) -> jiff::Timestamp {
         jiff::Timestamp::UNIX_EPOCH
-    }
-
-    fn time_zone(&self) -> jiff::tz::TimeZone {
-        jiff::tz::TimeZone::UTC
     }
 
     fn random(&mut self, buffer: &mut [u8]) {
         buffer.fill(7);
     }
-
-    fn warn(&mut self, _: &str) {}
 }
 
 /// The generator's data.

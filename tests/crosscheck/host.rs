@@ -6,20 +6,8 @@ use fairlead::template::Host;
 pub(crate) struct Offline(pub(crate) u64);
 
 impl Host for Offline {
-    fn lookup(&mut self, _: &str, _: &str, _: &str, _: &str) -> Result<serde_json::Value, String> {
-        Ok(serde_json::json!({}))
-    }
-
-    fn host_by_name(&mut self, _: &str) -> String {
-        String::new()
-    }
-
     fn now(&mut self) -> jiff::Timestamp {
         jiff::Timestamp::now() // as the oracle's
-    }
-
-    fn time_zone(&self) -> jiff::tz::TimeZone {
-        jiff::tz::TimeZone::UTC
     }
 
     fn random(&mut self, buffer: &mut [u8]) {
@@ -30,6 +18,4 @@ impl Host for Offline {
             *byte = (mixed >> 56) as u8;
         }
     }
-
-    fn warn(&mut self, _: &str) {}
 }

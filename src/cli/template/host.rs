@@ -19,10 +19,6 @@ impl Offline {
 }
 
 impl Host for Offline {
-    fn lookup(&mut self, _: &str, _: &str, _: &str, _: &str) -> Result<serde_json::Value, String> {
-        Ok(serde_json::json!({}))
-    }
-
     fn host_by_name(&mut self, name: &str) -> String {
         if !self.dns {
             return String::new();

@@ -182,16 +182,8 @@ impl Host for SeededHost {
         Ok(Value::Object(serde_json::Map::new()))
     }
 
-    fn host_by_name(&mut self, _: &str) -> String {
-        String::new()
-    }
-
     fn now(&mut self) -> jiff::Timestamp {
         self.began
-    }
-
-    fn time_zone(&self) -> jiff::tz::TimeZone {
-        jiff::tz::TimeZone::UTC
     }
 
     fn random(&mut self, buffer: &mut [u8]) {

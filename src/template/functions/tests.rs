@@ -10,20 +10,8 @@ use super::super::{Context, Host, Limits, Mode, TemplateSet};
 struct Offline(u64);
 
 impl Host for Offline {
-    fn lookup(&mut self, _: &str, _: &str, _: &str, _: &str) -> Result<serde_json::Value, String> {
-        Ok(json!({}))
-    }
-
-    fn host_by_name(&mut self, _: &str) -> String {
-        String::new()
-    }
-
     fn now(&mut self) -> jiff::Timestamp {
         jiff::Timestamp::from_second(1_800_000_000).unwrap()
-    }
-
-    fn time_zone(&self) -> jiff::tz::TimeZone {
-        jiff::tz::TimeZone::UTC
     }
 
     /// SplitMix64: good enough to find primes with.
@@ -35,8 +23,6 @@ impl Host for Offline {
             *byte = (mixed >> 56) as u8;
         }
     }
-
-    fn warn(&mut self, _: &str) {}
 }
 
 #[derive(Deserialize)]
