@@ -21,8 +21,8 @@ use super::follow::Follow;
 use crate::api::conditions::{self, ConditionType, ConditionUpdate, Reason};
 use crate::api::conflict_policy::{ConflictPolicyStatus, selects};
 use crate::api::{ConflictPolicy, HelmRelease, names};
-use crate::ownership::policy::Rule;
-use crate::plan::policy::{check, shared_rules};
+use crate::ownership::policy::Policy;
+use crate::plan::policy::{PolicyError, check, policy_of};
 
 /// How long changes are gathered before the releases are counted.
 const GATHER: Duration = Duration::from_secs(1);
@@ -86,11 +86,11 @@ impl Policies {
         policies.iter().any(|policy| policy.spec.namespace_selector.is_some())
     }
 
-    /// The rules of all policies that select this release, in order.
-    pub fn rules_for(&self, release: &HelmRelease) -> Vec<Rule> {
+    /// The policy of a release, with the rules of all policies that select it.
+    pub fn policy_of(&self, release: &HelmRelease) -> Result<Policy, PolicyError> {
         let policies = self.resources.state();
         let selecting = policies.iter().filter(|policy| self.selects(policy, release));
-        shared_rules(selecting.map(Arc::as_ref).collect())
+        policy_of(release, selecting.map(Arc::as_ref).collect())
     }
 
     fn selects(&self, policy: &ConflictPolicy, release: &HelmRelease) -> bool {

@@ -64,7 +64,7 @@ pub fn blame(live: &Value, managed: &ManagedFields, applier: Option<&str>, yield
             owners: holders.map(|entry| entry.manager.clone()).collect(),
             chart: if ours.is_some_and(|ours| holds(ours, &path)) {
                 ChartStake::Sets
-            } else if yielded.iter().any(|yielded| is_at_or_below(&path, yielded)) {
+            } else if yielded.iter().any(|yielded| path.is_at_or_below(yielded)) {
                 ChartStake::Yields
             } else {
                 ChartStake::None
@@ -87,10 +87,6 @@ pub fn blame(live: &Value, managed: &ManagedFields, applier: Option<&str>, yield
     );
     fields.sort_by(|a, b| a.path.cmp(&b.path));
     fields
-}
-
-fn is_at_or_below(path: &FieldPath, above: &FieldPath) -> bool {
-    path.elements().starts_with(above.elements())
 }
 
 /// What names the object, and what the server keeps of its own: nobody ever owns it.

@@ -150,6 +150,11 @@ impl FieldPath {
         &self.0
     }
 
+    /// Whether it is the other path, or lies below it.
+    pub fn is_at_or_below(&self, above: &Self) -> bool {
+        self.0.starts_with(&above.0)
+    }
+
     /// Whether this is the whole object.
     pub fn is_root(&self) -> bool {
         self.0.is_empty()

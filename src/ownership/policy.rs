@@ -42,6 +42,14 @@ pub enum OnConflict {
 }
 
 impl Action {
+    /// Whether the other owner still has the field.
+    pub const fn is_unresolved(self) -> bool {
+        match self {
+            Self::Yielded | Self::Retrying | Self::HandedOff | Self::Failed => true,
+            Self::Forced | Self::Resolved | Self::Adopted => false,
+        }
+    }
+
     /// Whether nothing may be written.
     pub const fn stops(self) -> bool {
         match self {

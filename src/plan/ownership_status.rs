@@ -31,10 +31,7 @@ pub struct Current<'a> {
 impl Current<'_> {
     /// Whether the other owner still has the field.
     pub const fn is_unresolved(&self) -> bool {
-        match self.field.action {
-            Action::Yielded | Action::Retrying | Action::HandedOff | Action::Failed => true,
-            Action::Forced | Action::Resolved | Action::Adopted => false,
-        }
+        self.field.action.is_unresolved()
     }
 }
 
@@ -164,8 +161,13 @@ pub fn conflicted(status: &mut HelmReleaseStatus, fights: &[Fight], generation: 
 }
 
 fn fighting(fights: &[Fight]) -> String {
-    let named: Vec<String> = fights.iter().take(NAMED).map(ToString::to_string).collect();
-    let more = fights.len() - named.len();
+    listed(fights.iter().map(ToString::to_string), fights.len())
+}
+
+/// The first of many, and how many more there are.
+fn listed(all: impl Iterator<Item = String>, total: usize) -> String {
+    let named: Vec<String> = all.take(NAMED).collect();
+    let more = total.saturating_sub(named.len());
     let rest = if more == 0 {
         String::new()
     } else {
@@ -190,24 +192,16 @@ fn reason(conflicts: &ConflictCounts) -> Reason {
 
 fn message(ownership: &OwnershipStatus) -> String {
     let total = ownership.conflicts.total;
-    let named: Vec<String> = ownership
-        .contested
-        .iter()
-        .take(NAMED)
-        .map(|field| {
-            format!(
-                "{} {} of {} ({})",
-                field.object, field.path, field.manager, field.action
-            )
-        })
-        .collect();
-    let more = usize::try_from(total).unwrap_or(usize::MAX).saturating_sub(named.len());
-    let rest = if more == 0 {
-        String::new()
-    } else {
-        format!("; and {more} more")
-    };
-    format!("{total} contested: {}{rest}", named.join("; "))
+    let fields = ownership.contested.iter().map(|field| {
+        format!(
+            "{} {} of {} ({})",
+            field.object, field.path, field.manager, field.action
+        )
+    });
+    format!(
+        "{total} contested: {}",
+        listed(fields, usize::try_from(total).unwrap_or(usize::MAX))
+    )
 }
 
 #[cfg(test)]

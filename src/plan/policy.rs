@@ -5,9 +5,10 @@
 use crate::api::conditions::Reason;
 use crate::api::conflict_policy::ConflictPolicy;
 use crate::api::helm_release::ownership::{ConflictAction, Ownership, OwnershipRule, Toggle};
-use crate::api::names;
 use crate::api::reference::Selector;
 use crate::api::resolution::{self, Resolution, ResolutionDecision, ResolutionError, ResolvedObject};
+use crate::api::{HelmRelease, names};
+use crate::ownership::class::Roster;
 use crate::ownership::policy::{Anchored, OnConflict, Policy, Rule, RuleError, RuleSource, Target};
 
 /// A rule that cannot be used.
@@ -43,8 +44,25 @@ impl PolicyError {
     }
 }
 
+/// The policy of a release: what its spec describes, a person's decisions, and the ConflictPolicies that select it. The breakers
+/// of fights are the operator's to add.
+pub fn policy_of(release: &HelmRelease, selecting: Vec<&ConflictPolicy>) -> Result<Policy, PolicyError> {
+    Ok(Policy {
+        resolutions: resolutions(release.resolve_annotation())?,
+        shared_rules: shared_rules(selecting),
+        ..policy(&release.spec.effective_ownership())?
+    })
+}
+
+/// Who is who among the field managers of a release's objects.
+pub fn roster(release: &HelmRelease) -> Roster {
+    let ownership = release.spec.effective_ownership();
+    let legacy = ownership.effective_adopt_from().into_iter().map(str::to_owned);
+    Roster::new(release.field_manager(), legacy.collect(), None)
+}
+
 /// The policy that `spec.ownership` describes, without what others add to it: ConflictPolicies, decisions, breakers.
-pub fn policy(ownership: &Ownership) -> Result<Policy, PolicyError> {
+fn policy(ownership: &Ownership) -> Result<Policy, PolicyError> {
     let Ownership {
         field_manager: _,
         on_conflict,
@@ -86,7 +104,7 @@ fn rule_name(list: &str, index: usize, rule: &OwnershipRule) -> String {
 /// The rules of the ConflictPolicies that select a release, which the caller has found out: those of a higher priority
 /// first, then by name. A rule that cannot be read could be about any field, so in its place stands one that hands every
 /// contested field to a person.
-pub fn shared_rules(mut policies: Vec<&ConflictPolicy>) -> Vec<Rule> {
+fn shared_rules(mut policies: Vec<&ConflictPolicy>) -> Vec<Rule> {
     let name = |policy: &ConflictPolicy| policy.metadata.name.clone().unwrap_or_default();
     policies.sort_by_key(|policy| (std::cmp::Reverse(policy.spec.priority), name(policy)));
     let rules = policies.into_iter().flat_map(|policy| {
@@ -113,7 +131,7 @@ pub fn check(policy: &ConflictPolicy) -> Result<(), PolicyError> {
 }
 
 /// The rules that a person's decisions make, from the annotation that carries them.
-pub fn resolutions(annotation: &str) -> Result<Vec<Rule>, PolicyError> {
+fn resolutions(annotation: &str) -> Result<Vec<Rule>, PolicyError> {
     let decisions = resolution::parse(annotation)?;
     decisions
         .iter()

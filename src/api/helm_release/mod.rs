@@ -309,6 +309,15 @@ impl HelmRelease {
             .unwrap_or_else(|| self.own_namespace())
     }
 
+    /// The annotation that carries a person's decisions; none is the empty text.
+    pub fn resolve_annotation(&self) -> &str {
+        let annotations = self.metadata.annotations.as_ref();
+        annotations
+            .and_then(|annotations| annotations.get(names::ANNOTATION_RESOLVE))
+            .map(String::as_str)
+            .unwrap_or_default()
+    }
+
     /// The field manager that the release's objects are applied with.
     pub fn field_manager(&self) -> String {
         match self

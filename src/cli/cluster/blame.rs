@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::kinds::{self, Kind};
 use super::table::{Cell, Colour, Table};
-use super::{Cluster, ClusterArguments, Format, is_coloured, print, print_json};
+use super::{Cluster, ClusterArguments, Format, is_coloured, print, print_json, through};
 use crate::api::helm_release::ownership_status::ConflictOutcome;
 use crate::api::{HelmRelease, names};
 use crate::cli::CommandError;
@@ -127,8 +127,7 @@ fn yielded(release: &HelmRelease, object: &ObjectReference) -> Vec<FieldPath> {
 impl BlameArguments {
     fn wants(&self, field: &BlamedField) -> bool {
         let BlamedField { path, owners, chart: _ } = field;
-        let is_below = |above: &FieldPath| path.elements().starts_with(above.elements());
-        self.path.as_ref().is_none_or(is_below)
+        self.path.as_ref().is_none_or(|above| path.is_at_or_below(above))
             && self
                 .manager
                 .as_ref()
@@ -178,7 +177,7 @@ fn table(fields: &[BlamedField], ours: Option<&str>) -> Table<5> {
             table.row([
                 if first { path.to_string().into() } else { "".into() },
                 owner_cell(owner, ours),
-                operation(owner).into(),
+                through(owner.operation.as_str(), owner.subresource.as_deref()).into(),
                 owner.time.map(|time| time.to_string()).unwrap_or_default().into(),
                 if first { stake.clone() } else { "".into() },
             ]);
@@ -194,11 +193,4 @@ fn owner_cell(owner: &Manager, ours: Option<&str>) -> Cell {
         Colour::Warning
     };
     Cell::coloured(owner.name.as_str(), colour)
-}
-
-fn operation(owner: &Manager) -> String {
-    match &owner.subresource {
-        Some(subresource) => format!("{} ({subresource})", owner.operation),
-        None => owner.operation.to_string(),
-    }
 }

@@ -9,7 +9,7 @@ use kube::runtime::{WatchStreamExt, watcher};
 use serde::Serialize;
 
 use super::table::{Cell, Colour, Table};
-use super::{Cluster, ClusterArguments, Format, is_coloured, print, print_json};
+use super::{Cluster, ClusterArguments, Format, is_coloured, print, print_json, through};
 use crate::api::HelmRelease;
 use crate::api::helm_release::ownership_status::{ConflictOutcome, ContestedField};
 use crate::cli::CommandError;
@@ -116,7 +116,7 @@ impl ConflictsArguments {
         let ownership = release.status.as_ref().and_then(|status| status.ownership.as_ref());
         let fields = ownership.into_iter().flat_map(|ownership| &ownership.contested);
         fields
-            .filter(|field| !self.unresolved || is_unresolved(field.action))
+            .filter(|field| !self.unresolved || field.action.is_unresolved())
             .map(|field| Contest {
                 namespace: release.namespace().unwrap_or_default(),
                 release: release.name_any(),
@@ -130,15 +130,6 @@ impl ConflictsArguments {
             Format::Json => print_json(&contests),
             Format::Table => print(&table(contests).render(is_coloured())),
         }
-    }
-}
-
-const fn is_unresolved(action: ConflictOutcome) -> bool {
-    match action {
-        ConflictOutcome::Yielded | ConflictOutcome::Retrying | ConflictOutcome::HandedOff | ConflictOutcome::Failed => {
-            true
-        }
-        ConflictOutcome::Forced | ConflictOutcome::Resolved | ConflictOutcome::Adopted => false,
     }
 }
 
@@ -169,16 +160,12 @@ fn table(contests: &[Contest]) -> Table<8> {
         field,
     } in contests
     {
-        let manager = match &field.subresource {
-            Some(subresource) => format!("{} ({subresource})", field.manager),
-            None => field.manager.clone(),
-        };
         table.row([
             namespace.as_str().into(),
             release.as_str().into(),
             field.object.as_str().into(),
             field.path.as_str().into(),
-            manager.into(),
+            through(&field.manager, field.subresource.as_deref()).into(),
             field.class.as_str().into(),
             Cell::coloured(field.action.as_str(), colour(field.action)),
             field.rule.clone().unwrap_or_default().into(),

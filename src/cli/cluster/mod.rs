@@ -103,6 +103,11 @@ fn print_json(value: &impl Serialize) -> Result<(), CommandError> {
     print(&(serde_json::to_string_pretty(value)? + "\n"))
 }
 
+/// A manager or an operation, and the subresource that it writes through.
+fn through(what: &str, subresource: Option<&str>) -> String {
+    subresource.map_or_else(|| what.to_owned(), |subresource| format!("{what} ({subresource})"))
+}
+
 /// Whether answers are coloured: on a terminal, unless `NO_COLOR` is set (<https://no-color.org>).
 fn is_coloured() -> bool {
     std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())

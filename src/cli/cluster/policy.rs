@@ -11,16 +11,16 @@ use serde::Serialize;
 
 use super::kinds;
 use super::table::Table;
-use super::{Cluster, ClusterArguments, Format, is_coloured, print, print_json};
+use super::{Cluster, ClusterArguments, Format, is_coloured, print, print_json, through};
 use crate::api::conflict_policy::selects;
-use crate::api::{ConflictPolicy, HelmRelease, names};
+use crate::api::{ConflictPolicy, HelmRelease};
 use crate::cli::CommandError;
-use crate::ownership::class::{Class, Roster};
+use crate::ownership::class::Class;
 use crate::ownership::managed::{ManagedFields, Manager, Operation};
 use crate::ownership::path::FieldPath;
 use crate::ownership::policy::{Contest, Moment, Policy};
 use crate::ownership::reference::ObjectReference;
-use crate::plan::policy::{policy, resolutions, shared_rules};
+use crate::plan::policy::{policy_of, roster};
 
 /// Ask the conflict policy of a release.
 #[derive(Debug, clap::Args)]
@@ -77,7 +77,7 @@ pub(in crate::cli) fn run(arguments: &PolicyArguments) -> Result<(), CommandErro
     arguments.cluster.run(async |cluster| {
         let releases: Api<HelmRelease> = Api::namespaced(cluster.client.clone(), &cluster.namespace);
         let release = releases.get(&arguments.release).await?;
-        let policy = policy_of(&cluster, &release).await?;
+        let policy = read_policy(&cluster, &release).await?;
         let (object, owners) = arguments.owners(&cluster, &release).await?;
         let explanations: Vec<Explanation> = owners
             .iter()
@@ -91,10 +91,7 @@ pub(in crate::cli) fn run(arguments: &PolicyArguments) -> Result<(), CommandErro
 }
 
 /// The policy as the operator composes it, without the breakers of fights, which only the operator knows.
-async fn policy_of(cluster: &Cluster, release: &HelmRelease) -> Result<Policy, CommandError> {
-    let mut policy = policy(&release.spec.effective_ownership())?;
-    let annotation = release.annotations().get(names::ANNOTATION_RESOLVE);
-    policy.resolutions = resolutions(annotation.map(String::as_str).unwrap_or_default())?;
+async fn read_policy(cluster: &Cluster, release: &HelmRelease) -> Result<Policy, CommandError> {
     let namespaces: Api<Namespace> = Api::all(cluster.client.clone());
     let namespace = namespaces.get_metadata(release.own_namespace()).await?;
     let shared: Api<ConflictPolicy> = Api::all(cluster.client.clone());
@@ -102,8 +99,7 @@ async fn policy_of(cluster: &Cluster, release: &HelmRelease) -> Result<Policy, C
     let selecting = shared
         .iter()
         .filter(|policy| selects(policy, Some(namespace.labels()), release.labels()));
-    policy.shared_rules = shared_rules(selecting.collect());
-    Ok(policy)
+    Ok(policy_of(release, selecting.collect())?)
 }
 
 impl ExplainArguments {
@@ -155,13 +151,7 @@ fn explain(
     path: &FieldPath,
     owner: &Manager,
 ) -> Explanation {
-    let ownership = release.spec.effective_ownership();
-    let legacy = ownership
-        .effective_adopt_from()
-        .into_iter()
-        .map(str::to_owned)
-        .collect();
-    let class = Roster::new(release.field_manager(), legacy, None).class_of(owner);
+    let class = roster(release).class_of(owner);
     let contest = Contest {
         object,
         path: Some(path),
@@ -197,14 +187,10 @@ fn table(explanations: &[Explanation]) -> Table<6> {
             action,
             rule,
         } = explanation;
-        let manager = match subresource {
-            Some(subresource) => format!("{manager} ({subresource})"),
-            None => manager.clone(),
-        };
         table.row([
             object.as_str().into(),
             path.as_str().into(),
-            manager.into(),
+            through(manager, subresource.as_deref()).into(),
             class.as_str().into(),
             (*action).into(),
             rule.as_str().into(),

@@ -73,8 +73,7 @@ pub(in crate::cli) fn run(arguments: &ResolveArguments) -> Result<(), CommandErr
     arguments.cluster.run(async |cluster| {
         let releases: Api<HelmRelease> = Api::namespaced(cluster.client, &cluster.namespace);
         let release = releases.get(&arguments.release).await?;
-        let annotation = release.annotations().get(names::ANNOTATION_RESOLVE);
-        let known = resolution::parse(annotation.map(String::as_str).unwrap_or_default())?;
+        let known = resolution::parse(release.resolve_annotation())?;
         if arguments.list {
             return print_json(&known);
         }

@@ -186,7 +186,7 @@ async fn write(
 
 /// Whether a person has decided about conflicts since the release was last looked at.
 fn decided_by_a_person(release: &HelmRelease, memory: &mut ReleaseMemory) -> bool {
-    let decisions = record::resolve_annotation(release);
+    let decisions = release.resolve_annotation();
     let is_new = memory.resolve != decisions;
     decisions.clone_into(&mut memory.resolve);
     is_new

@@ -25,7 +25,7 @@ use crate::operator::sources::SourcesError;
 use crate::ownership::class::Roster;
 use crate::ownership::intent::ReleaseIdentity;
 use crate::ownership::policy::Policy;
-use crate::plan::policy::{PolicyError, policy, resolutions};
+use crate::plan::policy::{PolicyError, roster};
 use crate::plan::revision::Identity;
 use crate::render::{Program, Secrets};
 use crate::source::{ResolvedChart, SourceError};
@@ -142,16 +142,8 @@ pub async fn observe(
     if !unsupported.is_empty() {
         return Err(InputError::NotSupported(unsupported));
     }
-    let ownership = release.spec.effective_ownership();
-    let mut policy = policy(&ownership)?;
-    policy.resolutions = resolutions(record::resolve_annotation(release))?;
-    policy.shared_rules = context.policies.rules_for(release);
-    let legacy = ownership
-        .effective_adopt_from()
-        .into_iter()
-        .map(str::to_owned)
-        .collect();
-    let roster = Roster::new(release.field_manager(), legacy, None);
+    let policy = context.policies.policy_of(release)?;
+    let roster = roster(release);
     let chart = look_up(context, release, memory).await?;
     let program = context.charts.program(&chart).await?;
     let (values, from_secrets) = values(context, release).await?;

@@ -171,12 +171,6 @@ pub fn requested_at(release: &HelmRelease) -> Option<&str> {
         .map(String::as_str)
 }
 
-/// The annotation that carries a person's decisions.
-pub fn resolve_annotation(release: &HelmRelease) -> &str {
-    let annotation = release.annotations().get(names::ANNOTATION_RESOLVE);
-    annotation.map(String::as_str).unwrap_or_default()
-}
-
 /// Whether a person or a changed spec asks for an attempt now.
 pub fn is_asked(release: &HelmRelease) -> bool {
     let status = release.status.as_ref();
