@@ -1,24 +1,24 @@
 //! Go's `regexp` (RE2 syntax) over the `regex` crate.
 //!
 //! Knows: Go's syntax with its rejections and error texts (`parser`, `class`), its match iteration, `Split`, and its
-//! replacement templates. Does not know: matching itself, which is the `regex` crate's (same leftmost-first semantics).
-//!
-//! Difference that is left: in text that is not valid UTF-8, Go reads each bad byte as U+FFFD, which `.` matches; here
-//! nothing but a literal byte matches it.
+//! replacement templates, how it reads bytes that are no UTF-8 (`text`). Does not know: matching itself, which is the
+//! `regex` crate's (same leftmost-first semantics).
 
 mod class;
 mod error;
 mod parser;
 mod template;
+mod text;
 
 #[cfg(test)]
 mod tests;
 
 use std::ops::Range;
 
-use regex::bytes::{Captures, Regex, RegexBuilder};
+use regex::bytes::{Regex, RegexBuilder};
 
 pub use error::{Code, Error};
+use text::Text;
 
 /// Most bytes that one compiled expression may take unless the caller says otherwise: Go allows 128 MB, an operator
 /// that runs untrusted charts does not.
@@ -73,35 +73,37 @@ impl Regexp {
 
     /// `MatchString`.
     pub fn is_match(&self, text: &[u8]) -> bool {
-        self.regex.is_match(text)
+        self.regex.is_match(Text::new(text).read())
     }
 
     /// `FindStringIndex`: where the first match is.
     pub fn find(&self, text: &[u8]) -> Option<Range<usize>> {
-        self.matches(text, 1).next()
+        self.find_all(text, 1).into_iter().next()
     }
 
     /// `FindAllStringIndex`: at most `limit` matches, all when it is negative.
     pub fn find_all(&self, text: &[u8], limit: i64) -> Vec<Range<usize>> {
-        self.matches(text, limit).collect()
-    }
-
-    fn matches<'a>(&'a self, text: &'a [u8], limit: i64) -> impl Iterator<Item = Range<usize>> + 'a {
         let most = usize::try_from(limit).unwrap_or(usize::MAX);
-        let found = self.regex.find_iter(text).map(|found| found.range());
-        found.filter(|range| !splits_character(text, range)).take(most)
+        let text = Text::new(text);
+        let found = self.regex.find_iter(text.read()).map(|found| found.range());
+        let whole = found.filter(|range| !splits_character(text.read(), range));
+        whole.take(most).map(|range| text.given(&range)).collect()
     }
 
     /// `ReplaceAllString`: `$1`, `$name`, `${name}` and `$$` are expanded as Go does.
     pub fn replace_all(&self, text: &[u8], replacement: &[u8]) -> Vec<u8> {
         let pieces = template::parse(replacement);
-        self.replace_with(text, |captures, output| {
+        self.replace_with(text, |group, output| {
             for piece in &pieces {
-                match piece {
-                    template::Piece::Literal(bytes) => output.extend_from_slice(bytes),
-                    template::Piece::Number(number) => append_group(captures, *number, output),
-                    template::Piece::Name(name) => self.append_named(captures, name, output),
-                }
+                let range = match piece {
+                    template::Piece::Literal(bytes) => {
+                        output.extend_from_slice(bytes);
+                        continue;
+                    }
+                    template::Piece::Number(number) => group(*number),
+                    template::Piece::Name(name) => self.named(name, group),
+                };
+                output.extend_from_slice(range.map_or(&[], |range| &text[range]));
             }
         })
     }
@@ -111,30 +113,36 @@ impl Regexp {
         self.replace_with(text, |_, output| output.extend_from_slice(replacement))
     }
 
-    fn replace_with(&self, text: &[u8], mut append: impl FnMut(&Captures<'_>, &mut Vec<u8>)) -> Vec<u8> {
+    /// `append` is told where each group of a match is in `text`, if it took part.
+    fn replace_with(
+        &self,
+        text: &[u8],
+        mut append: impl FnMut(&dyn Fn(usize) -> Option<Range<usize>>, &mut Vec<u8>),
+    ) -> Vec<u8> {
         let mut output = Vec::with_capacity(text.len());
         let mut copied = 0;
-        for captures in self.regex.captures_iter(text) {
-            let Some(whole) = captures.get(0).filter(|whole| !splits_character(text, &whole.range())) else {
+        let read = Text::new(text);
+        for captures in self.regex.captures_iter(read.read()) {
+            let group = |number| captures.get(number).map(|group| read.given(&group.range()));
+            let found = captures.get(0).map(|whole| whole.range());
+            let Some(whole) = found.filter(|whole| !splits_character(read.read(), whole)) else {
                 continue;
             };
-            output.extend_from_slice(&text[copied..whole.start()]);
-            append(&captures, &mut output);
-            copied = whole.end();
+            let whole = read.given(&whole);
+            output.extend_from_slice(&text[copied..whole.start]);
+            append(&group, &mut output);
+            copied = whole.end;
         }
         output.extend_from_slice(&text[copied..]);
         output
     }
 
     /// A name means the first group of that name that took part in the match.
-    fn append_named(&self, captures: &Captures<'_>, name: &[u8], output: &mut Vec<u8>) {
-        let found = self.names.iter().enumerate().find_map(|(index, candidate)| {
+    fn named(&self, name: &[u8], group: &dyn Fn(usize) -> Option<Range<usize>>) -> Option<Range<usize>> {
+        self.names.iter().enumerate().find_map(|(index, candidate)| {
             let same = candidate.as_deref().is_some_and(|text| text.as_bytes() == name);
-            if same { captures.get(index + 1) } else { None }
-        });
-        if let Some(group) = found {
-            output.extend_from_slice(group.as_bytes());
-        }
+            if same { group(index + 1) } else { None }
+        })
     }
 
     /// `Split`: the text between the matches, in at most `limit` pieces (all when it is negative, none when 0).
@@ -148,7 +156,7 @@ impl Regexp {
         let most = usize::try_from(limit).unwrap_or(usize::MAX);
         let mut pieces = Vec::new();
         let (mut begin, mut end) = (0, 0);
-        for found in self.matches(text, limit) {
+        for found in self.find_all(text, limit) {
             if pieces.len() == most - 1 {
                 break;
             }
@@ -185,12 +193,6 @@ fn splits_character(text: &[u8], range: &Range<usize>) -> bool {
                     .get(start..start + width)
                     .is_some_and(|bytes| std::str::from_utf8(bytes).is_ok())
         })
-}
-
-fn append_group(captures: &Captures<'_>, number: usize, output: &mut Vec<u8>) {
-    if let Some(group) = captures.get(number) {
-        output.extend_from_slice(group.as_bytes());
-    }
 }
 
 /// `QuoteMeta`: the text with every character that means something to Go's syntax escaped.

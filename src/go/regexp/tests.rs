@@ -73,6 +73,24 @@ fn as_go_matches() {
     assert!(wrong.is_empty(), "{} differ:\n{}", wrong.len(), wrong.join("\n"));
 }
 
+/// What Go 1.26 gives; the tables hold no bytes that are no UTF-8.
+#[test]
+fn a_bad_byte_is_one_character() {
+    let text = b"a\xff\xe2\x82b\xef\xbf\xbdc";
+    let compile = |pattern| Regexp::compile(pattern).unwrap();
+    assert!(compile("[^a-c]").is_match(b"\xff\xfe"));
+    assert!(!compile("\u{ff}").is_match(b"\xff"));
+    assert_eq!(
+        compile(".").find_all(text, -1),
+        [0..1, 1..2, 2..3, 3..4, 4..5, 5..8, 8..9]
+    );
+    assert_eq!(compile(r"[^\w]+").find(text), Some(1..4));
+    let swapped = compile("(.)(?P<second>.)").replace_all(text, b"${second}$1");
+    assert_eq!(swapped, b"\xffa\x82\xe2\xef\xbf\xbdbc");
+    let pieces: [&[u8]; 3] = [b"a", b"b", b"c"];
+    assert_eq!(compile("\u{fffd}+").split(text, -1), pieces);
+}
+
 #[test]
 fn deep_nesting_is_refused() {
     let pattern = format!("{}a{}", "(".repeat(5000), ")".repeat(5000));
