@@ -1,6 +1,6 @@
 //! Work on many things at once, where it is worth a thread.
 //!
-//! Knows nothing of what is done. Pure: the result is that of doing one thing after the other.
+//! Knows nothing of what is done. Pure but for the threads: the result is that of doing one thing after the other.
 
 use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -49,6 +49,20 @@ pub(crate) fn map<T: Sync, S, R: Send>(
     done.into_iter().map(|(_, result)| result).collect()
 }
 
+/// Does `main`, and meanwhile, where there is a processor to spare, what may be prepared for later.
+pub(crate) fn meanwhile<R>(prepare: Option<impl FnOnce() + Send>, main: impl FnOnce() -> R) -> R {
+    let Some(prepare) = prepare.filter(|_| available(2) > 1) else {
+        return main();
+    };
+    thread::scope(|scope| {
+        // Without a thread it is done when it is needed.
+        let _ = thread::Builder::new()
+            .stack_size(STACK_BYTES)
+            .spawn_scoped(scope, prepare);
+        main()
+    })
+}
+
 fn available(items: usize) -> usize {
     let processors = thread::available_parallelism().map_or(1, NonZero::get);
     processors.min(items).min(MOST_THREADS)
@@ -62,11 +76,16 @@ mod tests {
     fn the_order_is_that_of_the_items() {
         let items: Vec<usize> = (0..1000).collect();
         for is_worth_it in [false, true] {
-            let doubled = map(&items, is_worth_it, || 0, |calls, item| {
-                *calls += 1;
-                assert!(*calls <= items.len());
-                item * 2
-            });
+            let doubled = map(
+                &items,
+                is_worth_it,
+                || 0,
+                |calls, item| {
+                    *calls += 1;
+                    assert!(*calls <= items.len());
+                    item * 2
+                },
+            );
             assert!(doubled.iter().copied().eq((0..1000).map(|item| item * 2)));
         }
         assert!(map(&[(); 0], true, || (), |(), ()| ()).is_empty());
