@@ -32,6 +32,7 @@ impl Content {
     }
 
     /// Without its first bytes, if they are these.
+    #[must_use]
     pub fn without_prefix(mut self, prefix: &[u8]) -> Self {
         if self.starts_with(prefix) {
             self.part.start += prefix.len();
@@ -41,7 +42,7 @@ impl Content {
 
     /// Whether both are the very same memory.
     pub fn is_same(&self, other: &Self) -> bool {
-        std::ptr::eq::<[u8]>(&**self, &**other)
+        std::ptr::eq(&raw const **self, &raw const **other)
     }
 
     /// A value for templates.
@@ -94,9 +95,21 @@ impl From<Text> for Content {
     }
 }
 
+impl From<&[u8]> for Content {
+    fn from(bytes: &[u8]) -> Self {
+        bytes.to_vec().into()
+    }
+}
+
 impl From<&str> for Content {
     fn from(text: &str) -> Self {
-        Text::from(text).into()
+        text.as_bytes().into()
+    }
+}
+
+impl From<&String> for Content {
+    fn from(text: &String) -> Self {
+        text.as_str().into()
     }
 }
 
