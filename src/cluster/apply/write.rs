@@ -202,7 +202,8 @@ impl Applier {
             let Some(wanted) = lookup(body, &path).filter(|_| !is_identity(&path)) else {
                 continue;
             };
-            let live = lookup(answer, &path);
+            // The server shows some empty fields as null, for example the rules of a ClusterRole.
+            let live = lookup(answer, &path).filter(|live| !live.is_null());
             if live.map_or_else(|| is_empty(wanted), |live| satisfies(live, wanted)) {
                 continue;
             }
