@@ -88,6 +88,9 @@ pub enum Operation {
 }
 
 impl Operation {
+    /// All of them.
+    pub const ALL: &[Self] = &[Self::Created, Self::Configured, Self::Unchanged, Self::Skipped];
+
     /// The name in metrics.
     pub const fn as_str(self) -> &'static str {
         match self {
