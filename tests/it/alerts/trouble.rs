@@ -107,7 +107,10 @@ impl Trouble {
     /// A rival takes this many keys of a release's map, and lets go of all others.
     async fn rival(&self, release: &str, keys: usize) -> Result {
         let data: Map<String, Value> = (0..keys).map(|key| (format!("key-{key}"), json!("theirs"))).collect();
-        let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": release}, "data": data});
+        let mut map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": release}});
+        if !data.is_empty() {
+            map["data"] = Value::Object(data);
+        }
         let maps: Api<ConfigMap> = self.0.api();
         maps.patch(release, &PatchParams::apply("rival").force(), &Patch::Apply(map))
             .await?;
