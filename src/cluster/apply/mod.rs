@@ -11,6 +11,7 @@ mod decide;
 mod error;
 mod preflight;
 mod resolve;
+mod shadow;
 mod types;
 mod write;
 
@@ -20,6 +21,7 @@ use std::time::Duration;
 use futures::StreamExt as _;
 
 pub use error::ApplyError;
+pub use shadow::Shadowed;
 pub use types::Adoption;
 pub use types::Applied;
 pub use types::ApplyRequest;
