@@ -14,6 +14,7 @@ use crate::ownership::fights::Fights;
 use crate::ownership::ledger::Ledger;
 use crate::ownership::reference::ObjectReference;
 use crate::plan::decide::Failure;
+use crate::plan::shadow::ReleaseShadow;
 use crate::source::ResolvedChart;
 use crate::telemetry::metrics::ConflictLabels;
 
@@ -37,6 +38,17 @@ pub struct LookedUp {
     pub at: Instant,
     /// What was found.
     pub chart: ResolvedChart,
+}
+
+/// A comparison in shadow mode, and when it was made.
+#[derive(Debug)]
+pub struct Compared {
+    /// When everything was last dry-run; what did not change since is not dry-run again before the interval is over.
+    pub at: Instant,
+    /// The annotation that asked for a reconcile then.
+    pub requested: Option<String>,
+    /// What it came to.
+    pub release: ReleaseShadow,
 }
 
 /// What is remembered of one release.
@@ -73,6 +85,10 @@ pub struct ReleaseMemory {
     pub blocked: u32,
     /// Conflicts that were last exported as metrics, and how many of each.
     pub conflicts: HashMap<ConflictLabels, i64>,
+    /// The same of a release in shadow mode.
+    pub shadow_conflicts: HashMap<ConflictLabels, i64>,
+    /// What the last comparison in shadow mode came to.
+    pub shadow: Option<Compared>,
 }
 
 /// The memory of all releases. A release is reconciled by one worker at a time, which takes its memory out and puts it

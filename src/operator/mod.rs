@@ -36,7 +36,7 @@ use self::charts::Charts;
 use self::children::Children;
 use self::context::{Context, Settings};
 use self::follow::Follow;
-use self::memory::Memory;
+use self::memory::{Memory, ReleaseKey};
 use self::policies::Policies;
 use self::reconcile::{ReconcileError, reconcile, seed};
 use self::sources::Sources;
@@ -137,23 +137,63 @@ impl Operator {
         })
         .touched_objects()
         .predicate_filter(unchanged, PredicateConfig::default());
+        let shared = context.clone();
         Controller::for_stream(triggers, releases)
             .with_config(ControllerConfig::default().concurrency(concurrency).debounce(GATHER))
             .reconcile_on(UnboundedReceiverStream::new(child_changes))
             .reconcile_on(UnboundedReceiverStream::new(source_changes))
             .graceful_shutdown_on(shutdown.cancelled_owned())
             .run(reconcile, after_error, context)
-            .for_each_concurrent(REPORTS, |result| async move {
+            .for_each_concurrent(REPORTS, |result| {
                 match result {
                     Ok((release, _)) => debug!(%release, "reconciled"),
                     // The object went between its event and its turn in the queue.
-                    Err(kube::runtime::controller::Error::ObjectNotFound(_)) => {}
+                    Err(kube::runtime::controller::Error::ObjectNotFound(release)) => {
+                        let key = ReleaseKey {
+                            namespace: release.namespace.unwrap_or_default(),
+                            name: release.name,
+                        };
+                        reconcile::forget(&shared, &key);
+                    }
                     Err(error) => warn!(%error, "reconcile failed"),
                 }
+                std::future::ready(())
             })
             .await;
         Ok(())
     }
+}
+
+/// What a reconcile needs, for somebody who reconciles nothing but looks at what releases would do: sources and policies are watched
+/// until `shutdown`, and were listed once when it is returned.
+///
+/// # Errors
+/// When the chart cache or the system's randomness cannot be used.
+pub async fn observer(
+    client: &Client,
+    settings: Settings,
+    shutdown: &CancellationToken,
+) -> Result<Context, OperatorError> {
+    let (children, _changes) = Children::new(client.clone(), shutdown.clone());
+    let (changed, _changes) = mpsc::unbounded_channel();
+    let (releases, _writer) = reflector::store::<HelmRelease>();
+    let follow = Follow::new(releases, changed, shutdown.clone());
+    let repositories = follow.source::<HelmRepository>(scoped(client, &settings), follow::refers_to_repository);
+    let artifacts = follow.source::<OCIRepository>(scoped(client, &settings), follow::refers_to_artifact);
+    let policies = Policies::follow(client, &follow);
+    let followed = Followed {
+        children,
+        sources: Sources::new(client.clone(), repositories.clone(), artifacts.clone()),
+        policies,
+    };
+    let context = context(client, settings, Arc::default(), followed, shutdown).await?;
+    // The writers live until the shutdown, so waiting fails only then.
+    let _ = tokio::join!(
+        repositories.wait_until_ready(),
+        artifacts.wait_until_ready(),
+        context.policies.wait_until_ready()
+    );
+    Ok(context)
 }
 
 /// What watches keep up to date.

@@ -71,6 +71,22 @@ pub struct ObjectShadow {
     pub alternatives: Alternatives,
     /// How many fields our manager owns of the live object now; `None` if it has not applied it.
     pub owned: Option<usize>,
+    /// What the answer was found on; `None` if it depends on more than that.
+    pub seen: Option<Seen>,
+}
+
+/// What the answer about an existing object depends on: while it is the same, so is the answer, unless the API server itself
+/// has changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    /// The object's uid.
+    pub uid: String,
+    /// Its fingerprint, which every write but the status's moves.
+    pub fingerprint: String,
+    /// The hash of what was wanted of it.
+    pub intent_hash: String,
+    /// The policy's fingerprint.
+    pub policy: String,
 }
 
 impl ObjectShadow {
@@ -84,6 +100,7 @@ impl ObjectShadow {
             contested: Vec::new(),
             alternatives: Alternatives::new(),
             owned: None,
+            seen: None,
         }
     }
 }

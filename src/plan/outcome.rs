@@ -36,6 +36,13 @@ pub enum Outcome {
         /// Name and version of the chart.
         chart: String,
     },
+    /// What the release would do was found out, and nothing was written: it is in shadow mode.
+    Compared {
+        /// What it would do, in a line.
+        summary: String,
+        /// Whether it could be applied as it is.
+        applies: bool,
+    },
     /// The policy stopped the attempt because of a conflict.
     Conflicted {
         /// Install or upgrade.
@@ -77,6 +84,7 @@ impl Outcome {
             Self::Blocked { reason, .. } | Self::Conflicted { reason, .. } => reason.as_str(),
             Self::Progressing { .. } | Self::Uninstalling { .. } => Reason::Progressing.as_str(),
             Self::Deployed { action, .. } => succeeded(*action).as_str(),
+            Self::Compared { .. } => Reason::ShadowCompared.as_str(),
             Self::Failed { action, .. } => failed(*action).as_str(),
             Self::UninstallFailed { .. } => Reason::UninstallFailed.as_str(),
             Self::Standing => "Standing",
@@ -211,6 +219,8 @@ pub fn record(status: &mut HelmReleaseStatus, outcome: &Outcome, generation: i64
             set(Ready, True, succeeded(*action), &message);
             set(Released, True, succeeded(*action), &message);
         }
+        // What the spec asks for is done. What the release would do stands in its message, in `Conflicted` and in `Drifted`.
+        Outcome::Compared { summary, applies: _ } => set(Ready, True, Reason::ShadowCompared, summary),
         Outcome::Conflicted {
             action,
             reason,
@@ -290,6 +300,7 @@ fn move_newest(status: &mut HelmReleaseStatus, outcome: &Outcome) {
         | Outcome::Conflicted { .. }
         | Outcome::Blocked { .. }
         | Outcome::Progressing { .. }
+        | Outcome::Compared { .. }
         | Outcome::Standing
         | Outcome::Suspended => return,
     };
@@ -319,6 +330,7 @@ fn count(status: &mut HelmReleaseStatus, outcome: &Outcome) {
         Outcome::UninstallFailed { .. } => status.failures += 1,
         Outcome::Blocked { .. }
         | Outcome::Progressing { .. }
+        | Outcome::Compared { .. }
         | Outcome::Uninstalling { .. }
         | Outcome::Standing
         | Outcome::Suspended => {}

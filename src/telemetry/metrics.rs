@@ -69,6 +69,8 @@ pub struct Metrics {
     pub conflicts: Family<ConflictLabels, Counter>,
     /// Contested fields as of the last reconcile.
     pub conflicts_active: Family<ConflictLabels, Gauge>,
+    /// Contested fields of releases in shadow mode, as of the last comparison.
+    pub shadow_conflicts: Family<ConflictLabels, Gauge>,
     /// Fights that began.
     pub fights: Family<ReleaseLabels, Counter>,
     /// Fights that go on.
@@ -97,6 +99,13 @@ impl Default for Metrics {
             "ssa_conflicts_active",
             "Fields that another manager holds, as of the last reconcile of the release",
             conflicts_active.clone(),
+        );
+        let shadow_conflicts = Family::default();
+        registry.register(
+            "shadow_conflicts",
+            "Fields that another manager holds and adoption does not settle, as of the last comparison of a release in shadow \
+             mode; the action is what would be done",
+            shadow_conflicts.clone(),
         );
         let fights = Family::default();
         registry.register(
@@ -136,6 +145,7 @@ impl Default for Metrics {
             registry,
             conflicts,
             conflicts_active,
+            shadow_conflicts,
             fights,
             fights_active,
             release_ready,

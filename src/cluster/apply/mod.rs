@@ -68,7 +68,7 @@ impl Applier {
     ///
     /// The results are in the order of the requests.
     pub async fn decide(&self, requests: Vec<ApplyRequest>, moment: Moment) -> Decided {
-        let autoscalers = Arc::new(types::autoscalers(&requests));
+        let autoscalers = Arc::new(types::autoscalers(requests.iter().map(|request| &request.intent)));
         let decisions = requests.into_iter().map(|request| {
             let autoscalers = autoscalers.clone();
             async move { self.decide_one(request, &autoscalers, moment, Care::Sparing).await }
@@ -93,7 +93,7 @@ impl Applier {
 
     /// Decides and writes one object.
     pub async fn apply(&self, request: ApplyRequest, moment: Moment) -> Result<Applied, ApplyError> {
-        let autoscalers = types::autoscalers(std::slice::from_ref(&request));
+        let autoscalers = types::autoscalers([&request.intent]);
         let plan = self.decide_one(request, &autoscalers, moment, Care::Sparing).await?;
         self.write_one(plan, moment).await
     }

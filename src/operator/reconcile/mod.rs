@@ -11,6 +11,7 @@ pub mod inputs;
 pub mod record;
 pub mod render;
 pub mod seed;
+pub mod shadow;
 pub mod uninstall;
 
 use std::sync::Arc;
@@ -26,11 +27,12 @@ use super::context::Context;
 use super::memory::{ReleaseKey, ReleaseMemory};
 use crate::api::HelmRelease;
 use crate::api::conditions::Reason;
-use crate::api::helm_release::HelmReleaseSpec;
+use crate::api::helm_release::{HelmReleaseSpec, Mode};
 use crate::plan::decide::Failure;
 use crate::plan::outcome::Outcome;
 use crate::plan::ownership_status;
 use crate::plan::retry::{backoff, conflict_wait, jittered};
+use crate::telemetry::metrics::ReleaseLabels;
 use record::Recorded;
 
 /// How soon a reconcile follows on one that lost a race for the HelmRelease.
@@ -100,6 +102,16 @@ pub async fn reconcile(cached: Arc<HelmRelease>, context: Arc<Context>) -> Resul
     result.map(|(_, action)| action)
 }
 
+/// Forgets a release that went without being reconciled: one without a finalizer, because it was never applied.
+pub(super) fn forget(context: &Context, key: &ReleaseKey) {
+    let labels = ReleaseLabels {
+        namespace: key.namespace.clone(),
+        release: key.name.clone(),
+    };
+    record::forget(context, &labels, &context.memory.take(key));
+    context.policies.recount();
+}
+
 /// The category of a reconcile after which the release no longer exists.
 const GONE: &str = "Gone";
 /// The category of a reconcile that lost a race and is made again at once.
@@ -117,7 +129,7 @@ async fn pass(
     if recorded.release().metadata.deletion_timestamp.is_some() {
         return match uninstall::uninstall(context, &mut recorded, memory).await? {
             uninstall::Progress::Gone => {
-                record::forget(context, &recorded, memory);
+                record::forget(context, &record::release_labels(recorded.release()), memory);
                 Ok((GONE, Action::await_change()))
             }
             uninstall::Progress::Waiting(outcome) => {
@@ -127,16 +139,20 @@ async fn pass(
             }
         };
     }
-    if !record::ensure_finalizer(context, &mut recorded, memory).await? {
+    let (mode, suspended) = (recorded.release().spec.mode, recorded.release().spec.suspend);
+    // A release in shadow mode has nothing to clean up that it did not have before.
+    if mode == Mode::Apply && !record::ensure_finalizer(context, &mut recorded, memory).await? {
         return Ok((RACE, Action::requeue(AFTER_RACE)));
     }
-    let Done { outcome, next } = if recorded.release().spec.suspend {
+    let Done { outcome, next } = if suspended {
         Done {
             outcome: Outcome::Suspended,
             next: Next::Interval {
                 policy_changes_at: None,
             },
         }
+    } else if mode == Mode::Shadow {
+        shadow::shadow(context, &mut recorded, memory).await
     } else {
         attempt::attempt(context, &mut recorded, memory).await?
     };
@@ -176,7 +192,9 @@ fn note(memory: &mut ReleaseMemory, outcome: &Outcome, spec: &HelmReleaseSpec) {
                 memory.conflict_retries = 0;
             }
         }
-        Outcome::Progressing { .. } | Outcome::Uninstalling { .. } | Outcome::Suspended => memory.blocked = 0,
+        Outcome::Progressing { .. } | Outcome::Compared { .. } | Outcome::Uninstalling { .. } | Outcome::Suspended => {
+            memory.blocked = 0
+        }
         Outcome::Standing => {}
     }
 }

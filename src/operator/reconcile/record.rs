@@ -8,11 +8,13 @@ use std::sync::Arc;
 use k8s_openapi::jiff::Timestamp;
 use kube::api::{Api, Patch, PatchParams, PostParams};
 use kube::{Resource, ResourceExt};
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
 use serde_json::json;
 
 use super::{ReconcileError, now};
 use crate::api::conditions::{self, ConditionType, ConditionUpdate, Reason};
-use crate::api::helm_release::HelmReleaseStatus;
+use crate::api::helm_release::{HelmReleaseStatus, Mode};
 use crate::api::{HelmRelease, acted_on, names};
 use crate::operator::context::Context;
 use crate::operator::ledger_store::{self, LedgerStoreError};
@@ -201,6 +203,9 @@ pub async fn record(
         let fights = memory.fights.going_on(time.0);
         ownership_status::conflicted(&mut recorded.status, &fights, generation, &time);
     }
+    if recorded.release.spec.mode == Mode::Apply {
+        leave_shadow(context, recorded, memory);
+    }
     export(context, recorded, memory);
     if recorded.release.status.as_ref() == Some(&recorded.status) {
         return Ok(false);
@@ -220,6 +225,16 @@ pub async fn record(
     }
     announce(context, recorded, before.as_ref(), outcome);
     Ok(true)
+}
+
+/// Takes back what shadow mode said, which an apply says otherwise.
+fn leave_shadow(context: &Context, recorded: &mut Recorded, memory: &mut ReleaseMemory) {
+    memory.shadow = None;
+    if recorded.status.shadow.take().is_some() {
+        conditions::remove(&mut recorded.status.conditions, ConditionType::Drifted);
+    }
+    let known = &mut memory.shadow_conflicts;
+    set_gauges(&context.metrics.shadow_conflicts, known, HashMap::new());
 }
 
 /// Reports spec fields that are accepted but not acted on, and the chart's hooks, which are not run.
@@ -259,6 +274,8 @@ fn announce(context: &Context, recorded: &Recorded, before: Option<&HelmReleaseS
     };
     let (severity, action) = match outcome {
         Outcome::Deployed { action, .. } => (Severity::Normal, outcome::verb(*action)),
+        Outcome::Compared { applies: true, .. } => (Severity::Normal, "compare"),
+        Outcome::Compared { applies: false, .. } => (Severity::Warning, "compare"),
         Outcome::Failed { action, .. } | Outcome::Conflicted { action, .. } => {
             (Severity::Warning, outcome::verb(*action))
         }
@@ -286,22 +303,35 @@ fn export(context: &Context, recorded: &Recorded, memory: &mut ReleaseMemory) {
         let fights = i64::try_from(fights).unwrap_or(i64::MAX);
         context.metrics.fights_active.get_or_create(&labels).set(fights);
     }
-    let Some(ledger) = &memory.ledger else { return };
+    let is_shadow = recorded.release.spec.mode == Mode::Shadow;
+    if memory.ledger.is_none() && !is_shadow {
+        return;
+    }
     let mut current: HashMap<ConflictLabels, i64> = HashMap::new();
-    // What was forced or resolved is ours now; contested are the others.
-    for contested in ownership_status::current(ledger).filter(ownership_status::Current::is_unresolved) {
+    // What was forced or resolved is ours now; contested are the others. Those of a shadow have a gauge of their own.
+    let contested = memory.ledger.iter().flat_map(ownership_status::current);
+    for contested in contested.filter(ownership_status::Current::is_unresolved) {
         let ownership_status::Current { object, field } = contested;
         let manager = (field.manager.as_str(), field.subresource.as_deref());
         let key = conflict_labels(&labels, object, manager, field.class, field.action);
         *current.entry(key).or_default() += 1;
     }
-    for gone in memory.conflicts.keys().filter(|labels| !current.contains_key(labels)) {
-        context.metrics.conflicts_active.remove(gone);
+    set_gauges(&context.metrics.conflicts_active, &mut memory.conflicts, current);
+}
+
+/// Brings gauges from what they were last set to, to what they are now.
+pub(super) fn set_gauges(
+    gauges: &Family<ConflictLabels, Gauge>,
+    known: &mut HashMap<ConflictLabels, i64>,
+    current: HashMap<ConflictLabels, i64>,
+) {
+    for gone in known.keys().filter(|labels| !current.contains_key(labels)) {
+        gauges.remove(gone);
     }
     for (labels, count) in &current {
-        context.metrics.conflicts_active.get_or_create(labels).set(*count);
+        gauges.get_or_create(labels).set(*count);
     }
-    memory.conflicts = current;
+    *known = current;
 }
 
 /// The labels under which a release is counted.
@@ -332,11 +362,13 @@ pub fn conflict_labels(
 }
 
 /// Removes the metrics of a release that is gone.
-pub fn forget(context: &Context, recorded: &Recorded, memory: &ReleaseMemory) {
-    let labels = release_labels(&recorded.release);
-    context.metrics.release_ready.remove(&labels);
-    context.metrics.fights.remove(&labels);
-    context.metrics.fights_active.remove(&labels);
+pub fn forget(context: &Context, labels: &ReleaseLabels, memory: &ReleaseMemory) {
+    context.metrics.release_ready.remove(labels);
+    context.metrics.fights.remove(labels);
+    context.metrics.fights_active.remove(labels);
+    for labels in memory.shadow_conflicts.keys() {
+        context.metrics.shadow_conflicts.remove(labels);
+    }
     for labels in memory.conflicts.keys() {
         context.metrics.conflicts_active.remove(labels);
         context.metrics.conflicts.remove(labels);

@@ -24,12 +24,11 @@ pub fn markdown(reports: &ShadowReports) -> String {
     // Writing to a string does not fail.
     let _ = writeln!(
         text,
-        "Of {releases} releases {applied} could be applied with server-side apply as they are, and {stopped} could not.\n\
-         {contested} fields are contested; {adopted} more are settled by adoption. Nothing was written."
+        "Nothing was written. This is what server-side apply would do.\n\n\
+         - releases: {releases}, of which {applied} could be applied as they are and {stopped} could not\n\
+         - contested fields: {contested}, and {adopted} that adoption settles\n\
+         - releases that could not be looked at: {failures}"
     );
-    if failures > 0 {
-        let _ = writeln!(text, "{failures} releases could not be looked at.");
-    }
     if !reports.releases.is_empty() {
         text.push_str(
             "\n| Release | Chart | Applies | Created | Changed | Removed | Refused | Contested | Adopted fields |\n",

@@ -15,7 +15,7 @@ mod tests;
 
 pub use markdown::markdown;
 pub use outlook::{adopted, counts, policies};
-pub use policy::{Explained, GeneratedPolicy, generate};
+pub use policy::{Explained, GeneratedPolicy, generate, is_generated};
 pub use report::{ChangedField, ContestedReport, Failure, ObjectReport, ShadowReport, ShadowReports, Source, Totals};
 pub use status::{apply_to, summary};
 

@@ -18,7 +18,7 @@ use crate::api::helm_release::ownership::{ConflictAction, MAX_RULES, OwnershipRu
 use crate::api::reference::Selector;
 use crate::ownership::manager_class::ManagerClass;
 use crate::ownership::path::{FieldPath, PathElement};
-use crate::ownership::policy::MAX_EXPRESSION_LENGTH;
+use crate::ownership::policy::{Action, MAX_EXPRESSION_LENGTH};
 use crate::yaml;
 
 /// The most paths of one rule.
@@ -61,17 +61,17 @@ struct Group {
     subresource: Option<String>,
 }
 
-/// The policy that decides what stops these releases. Of several policies the one with the highest `priority` comes first, so it
-/// must be above that of policies that say otherwise.
+/// The policy that decides what stops these releases. What a policy of this name decides already stands in it as well, so that it
+/// can take the place of that one. Of several policies the one with the highest `priority` comes first, so it must be above that
+/// of policies that say otherwise.
 pub fn generate(releases: &[ReleaseShadow], name: &str, priority: i32) -> GeneratedPolicy {
     let mut found: BTreeMap<Group, BTreeMap<String, BTreeSet<FieldPath>>> = BTreeMap::new();
     let mut namespaces = BTreeSet::new();
     let mut uncovered = Vec::new();
     for release in releases {
-        for undecided in release
-            .contested()
-            .into_iter()
-            .filter(|undecided| undecided.field.action.stops())
+        let contested = release.contested().into_iter();
+        for undecided in
+            contested.filter(|undecided| undecided.field.action.stops() || is_by(name, &undecided.field.rule))
         {
             if !is_for_policies(&undecided.field.rule) {
                 uncovered.push(explain_uncovered(release, &undecided));
@@ -108,6 +108,21 @@ fn is_for_policies(rule: &str) -> bool {
         .any(|prefix| rule.starts_with(prefix))
 }
 
+/// Whether a policy is one of those that were generated under this name: it is called so, or so with a number.
+pub fn is_generated(name: &str, policy: &str) -> bool {
+    policy.strip_prefix(name).is_some_and(|rest| {
+        let number = rest.strip_prefix('-').unwrap_or_default();
+        rest.is_empty() || !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
+    })
+}
+
+/// Whether a policy that was generated under this name decided.
+fn is_by(name: &str, rule: &str) -> bool {
+    let rest = rule.strip_prefix("ConflictPolicy/");
+    let policy = rest.and_then(|rest| rest.split_once('/')).map(|(policy, _)| policy);
+    policy.is_some_and(|policy| is_generated(name, policy))
+}
+
 fn explain_uncovered(release: &ReleaseShadow, undecided: &Undecided<'_>) -> String {
     let Undecided { object, field } = undecided;
     format!(
@@ -118,14 +133,18 @@ fn explain_uncovered(release: &ReleaseShadow, undecided: &Undecided<'_>) -> Stri
 
 fn group_of(undecided: &Undecided<'_>) -> Group {
     let Undecided { object, field } = undecided;
-    // What the chart does not have under this path cannot be left out of it.
-    let can_yield = field.path.is_some() && field.ours.is_some();
     Group {
         for_all_paths: field.path.is_none(),
-        action: if can_yield {
-            ConflictAction::Yield
-        } else {
-            ConflictAction::Force
+        action: match field.action {
+            Action::Forced => ConflictAction::Force,
+            // What the chart does not have under this path cannot be left out of it.
+            _ if field.path.is_none() || field.ours.is_none() => ConflictAction::Force,
+            Action::Yielded
+            | Action::Adopted
+            | Action::Resolved
+            | Action::Retrying
+            | Action::HandedOff
+            | Action::Failed => ConflictAction::Yield,
         },
         group: object.group().to_owned(),
         kind: object.kind.clone(),
@@ -253,7 +272,7 @@ fn reason(group: &Group, paths: usize, objects: usize) -> String {
     let what = match group.action {
         ConflictAction::Yield => "Yield keeps what is there; to take the chart's value, say Force",
         ConflictAction::Fail | ConflictAction::Retry | ConflictAction::HandOff | ConflictAction::Force => {
-            "the chart has no such field to leave out, so Force takes it"
+            "Force takes it"
         }
     };
     let (manager, kind) = (&group.manager, plural(objects, &group.kind));
@@ -300,18 +319,12 @@ fn rule_name(rule: &OwnershipRule, number: usize) -> String {
         .unwrap_or_default();
     let manager = rule.managers.first().map(String::as_str).unwrap_or_default();
     let words = format!("{:?}-{kind}-{manager}", rule.on_conflict).to_lowercase();
-    let slug: String = words
-        .chars()
-        .map(|character| {
-            if character.is_ascii_alphanumeric() {
-                character
-            } else {
-                '-'
-            }
-        })
-        .take(MAX_SLUG)
+    let words: Vec<&str> = words
+        .split(|character: char| !character.is_ascii_alphanumeric())
+        .filter(|word| !word.is_empty())
         .collect();
-    format!("{}-{number}", slug.trim_matches('-'))
+    let slug: String = words.join("-").chars().take(MAX_SLUG).collect();
+    format!("{}-{number}", slug.trim_end_matches('-'))
 }
 
 impl GeneratedPolicy {

@@ -263,6 +263,7 @@ fn changes(release: &ReleaseShadow) -> Vec<ObjectReport> {
             contested: _,
             alternatives: _,
             owned: _,
+            seen: _,
         } = object;
         let effect = match effect {
             Effect::Created => ShadowEffect::Created,
