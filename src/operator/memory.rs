@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use k8s_openapi::jiff::Timestamp;
 
+use crate::api::HelmRelease;
 use crate::health::Health;
 use crate::ownership::fights::Fights;
 use crate::ownership::ledger::Ledger;
@@ -27,6 +28,16 @@ pub struct ReleaseKey {
     pub namespace: String,
     /// Name of the HelmRelease.
     pub name: String,
+}
+
+impl ReleaseKey {
+    /// Of a HelmRelease.
+    pub fn of(release: &HelmRelease) -> Self {
+        Self {
+            namespace: release.own_namespace().to_owned(),
+            name: release.own_name().to_owned(),
+        }
+    }
 }
 
 /// A chart that was looked up, and when.

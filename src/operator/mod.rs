@@ -120,6 +120,7 @@ impl Operator {
             } => {}
         }
         let mut readiness = Some(readiness);
+        let (watching, reporting) = (context.clone(), context.clone());
         let triggers = watcher(
             scoped::<HelmRelease>(&client, &context.settings),
             watcher::Config::default(),
@@ -134,10 +135,13 @@ impl Operator {
                 readiness.set_ready();
                 info!("watches are synced");
             }
+            // One with a finalizer was forgotten with its last reconcile; one that is only compared has none.
+            if let watcher::Event::Delete(release) = event {
+                reconcile::forget(&watching, &ReleaseKey::of(release));
+            }
         })
         .touched_objects()
         .predicate_filter(unchanged, PredicateConfig::default());
-        let shared = context.clone();
         Controller::for_stream(triggers, releases)
             .with_config(ControllerConfig::default().concurrency(concurrency).debounce(GATHER))
             .reconcile_on(UnboundedReceiverStream::new(child_changes))
@@ -153,7 +157,7 @@ impl Operator {
                             namespace: release.namespace.unwrap_or_default(),
                             name: release.name,
                         };
-                        reconcile::forget(&shared, &key);
+                        reconcile::forget(&reporting, &key);
                     }
                     Err(error) => warn!(%error, "reconcile failed"),
                 }

@@ -9,5 +9,6 @@ mod noop;
 mod policies;
 mod releases;
 mod resources;
+mod shadow;
 mod source;
 mod support;

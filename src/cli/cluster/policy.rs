@@ -106,7 +106,8 @@ pub(super) async fn shared_policies(cluster: &Cluster) -> Result<Vec<ConflictPol
     let shared: Api<ConflictPolicy> = Api::all(cluster.client.clone());
     match shared.list(&ListParams::default()).await {
         Ok(policies) => Ok(policies.items),
-        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(Vec::new()),
+        // Of a kind that is not served, the answer is no JSON; only its code tells.
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(Vec::new()),
         Err(error) => Err(error.into()),
     }
 }

@@ -214,7 +214,8 @@ impl ShadowArguments {
         };
         match read {
             Ok(releases) => Ok(releases),
-            Err(kube::Error::Api(status)) if status.is_not_found() => Ok(Vec::new()),
+            // Of a kind that is not served, the answer is no JSON; only its code tells.
+            Err(kube::Error::Api(status)) if status.code == 404 => Ok(Vec::new()),
             Err(error) => Err(error.into()),
         }
     }

@@ -77,10 +77,7 @@ enum Next {
 
 /// Reconciles a HelmRelease once.
 pub async fn reconcile(cached: Arc<HelmRelease>, context: Arc<Context>) -> Result<Action, ReconcileError> {
-    let key = ReleaseKey {
-        namespace: cached.own_namespace().to_owned(),
-        name: cached.own_name().to_owned(),
-    };
+    let key = ReleaseKey::of(&cached);
     let started = Instant::now();
     let mut memory = context.memory.take(&key);
     let result = pass(&context, &cached, &mut memory).await;
