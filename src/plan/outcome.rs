@@ -423,6 +423,27 @@ mod tests {
     }
 
     #[test]
+    fn a_comparison_is_ready_and_moves_nothing_of_what_was_applied() {
+        let mut status = HelmReleaseStatus::default();
+        begun(ReleaseAction::Install, 1, &mut status);
+        record(&mut status, &failed(true), 1, &at(2));
+        let before = (status.history.clone(), status.failures);
+        let compared = Outcome::Compared {
+            summary: "nothing was written".into(),
+            applies: false,
+        };
+        record(&mut status, &compared, 2, &at(3));
+        assert_eq!((status.history.clone(), status.failures), before);
+        assert_eq!(
+            conditions(&status),
+            [
+                ("Ready", "True", "ShadowCompared"),
+                ("Released", "False", "UpgradeFailed")
+            ]
+        );
+    }
+
+    #[test]
     fn the_same_outcome_twice_gives_the_same_status() {
         let mut status = HelmReleaseStatus::default();
         begun(ReleaseAction::Install, 1, &mut status);

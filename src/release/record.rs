@@ -247,6 +247,7 @@ mod tests {
 
     use flate2::Compression;
     use flate2::write::GzEncoder;
+    use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
@@ -311,6 +312,18 @@ mod tests {
             .objects()
             .unwrap_err();
         assert_eq!(error.to_string(), "document 2 of the record's manifest is not YAML");
+    }
+
+    proptest! {
+        #[test]
+        fn no_input_panics(bytes: Vec<u8>, text: String) {
+            for input in [bytes.clone(), gzip(&bytes), text.clone().into_bytes(), gzip(text.as_bytes())] {
+                let _ = Record::decode(&input);
+                let _ = Record::decode(STANDARD.encode(&input).as_bytes());
+            }
+            let manifest = json!({"name": "a", "version": 1, "manifest": text});
+            let _ = Record::decode(encoded(&manifest).as_bytes()).unwrap().objects();
+        }
     }
 
     #[test]

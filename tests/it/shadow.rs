@@ -1,5 +1,6 @@
 //! What a release would do, told without doing it: in the operator and on the command line.
 
+mod again;
 mod helm;
 mod mode;
 

@@ -13,7 +13,9 @@ use super::ownership_status::{ConflictClass, ConflictOutcome};
 /// The largest number of objects whose changes status lists; `fairlead shadow` shows all.
 pub const MAX_CHANGES: usize = 50;
 /// The largest number of paths that status lists for one object.
-pub const MAX_PATHS: usize = 5;
+pub const MAX_PATHS: usize = 3;
+/// The longest such path, in characters; a longer one is cut.
+pub const MAX_PATH_LENGTH: usize = 256;
 
 /// What applying the release would do, found out by dry runs.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -99,9 +101,9 @@ pub struct ShadowChange {
     /// Number of fields that would get another value.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub fields: u32,
-    /// The first of them, at most 5.
+    /// The first of them, at most 3; shortened when long.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 5), extend("x-kubernetes-list-type" = "atomic"))]
+    #[schemars(length(max = 3), extend("x-kubernetes-list-type" = "atomic"))]
     pub paths: Vec<String>,
     /// Why it would be refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -184,7 +184,7 @@ impl ShadowArguments {
         if !releases.is_empty() {
             let shutdown = CancellationToken::new();
             let _guard = shutdown.clone().drop_guard();
-            let context = self.observer(cluster, &shutdown).await?;
+            let context = self.observer(cluster, &releases, &shutdown).await?;
             for release in &releases {
                 let mut memory = ReleaseMemory::default();
                 let compared = compare(&context, release, None, &mut memory).await;
@@ -246,12 +246,19 @@ impl ShadowArguments {
         }
     }
 
-    async fn observer(&self, cluster: &Cluster, shutdown: &CancellationToken) -> Result<Context, CommandError> {
+    async fn observer(
+        &self,
+        cluster: &Cluster,
+        releases: &[HelmRelease],
+        shutdown: &CancellationToken,
+    ) -> Result<Context, CommandError> {
+        // Who may look into one namespace only should not be asked for more, unless a chart is elsewhere.
+        let whole_cluster = self.all_namespaces || releases.iter().any(has_source_elsewhere);
         let settings = Settings {
             concurrency: 1,
             parallel_writes: PARALLEL,
             request_timeout: TIMEOUT,
-            namespace: (!self.all_namespaces).then(|| cluster.namespace.clone()),
+            namespace: (!whole_cluster).then(|| cluster.namespace.clone()),
             chart_cache: None,
             limits: Limits::default(),
         };
@@ -329,6 +336,17 @@ impl ShadowArguments {
             "spec": {"interval": "10m", "releaseName": labelled.release, "ownership": {"adoptFrom": adopt_from}},
         }))?)
     }
+}
+
+fn has_source_elsewhere(release: &HelmRelease) -> bool {
+    let spec = &release.spec;
+    let chart = spec
+        .chart
+        .as_ref()
+        .and_then(|chart| chart.spec.source_ref.namespace.as_deref());
+    let artifact = spec.chart_ref.as_ref().and_then(|chart| chart.namespace.as_deref());
+    let mut namespaces = chart.into_iter().chain(artifact);
+    namespaces.any(|namespace| namespace != release.own_namespace())
 }
 
 async fn read_record(cluster: &Cluster, labelled: &Labelled) -> Result<Record, CommandError> {

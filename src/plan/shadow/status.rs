@@ -12,7 +12,7 @@ use crate::api::conditions::{self, ConditionType, ConditionUpdate, Reason};
 use crate::api::helm_release::HelmReleaseStatus;
 use crate::api::helm_release::ownership_status::{ContestedField, FieldCounts, MAX_CONTESTED, OwnershipStatus};
 use crate::api::helm_release::shadow::{
-    MAX_CHANGES, MAX_PATHS, ShadowChange, ShadowCounts, ShadowEffect, ShadowStatus,
+    MAX_CHANGES, MAX_PATH_LENGTH, MAX_PATHS, ShadowChange, ShadowCounts, ShadowEffect, ShadowStatus,
 };
 use crate::ownership::contested::ContestedField as Contested;
 use crate::ownership::managed::Manager;
@@ -216,7 +216,7 @@ fn changes(release: &ReleaseShadow) -> Vec<ShadowChange> {
             paths: changes
                 .iter()
                 .take(MAX_PATHS)
-                .map(|change| change.path.to_string())
+                .map(|change| shortened(&change.path.to_string()))
                 .collect(),
             ..change(reference.to_string(), effect)
         })
@@ -230,6 +230,13 @@ fn changes(release: &ReleaseShadow) -> Vec<ShadowChange> {
     };
     all.sort_by(|a, b| (rank(a.effect), &a.object).cmp(&(rank(b.effect), &b.object)));
     all
+}
+
+fn shortened(path: &str) -> String {
+    match path.char_indices().nth(MAX_PATH_LENGTH) {
+        None => path.to_owned(),
+        Some((end, _)) => format!("{}…", path.get(..end).unwrap_or_default()),
+    }
 }
 
 fn drift(changes: &[ShadowChange]) -> String {

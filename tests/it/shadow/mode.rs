@@ -2,7 +2,7 @@
 
 use fairlead::api::{ConflictPolicy, HelmRelease};
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::ConfigMap;
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::ResourceExt as _;
 use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams};
 use serde_json::{Value, json};
@@ -132,7 +132,8 @@ async fn a_shadow_tells_of_conflicts_of_every_class_and_writes_nothing() -> Resu
 async fn the_exported_policy_lets_the_release_through() -> Result {
     let installation = helm_release("policy").await?;
     let (plane, namespace) = (installation.plane, installation.namespace.name());
-    installation.release("shop", json!({"mode": "Shadow"})).await?;
+    let spec = json!({"mode": "Shadow", "values": {"more": true}});
+    installation.release("shop", spec).await?;
     installation.ready_is("shop", "True", &["3 would stop"]).await?;
 
     let name = format!("shadow-{namespace}");
@@ -169,7 +170,9 @@ async fn the_exported_policy_lets_the_release_through() -> Result {
     assert_eq!(rules.collect::<Vec<_>>(), fresh.lines().skip(1).collect::<Vec<_>>());
 
     // And indeed it goes through, and takes nothing from anybody.
-    installation.release("shop", json!({"mode": "Apply"})).await?;
+    installation
+        .release("shop", json!({"mode": "Apply", "values": {"more": true}}))
+        .await?;
     let release = installation.ready_is("shop", "True", &["install succeeded"]).await?;
     let map = installation
         .api::<ConfigMap>()
@@ -182,6 +185,9 @@ async fn the_exported_policy_lets_the_release_through() -> Result {
         [value("key"), value("sibling"), value("old")],
         [Some("theirs"), Some("another"), Some("first")]
     );
+    // What the shadow rendered, with randomness that anybody can work out, is not what was applied.
+    let seeds: Api<Secret> = installation.api();
+    seeds.get("fairlead.seed.shop").await?;
     assert!(self::status(&release)["shadow"].is_null());
     assert_eq!(condition(&release, "Drifted"), Value::Null);
     assert_eq!(gauge(&installation, &[]).await?, None);
