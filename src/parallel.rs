@@ -62,11 +62,16 @@ mod tests {
     fn the_order_is_that_of_the_items() {
         let items: Vec<usize> = (0..1000).collect();
         for is_worth_it in [false, true] {
-            let doubled = map(&items, is_worth_it, || 0, |calls, item| {
-                *calls += 1;
-                assert!(*calls <= items.len());
-                item * 2
-            });
+            let doubled = map(
+                &items,
+                is_worth_it,
+                || 0,
+                |calls, item| {
+                    *calls += 1;
+                    assert!(*calls <= items.len());
+                    item * 2
+                },
+            );
             assert!(doubled.iter().copied().eq((0..1000).map(|item| item * 2)));
         }
         assert!(map(&[(); 0], true, || (), |(), ()| ()).is_empty());

@@ -21,6 +21,7 @@ pub mod policy;
 mod quantity;
 pub mod redact;
 pub mod reference;
+pub mod shadow;
 pub mod summary;
 pub mod value;
 pub mod wellknown;

@@ -59,7 +59,10 @@ fn entries(receiver: &Value) -> Entries {
 }
 
 fn get(receiver: &Value, name: &Text) -> Text {
-    entries(receiver).get(name).map(|entry| entry.text()).unwrap_or_default()
+    entries(receiver)
+        .get(name)
+        .map(|entry| entry.text())
+        .unwrap_or_default()
 }
 
 fn get_bytes(receiver: &Value, name: &Text) -> Bytes {
@@ -82,7 +85,9 @@ fn as_config(receiver: &Value) -> String {
 }
 
 fn as_secrets(receiver: &Value) -> String {
-    to_yaml(receiver, |content| base64::engine::general_purpose::STANDARD.encode(content))
+    to_yaml(receiver, |content| {
+        base64::engine::general_purpose::STANDARD.encode(content)
+    })
 }
 
 /// A table of the files by the last part of their names.
@@ -90,7 +95,10 @@ fn to_yaml(receiver: &Value, text: impl Fn(&Content) -> String) -> String {
     let files = entries(receiver);
     let table = files.iter().map(|(name, entry)| {
         let name = name.to_str_lossy();
-        (base_name(&name).to_owned(), serde_json::Value::String(text(&entry.content)))
+        (
+            base_name(&name).to_owned(),
+            serde_json::Value::String(text(&entry.content)),
+        )
     });
     let mut yaml = yaml::to_string(&serde_json::Value::Object(table.collect()));
     if yaml.ends_with('\n') {

@@ -10,9 +10,6 @@ mod trouble;
 
 use std::collections::BTreeMap;
 
-use fairlead::api::helm_release::ownership_status::{ConflictClass, ConflictOutcome};
-use fairlead::ownership::manager_class::ManagerClass;
-use fairlead::telemetry::metrics::{ConflictLabels, Format, Metrics, ReleaseLabels};
 use serde_json::{Value, json};
 
 use self::promtool::Promtool;
@@ -41,8 +38,7 @@ async fn each_trouble_raises_its_alert_and_nothing_else_does() -> Result {
     trouble.begin().await?;
     for round in 0..SCRAPES {
         trouble.fail_again(round).await?;
-        let shadowed = shadowed(trouble.namespace())?;
-        timeline.add(QUIET + STEP * round, &(trouble.scrape().await? + &shadowed));
+        timeline.add(QUIET + STEP * round, &trouble.scrape().await?);
     }
     promtool.check_metrics(&trouble.scrape().await?)?;
     trouble.end().await?;
@@ -50,34 +46,6 @@ async fn each_trouble_raises_its_alert_and_nothing_else_does() -> Result {
     trouble.no_secret_is_told(&timeline)?;
     let namespace = trouble.namespace().to_owned();
     promtool.test(&timeline.series(HEALED + 1), &expectations(&namespace))
-}
-
-/// What a release in shadow mode exports that would be stopped in two fields.
-fn shadowed(namespace: &str) -> Result<String> {
-    let metrics = Metrics::default();
-    let release = ReleaseLabels {
-        namespace: namespace.to_owned(),
-        release: "shadowed".to_owned(),
-    };
-    let conflict = |action: ConflictOutcome| ConflictLabels {
-        namespace: release.namespace.clone(),
-        release: release.release.clone(),
-        kind: "ConfigMap".to_owned(),
-        class: ConflictClass::Real.as_str(),
-        manager_class: ManagerClass::Human.as_str(),
-        action: action.as_str(),
-    };
-    let actions = [
-        ConflictOutcome::Failed,
-        ConflictOutcome::HandedOff,
-        ConflictOutcome::Yielded,
-    ];
-    metrics.shadow_conflicts_now(&release, actions.map(conflict).into_iter());
-    let text = metrics.encode(Format::Text)?;
-    let series = text
-        .lines()
-        .filter(|line| line.starts_with("fairlead_shadow_conflicts{"));
-    Ok(series.flat_map(|line| [line, "\n"]).collect())
 }
 
 /// Labels of an alert: those of the release and, where a rule tells them, of the conflict.

@@ -129,7 +129,7 @@ impl Applier {
     }
 
     /// The intent in the namespace that its kind asks for, and the resource that serves it, if any does.
-    async fn place(&self, intent: Intent) -> Result<(Intent, Option<Resource>), ApplyError> {
+    pub(super) async fn place(&self, intent: Intent) -> Result<(Intent, Option<Resource>), ApplyError> {
         let reference = intent.reference();
         match self.kinds.resolve(&reference.api_version, &reference.kind).await {
             Ok(resource) => Ok((self.settle(intent, &resource), Some(resource))),
@@ -194,7 +194,7 @@ impl Applier {
         true
     }
 
-    async fn read(&self, resource: &Resource, intent: &Intent) -> Result<Option<Live>, ApplyError> {
+    pub(super) async fn read(&self, resource: &Resource, intent: &Intent) -> Result<Option<Live>, ApplyError> {
         let reference = intent.reference();
         let read = self
             .calls
@@ -216,7 +216,7 @@ impl Applier {
         Ok(Some(Live { object, managed, basis }))
     }
 
-    fn check_ours(&self, plan: &ObjectPlan, live: &Live) -> Result<(), ApplyError> {
+    pub(super) fn check_ours(&self, plan: &ObjectPlan, live: &Live) -> Result<(), ApplyError> {
         let settings = &self.settings;
         let marks = live.object.pointer("/metadata/annotations");
         let mark = |key: &str| marks.and_then(|marks| marks.get(key)).and_then(Value::as_str);
@@ -286,7 +286,13 @@ impl Applier {
     }
 
     /// Asks what an apply of this body to exactly this live object would do.
-    async fn dry_run(&self, plan: &ObjectPlan, body: &Value, live: &Live, force: bool) -> Result<DryRun, ApplyError> {
+    pub(super) async fn dry_run(
+        &self,
+        plan: &ObjectPlan,
+        body: &Value,
+        live: &Live,
+        force: bool,
+    ) -> Result<DryRun, ApplyError> {
         let reference = plan.intent.reference();
         let resource = resource_of(plan)?;
         let body = on_basis(body, &live.basis);
@@ -318,7 +324,7 @@ impl Applier {
 
     /// The fields that only we hold, that the new intent drops, and whose next owner has not written yet: without a
     /// hand-over they would fall back to their defaults, such as one replica.
-    async fn hand_over(
+    pub(super) async fn hand_over(
         &self,
         plan: &ObjectPlan,
         live: &Live,

@@ -92,7 +92,7 @@ impl Applier {
             observed: Observed::Unknown,
             record,
         };
-        let autoscalers = super::types::autoscalers(std::slice::from_ref(&request));
+        let autoscalers = super::types::autoscalers([&request.intent]);
         self.decide_one(request, &autoscalers, moment, Care::Thorough).await
     }
 

@@ -56,6 +56,7 @@ impl Trouble {
                 json!({}),
                 json!({"onConflict": "Force", "fights": {"threshold": 2}}),
             ),
+            ("shadowed", json!({"keys": 2}), json!({"onConflict": "Fail"})),
             ("broken", json!({}), json!({})),
             ("paused", json!({}), json!({})),
         ];
@@ -128,6 +129,13 @@ impl Trouble {
         self.0.release("paused", paused).await?;
         self.awaits("fairlead_release_suspended", &[("release", "paused")], |sum| sum > 0.5)
             .await?;
+        let mut shadowed = spec(&json!({"keys": 2}), &json!({"onConflict": "Fail"}));
+        shadowed["mode"] = json!("Shadow");
+        self.0.release("shadowed", shadowed).await?;
+        self.rival("shadowed", 2).await?;
+        let failed = [("release", "shadowed"), ("action", "Failed")];
+        self.awaits("fairlead_shadow_conflicts", &failed, |sum| sum > 1.5)
+            .await?;
         self.rival("busy", MANY).await?;
         let yielded = [("release", "busy"), ("action", "Yielded")];
         self.awaits("fairlead_ssa_conflicts_active", &yielded, |sum| sum > 11.5)
@@ -180,14 +188,15 @@ impl Trouble {
         self.0
             .release("broken", spec(&json!({"broken": null}), &json!({})))
             .await?;
-        for name in ["stopped", "handed", "busy", "fought"] {
+        for name in ["stopped", "handed", "busy", "fought", "shadowed"] {
             self.rival(name, 0).await?;
         }
-        for name in ["broken", "stopped", "handed", "busy", "fought"] {
+        for name in ["broken", "stopped", "handed", "busy", "fought", "shadowed"] {
             self.0.ready_is(name, "True", &[]).await?;
             self.awaits("fairlead_ssa_conflicts_active", &[("release", name)], |sum| sum < 0.5)
                 .await?;
         }
+        self.awaits("fairlead_shadow_conflicts", &[], |sum| sum < 0.5).await?;
         self.awaits("fairlead_field_fights_active", &[], |sum| sum < 0.5)
             .await?;
         self.0.uninstall("paused").await?;

@@ -1,0 +1,270 @@
+//! Only the dry runs: what applying would do to each object, without writing anything, whatever the policy says.
+//!
+//! The same calls and the same decisions as deciding and preflight make, for every object and for every policy.
+
+use std::collections::HashMap;
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use futures::StreamExt as _;
+use serde_json::Value;
+
+use super::Applier;
+use super::MAX_ROUNDS;
+use super::decide::DryRun;
+use super::decide::Live;
+use super::error::ApplyError;
+use super::pause_before;
+use super::types;
+use super::types::ObjectPlan;
+use super::types::Step;
+use crate::api::helm_release::ownership::ConflictAction;
+use crate::cluster::observe::fingerprint_of;
+use crate::ownership::conflict::ConflictCause;
+use crate::ownership::contested::ContestedField;
+use crate::ownership::fieldset::FieldSet;
+use crate::ownership::intent::Intent;
+use crate::ownership::path::FieldPath;
+use crate::ownership::policy::Action;
+use crate::ownership::policy::Moment;
+use crate::ownership::policy::OnConflict;
+use crate::ownership::reference::ObjectReference;
+use crate::ownership::shadow::Alternatives;
+use crate::ownership::shadow::Difference;
+use crate::ownership::shadow::Effect;
+use crate::ownership::shadow::FieldChange;
+use crate::ownership::shadow::MAX_CHANGES;
+use crate::ownership::shadow::ObjectShadow;
+use crate::ownership::shadow::Seen;
+use crate::ownership::shadow::count_actions;
+use crate::ownership::shadow::differences;
+
+/// The policies that are compared.
+const POLICIES: [(ConflictAction, OnConflict); 5] = [
+    (ConflictAction::Fail, OnConflict::Fail),
+    (ConflictAction::Retry, OnConflict::Retry),
+    (ConflictAction::HandOff, OnConflict::HandOff),
+    (ConflictAction::Yield, OnConflict::Yield),
+    (ConflictAction::Force, OnConflict::Force),
+];
+
+/// What the dry runs of a release said.
+#[derive(Debug, Default)]
+pub struct Shadowed {
+    /// The objects that could be dry-run, in the order of the intents.
+    pub objects: Vec<ObjectShadow>,
+    /// What the server would refuse, and what could not be asked.
+    pub failures: Vec<ApplyError>,
+}
+
+/// What all looks at the objects of one release share.
+#[derive(Clone, Copy)]
+struct Look<'a> {
+    before: &'a HashMap<&'a ObjectReference, &'a ObjectShadow>,
+    autoscalers: &'a [Value],
+    /// The policy's fingerprint.
+    policy: &'a str,
+    moment: Moment,
+}
+
+impl Look<'_> {
+    fn seen(&self, plan: &ObjectPlan, live: &Live) -> Seen {
+        Seen {
+            uid: live.basis.uid.clone(),
+            fingerprint: fingerprint_of(&live.object),
+            intent_hash: plan.intent.hash().to_owned(),
+            policy: self.policy.to_owned(),
+        }
+    }
+}
+
+impl Applier {
+    /// Dry-runs what is wanted of every object; writes nothing. `namespaces` are those that the release itself creates (see
+    /// [`Applier::preflight`]). What the ledger remembers plays no part: the answer is what the objects say.
+    ///
+    /// What was found out `before` about an object that has not changed since is taken over.
+    pub async fn shadow(
+        &self,
+        intents: Vec<Intent>,
+        before: &[ObjectShadow],
+        namespaces: &HashSet<String>,
+        moment: Moment,
+    ) -> Shadowed {
+        let before: HashMap<_, _> = before.iter().map(|object| (&object.reference, object)).collect();
+        let look = Look {
+            before: &before,
+            autoscalers: &types::autoscalers(&intents),
+            policy: &self.settings.policy.fingerprint(moment.now),
+            moment,
+        };
+        // The futures are made before they are polled: a closure inside the stream would not be general enough to be sent
+        // between threads (rust-lang/rust#102211).
+        let runs: Vec<_> = intents
+            .into_iter()
+            .map(|intent| self.shadow_one(intent, look))
+            .collect();
+        let results: Vec<_> = futures::stream::iter(runs)
+            .buffered(self.settings.parallelism.get())
+            .collect()
+            .await;
+        let mut shadowed = Shadowed::default();
+        let mut plans = Vec::new();
+        for result in results {
+            match result {
+                Ok((plan, object)) => {
+                    plans.push(plan);
+                    shadowed.objects.push(object);
+                }
+                Err(error) => shadowed.failures.push(error),
+            }
+        }
+        let refused = self.preflight(&plans, namespaces).await;
+        let is_refused = |object: &ObjectShadow| refused.iter().any(|error| *error.object() == object.reference);
+        shadowed.objects.retain(|object| !is_refused(object));
+        shadowed.failures.extend(refused);
+        shadowed
+    }
+
+    async fn shadow_one(&self, intent: Intent, look: Look<'_>) -> Result<(ObjectPlan, ObjectShadow), ApplyError> {
+        let (intent, resource) = self.place(intent).await?;
+        let mut plan = ObjectPlan {
+            intent,
+            record: None,
+            resource,
+            step: Step::Create,
+            contested: Vec::new(),
+        };
+        let Some(resource) = plan.resource.clone() else {
+            let created = ObjectShadow::created(plan.reference().clone());
+            return Ok((plan, created));
+        };
+        for round in 0..MAX_ROUNDS {
+            pause_before(round).await;
+            let Some(live) = self.read(&resource, &plan.intent).await? else {
+                let created = ObjectShadow::created(plan.reference().clone());
+                return Ok((plan, created));
+            };
+            self.check_ours(&plan, &live)?;
+            let seen = look.seen(&plan, &live);
+            let known = look.before.get(plan.reference());
+            let object = match known.filter(|known| known.seen.as_ref() == Some(&seen)) {
+                Some(known) => Some(ObjectShadow::clone(known)),
+                None => self.compare(&plan, &live, seen, look).await?,
+            };
+            if let Some(object) = object {
+                // What exists was dry-run; preflight has nothing to ask about it.
+                plan.step = Step::Stop;
+                return Ok((plan, object));
+            }
+        }
+        Err(ApplyError::Unstable {
+            object: Box::new(plan.reference().clone()),
+            rounds: MAX_ROUNDS,
+        })
+    }
+
+    /// What applying would do to this live object; `None` if it changed while we looked.
+    async fn compare(
+        &self,
+        plan: &ObjectPlan,
+        live: &Live,
+        seen: Seen,
+        look: Look<'_>,
+    ) -> Result<Option<ObjectShadow>, ApplyError> {
+        let Look {
+            before: _,
+            autoscalers,
+            policy: _,
+            moment,
+        } = look;
+        let body = plan.intent.body();
+        let (foretold, causes) = match self.dry_run(plan, body, live, false).await? {
+            DryRun::Stale => return Ok(None),
+            DryRun::Fits(foretold) => (foretold, Vec::new()),
+            DryRun::Conflicts(causes) => match self.dry_run(plan, body, live, true).await? {
+                DryRun::Fits(foretold) => (foretold, causes),
+                DryRun::Stale | DryRun::Conflicts(_) => return Ok(None),
+            },
+        };
+        let mut decided = body.clone();
+        let mut contested = self.resolve(&plan.intent, live, &foretold, &causes, &mut decided, moment);
+        contested.sort_by(|a, b| a.sort_key().cmp(&b.sort_key()));
+        let hand_over = self.hand_over(plan, live, &decided, autoscalers, moment).await?;
+        let handed_over = hand_over.map(|(_, paths)| paths).unwrap_or_default();
+        let mut object = self.told(plan, live, &foretold, contested, &handed_over);
+        object.alternatives = self.alternatives(plan, live, &foretold, &causes, moment);
+        // Whether a field that goes is handed over depends on the autoscalers of the namespace, too.
+        let drops = !handed_over.is_empty() || object.changes.iter().any(|change| change.foretold.is_none());
+        object.seen = (!drops).then_some(seen);
+        Ok(Some(object))
+    }
+
+    /// What each policy would do about the conflicts of one object.
+    fn alternatives(
+        &self,
+        plan: &ObjectPlan,
+        live: &Live,
+        foretold: &Value,
+        causes: &[ConflictCause],
+        moment: Moment,
+    ) -> Alternatives {
+        if causes.is_empty() {
+            return Alternatives::new();
+        }
+        let counts = POLICIES.map(|(name, on_conflict)| {
+            let mut body = plan.intent.body().clone();
+            let other = self.with_policy(on_conflict);
+            let contested = other.resolve(&plan.intent, live, foretold, causes, &mut body, moment);
+            (name, count_actions(&contested))
+        });
+        counts.into_iter().filter(|(_, counts)| !counts.is_empty()).collect()
+    }
+
+    fn with_policy(&self, on_conflict: OnConflict) -> Self {
+        let mut settings = types::ApplySettings::clone(&self.settings);
+        settings.policy.on_conflict = on_conflict;
+        Self {
+            settings: Arc::new(settings),
+            ..self.clone()
+        }
+    }
+
+    fn told(
+        &self,
+        plan: &ObjectPlan,
+        live: &Live,
+        foretold: &Value,
+        contested: Vec<ContestedField>,
+        handed_over: &[FieldPath],
+    ) -> ObjectShadow {
+        let manager = self.settings.roster.field_manager();
+        let reference = plan.reference();
+        let is_left = |field: &&ContestedField| !matches!(field.action, Action::Forced | Action::Resolved);
+        let left = contested.iter().filter(is_left).filter_map(|field| field.path.as_ref());
+        let kept: Vec<&FieldPath> = left.chain(handed_over).collect();
+        let found = differences(&live.object, foretold, manager, &kept);
+        let changed = found.len();
+        let show = |Difference { path, live, foretold }: Difference<'_>| {
+            let shown = |value: Option<&Value>| value.map(|value| self.settings.redactor.show(reference, &path, value));
+            FieldChange {
+                live: shown(live),
+                foretold: shown(foretold),
+                path,
+            }
+        };
+        let owned = live.managed.applied_by(manager).map(FieldSet::len);
+        let effect = match (changed, owned) {
+            (0, Some(_)) => Effect::Unchanged,
+            (0, None) => Effect::Adopted,
+            _ => Effect::Changed,
+        };
+        ObjectShadow {
+            effect,
+            changes: found.into_iter().take(MAX_CHANGES).map(show).collect(),
+            changed,
+            contested,
+            owned,
+            ..ObjectShadow::created(reference.clone())
+        }
+    }
+}
