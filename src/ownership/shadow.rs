@@ -81,8 +81,8 @@ pub struct ObjectShadow {
 pub struct Seen {
     /// The object's uid.
     pub uid: String,
-    /// Its fingerprint, which every write but the status's moves.
-    pub fingerprint: String,
+    /// A digest of all of it but its status.
+    pub content: String,
     /// The hash of what was wanted of it.
     pub intent_hash: String,
     /// The policy's fingerprint.
