@@ -81,8 +81,8 @@ pub struct ObjectShadow {
 pub struct Seen {
     /// The object's uid.
     pub uid: String,
-    /// Its fingerprint, which every write but the status's moves.
-    pub fingerprint: String,
+    /// A digest of all of it but its status.
+    pub content: String,
     /// The hash of what was wanted of it.
     pub intent_hash: String,
     /// The policy's fingerprint.
@@ -203,7 +203,7 @@ mod tests {
 
     use super::*;
 
-    fn object(body: Value, fields: Value) -> Value {
+    fn object(body: Value, fields: &Value) -> Value {
         let mut object = body;
         object["metadata"]["managedFields"] =
             json!([{"manager": "us", "operation": "Apply", "apiVersion": "apps/v1", "fieldsV1": fields}]);
@@ -222,12 +222,12 @@ mod tests {
     fn only_fields_of_ours_differ_and_whole_parts_are_told_once() {
         let live = object(
             json!({"spec": {"replicas": 3, "old": {"a": 1, "b": 2}, "theirs": 1}}),
-            json!({"f:spec": {"f:old": {"f:a": {}, "f:b": {}}}}),
+            &json!({"f:spec": {"f:old": {"f:a": {}, "f:b": {}}}}),
         );
         let foretold = object(
             json!({"spec": {"replicas": 5, "theirs": 2, "list": [{"name": "x", "image": "y", "port": 1}]},
                 "metadata": {"labels": {"fairlead.dev/name": "shop"}}}),
-            json!({"f:spec": {"f:replicas": {}, "f:list": {"k:{\"name\":\"x\"}": {".": {}, "f:image": {}, "f:name": {}}}},
+            &json!({"f:spec": {"f:replicas": {}, "f:list": {"k:{\"name\":\"x\"}": {".": {}, "f:image": {}, "f:name": {}}}},
                 "f:metadata": {"f:labels": {"f:fairlead.dev/name": {}}}}),
         );
         let found = differences(&live, &foretold, "us", &[]);
@@ -248,7 +248,7 @@ mod tests {
     fn a_mark_that_says_something_else_is_a_change() {
         let fields = json!({"f:metadata": {"f:labels": {"f:app.kubernetes.io/managed-by": {}}}});
         let labelled = |value: &str| json!({"metadata": {"labels": {"app.kubernetes.io/managed-by": value}}});
-        let foretold = object(labelled("Helm"), fields);
+        let foretold = object(labelled("Helm"), &fields);
         assert_eq!(differences(&labelled("Tiller"), &foretold, "us", &[]).len(), 1);
         assert!(differences(&json!({"metadata": {}}), &foretold, "us", &[]).is_empty());
     }

@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 use futures::StreamExt as _;
 use serde_json::Value;
+use sha2::Digest;
+use sha2::Sha256;
 
 use super::Applier;
 use super::MAX_ROUNDS;
@@ -19,7 +21,6 @@ use super::types;
 use super::types::ObjectPlan;
 use super::types::Step;
 use crate::api::helm_release::ownership::ConflictAction;
-use crate::cluster::observe::fingerprint_of;
 use crate::ownership::conflict::ConflictCause;
 use crate::ownership::contested::ContestedField;
 use crate::ownership::fieldset::FieldSet;
@@ -67,11 +68,28 @@ struct Look<'a> {
     moment: Moment,
 }
 
+/// A digest of all of an object that can matter to an apply: without its status, and without what every write of that moves.
+///
+/// The ledger's fingerprint will not do: two writes of one manager within a second can leave it as it is.
+fn content_of(object: &Value) -> String {
+    let mut object = object.clone();
+    if let Value::Object(parts) = &mut object {
+        parts.remove("status");
+        if let Some(Value::Object(metadata)) = parts.get_mut("metadata") {
+            metadata.remove("resourceVersion");
+            if let Some(Value::Array(entries)) = metadata.get_mut("managedFields") {
+                entries.retain(|entry| entry.get("subresource").and_then(Value::as_str) != Some("status"));
+            }
+        }
+    }
+    format!("{:x}", Sha256::digest(object.to_string()))
+}
+
 impl Look<'_> {
     fn seen(&self, plan: &ObjectPlan, live: &Live) -> Seen {
         Seen {
             uid: live.basis.uid.clone(),
-            fingerprint: fingerprint_of(&live.object),
+            content: content_of(&live.object),
             intent_hash: plan.intent.hash().to_owned(),
             policy: self.policy.to_owned(),
         }

@@ -197,7 +197,7 @@ fn note(memory: &mut ReleaseMemory, outcome: &Outcome, spec: &HelmReleaseSpec) {
             }
         }
         Outcome::Progressing { .. } | Outcome::Compared { .. } | Outcome::Uninstalling { .. } | Outcome::Suspended => {
-            memory.blocked = 0
+            memory.blocked = 0;
         }
         Outcome::Standing => {}
     }

@@ -39,7 +39,7 @@ pub enum ShadowError {
     Crd(#[from] CrdError),
     /// The cluster could not be asked about an object.
     #[error(transparent)]
-    Object(Box<ApplyError>),
+    Object(#[from] Box<ApplyError>),
 }
 
 impl ShadowError {
@@ -150,12 +150,12 @@ pub async fn compare(
 }
 
 /// What the server would refuse; an error if it could not be asked.
-pub fn refusals(failures: Vec<ApplyError>) -> Result<Vec<Refusal>, ShadowError> {
+pub fn refusals(failures: Vec<ApplyError>) -> Result<Vec<Refusal>, Box<ApplyError>> {
     let mut refused = Vec::with_capacity(failures.len());
     for failure in failures {
         match failure {
             ApplyError::Call { .. } | ApplyError::Discovery { .. } | ApplyError::Unstable { .. } => {
-                return Err(ShadowError::Object(Box::new(failure)));
+                return Err(Box::new(failure));
             }
             ApplyError::Rejected { .. }
             | ApplyError::Stopped { .. }

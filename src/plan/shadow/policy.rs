@@ -50,11 +50,11 @@ pub struct Explained {
 
 /// What one generated rule is about.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Group {
+struct About {
     /// Rules for all fields come last: they would match what others are about.
     for_all_paths: bool,
     action: ConflictAction,
-    group: String,
+    api_group: String,
     kind: String,
     namespace: String,
     manager: String,
@@ -65,7 +65,7 @@ struct Group {
 /// can take the place of that one. Of several policies the one with the highest `priority` comes first, so it must be above that
 /// of policies that say otherwise.
 pub fn generate(releases: &[ReleaseShadow], name: &str, priority: i32) -> GeneratedPolicy {
-    let mut found: BTreeMap<Group, BTreeMap<String, BTreeSet<FieldPath>>> = BTreeMap::new();
+    let mut found: BTreeMap<About, BTreeMap<String, BTreeSet<FieldPath>>> = BTreeMap::new();
     let mut namespaces = BTreeSet::new();
     let mut uncovered = Vec::new();
     for release in releases {
@@ -78,14 +78,14 @@ pub fn generate(releases: &[ReleaseShadow], name: &str, priority: i32) -> Genera
                 continue;
             }
             namespaces.insert(release.namespace.clone());
-            let objects = found.entry(group_of(&undecided)).or_default();
+            let objects = found.entry(about(&undecided)).or_default();
             let paths = objects.entry(undecided.object.name.clone()).or_default();
             paths.extend(undecided.field.path.clone());
         }
     }
     let rules: Vec<(OwnershipRule, String)> = found
         .iter()
-        .flat_map(|(group, objects)| rules(group, objects))
+        .flat_map(|(about, objects)| rules(about, objects))
         .collect();
     let policies = rules.chunks(MAX_RULES).enumerate().map(|(index, rules)| {
         let name = if index == 0 {
@@ -131,9 +131,9 @@ fn explain_uncovered(release: &ReleaseShadow, undecided: &Undecided<'_>) -> Stri
     )
 }
 
-fn group_of(undecided: &Undecided<'_>) -> Group {
+fn about(undecided: &Undecided<'_>) -> About {
     let Undecided { object, field } = undecided;
-    Group {
+    About {
         for_all_paths: field.path.is_none(),
         action: match field.action {
             Action::Forced => ConflictAction::Force,
@@ -146,7 +146,7 @@ fn group_of(undecided: &Undecided<'_>) -> Group {
             | Action::HandedOff
             | Action::Failed => ConflictAction::Yield,
         },
-        group: object.group().to_owned(),
+        api_group: object.group().to_owned(),
         kind: object.kind.clone(),
         namespace: object.namespace.clone().unwrap_or_default(),
         manager: field.manager.name.clone(),
@@ -154,8 +154,8 @@ fn group_of(undecided: &Undecided<'_>) -> Group {
     }
 }
 
-/// The rules of one group: objects with the same fields share one.
-fn rules(group: &Group, objects: &BTreeMap<String, BTreeSet<FieldPath>>) -> Vec<(OwnershipRule, String)> {
+/// The rules about one rival and kind: objects with the same fields share one.
+fn rules(about: &About, objects: &BTreeMap<String, BTreeSet<FieldPath>>) -> Vec<(OwnershipRule, String)> {
     let mut by_paths: BTreeMap<BTreeSet<String>, Vec<&str>> = BTreeMap::new();
     for (name, paths) in objects {
         by_paths.entry(patterns(paths)).or_default().push(name);
@@ -165,11 +165,11 @@ fn rules(group: &Group, objects: &BTreeMap<String, BTreeSet<FieldPath>>) -> Vec<
         let paths: Vec<String> = paths.into_iter().collect();
         for (names, count) in expressions(&names) {
             if paths.is_empty() {
-                rules.push((rule(group, names.clone(), Vec::new()), reason(group, 0, count)));
+                rules.push((rule(about, names.clone(), Vec::new()), reason(about, 0, count)));
             }
             for paths in paths.chunks(MAX_PATHS) {
-                let reason = reason(group, paths.len(), count);
-                rules.push((rule(group, names.clone(), paths.to_vec()), reason));
+                let reason = reason(about, paths.len(), count);
+                rules.push((rule(about, names.clone(), paths.to_vec()), reason));
             }
         }
     }
@@ -235,25 +235,25 @@ fn literally(text: &str) -> String {
     expression
 }
 
-fn rule(group: &Group, names: String, paths: Vec<String>) -> OwnershipRule {
+fn rule(about: &About, names: String, paths: Vec<String>) -> OwnershipRule {
     OwnershipRule {
         name: None,
         target: Some(Selector {
-            group: Some(literally(&group.group)),
-            kind: Some(literally(&group.kind)),
+            group: Some(literally(&about.api_group)),
+            kind: Some(literally(&about.kind)),
             name: Some(names),
-            namespace: Some(literally(&group.namespace)),
+            namespace: Some(literally(&about.namespace)),
             ..Selector::default()
         }),
         paths,
-        managers: vec![literally(&group.manager)],
-        on_conflict: group.action,
+        managers: vec![literally(&about.manager)],
+        on_conflict: about.action,
         until: None,
     }
 }
 
-fn reason(group: &Group, paths: usize, objects: usize) -> String {
-    let class = ManagerClass::of(&group.manager, group.subresource.as_deref()).as_str();
+fn reason(about: &About, paths: usize, objects: usize) -> String {
+    let class = ManagerClass::of(&about.manager, about.subresource.as_deref()).as_str();
     let plural = |count: usize, one: &str| {
         if count == 1 {
             format!("1 {one}")
@@ -265,17 +265,17 @@ fn reason(group: &Group, paths: usize, objects: usize) -> String {
         0 => "fields that cannot be named".to_owned(),
         paths => plural(paths, "field"),
     };
-    let through = group
+    let through = about
         .subresource
         .as_ref()
         .map_or_else(String::new, |through| format!(" through {through}"));
-    let what = match group.action {
+    let what = match about.action {
         ConflictAction::Yield => "Yield keeps what is there; to take the chart's value, say Force",
         ConflictAction::Fail | ConflictAction::Retry | ConflictAction::HandOff | ConflictAction::Force => {
             "Force takes it"
         }
     };
-    let (manager, kind) = (&group.manager, plural(objects, &group.kind));
+    let (manager, kind) = (&about.manager, plural(objects, &about.kind));
     format!("{fields} of {kind}, held by {manager}{through} (a manager of the class {class}): {what}.")
 }
 

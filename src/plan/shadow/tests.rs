@@ -81,107 +81,83 @@ fn shadow(reference: ObjectReference, effect: Effect, contested: Vec<ContestedFi
     }
 }
 
-/// A release with one conflict of each kind that matters.
-fn release() -> ReleaseShadow {
-    let (map, secret) = (object("v1", "ConfigMap", "shop"), object("v1", "Secret", "shop"));
+fn real(object: &ObjectReference, path: &str, by: &str) -> ContestedField {
+    contested(
+        object,
+        path,
+        manager(by, None),
+        Class::Real,
+        Action::Failed,
+        "onConflict",
+    )
+}
+
+fn map() -> ObjectShadow {
+    let map = object("v1", "ConfigMap", "shop");
+    let helm = manager("helm", None);
+    let old = contested(&map, ".data.old", helm, Class::Legacy, Action::Resolved, "adoptFrom");
+    let fields = vec![real(&map, ".data[\"a.yaml\"]", "kubectl-edit"), old];
+    shadow(map, Effect::Adopted, fields)
+}
+
+fn deployment() -> ObjectShadow {
     let deployment = object("apps/v1", "Deployment", "shop.web");
+    let field =
+        |path: &str, by: Manager, class, action, rule: &str| contested(&deployment, path, by, class, action, rule);
+    let image = ".spec.template.spec.containers[name=\"app\"].image";
+    let scaled = manager("kube-controller-manager", Some("scale"));
+    let (helm, rival) = (manager("helm", None), manager("rival", None));
+    let hpa = "wellKnownOwners/hpa-replicas";
+    let fields = vec![
+        field(".spec.replicas", scaled, Class::Real, Action::Yielded, hpa),
+        field(image, helm, Class::Phantom, Action::Resolved, "phantom"),
+        field(image, rival, Class::Real, Action::Failed, "rules[0]"),
+    ];
+    let path: FieldPath = ".spec.paused".parse().unwrap();
+    let changed = FieldChange {
+        live: None,
+        foretold: Some(Redactor::new(*b"salt").show(&deployment, &path, &json!(true))),
+        path,
+    };
+    ObjectShadow {
+        changes: vec![changed],
+        changed: 1,
+        ..shadow(deployment, Effect::Changed, fields)
+    }
+}
+
+fn webhooks() -> ObjectShadow {
+    let api_version = "admissionregistration.k8s.io/v1";
     let hook = ObjectReference {
         namespace: None,
-        ..object(
-            "admissionregistration.k8s.io/v1",
-            "MutatingWebhookConfiguration",
-            "shop",
-        )
+        ..object(api_version, "MutatingWebhookConfiguration", "shop")
     };
-    let image = ".spec.template.spec.containers[name=\"app\"].image";
     let bundle = |name: &str| format!(".webhooks[name=\"{name}\"].clientConfig.caBundle");
-    let real = |object: &ObjectReference, path: &str, by: &str| {
-        contested(
-            object,
-            path,
-            manager(by, None),
-            Class::Real,
-            Action::Failed,
-            "onConflict",
-        )
-    };
-    let changed = FieldChange {
-        path: ".spec.paused".parse().unwrap(),
-        live: None,
-        foretold: Some(Redactor::new(*b"salt").show(&deployment, &".spec.paused".parse().unwrap(), &json!(true))),
-    };
-    let objects = vec![
-        shadow(
-            map.clone(),
-            Effect::Adopted,
-            vec![
-                real(&map, ".data[\"a.yaml\"]", "kubectl-edit"),
-                contested(
-                    &map,
-                    ".data.old",
-                    manager("helm", None),
-                    Class::Legacy,
-                    Action::Resolved,
-                    "adoptFrom",
-                ),
-            ],
-        ),
-        shadow(
-            secret.clone(),
-            Effect::Unchanged,
-            vec![real(&secret, ".data.password", "operator (v1.2+)")],
-        ),
-        ObjectShadow {
-            changes: vec![changed],
-            changed: 1,
-            ..shadow(
-                deployment.clone(),
-                Effect::Changed,
-                vec![
-                    contested(
-                        &deployment,
-                        ".spec.replicas",
-                        manager("kube-controller-manager", Some("scale")),
-                        Class::Real,
-                        Action::Yielded,
-                        "wellKnownOwners/hpa-replicas",
-                    ),
-                    contested(
-                        &deployment,
-                        image,
-                        manager("helm", None),
-                        Class::Phantom,
-                        Action::Resolved,
-                        "phantom",
-                    ),
-                    contested(
-                        &deployment,
-                        image,
-                        manager("rival", None),
-                        Class::Real,
-                        Action::Failed,
-                        "rules[0]",
-                    ),
-                ],
-            )
+    let fields = vec![
+        real(&hook, &bundle("a.example.com"), "injector"),
+        real(&hook, &bundle("b.example.com"), "injector"),
+        ContestedField {
+            ours: None,
+            ..real(&hook, ".webhooks[name=\"c\"].timeoutSeconds", "injector")
         },
-        shadow(
-            hook.clone(),
-            Effect::Unchanged,
-            vec![
-                real(&hook, &bundle("a.example.com"), "injector"),
-                real(&hook, &bundle("b.example.com"), "injector"),
-                ContestedField {
-                    ours: None,
-                    ..real(&hook, ".webhooks[name=\"c\"].timeoutSeconds", "injector")
-                },
-                ContestedField {
-                    path: None,
-                    field: ".webhooks.lost".into(),
-                    ..real(&hook, ".x", "injector")
-                },
-            ],
-        ),
+        ContestedField {
+            path: None,
+            field: ".webhooks.lost".into(),
+            ..real(&hook, ".x", "injector")
+        },
+    ];
+    shadow(hook, Effect::Unchanged, fields)
+}
+
+/// A release with one conflict of each kind that matters.
+fn release() -> ReleaseShadow {
+    let secret = object("v1", "Secret", "shop");
+    let password = real(&secret, ".data.password", "operator (v1.2+)");
+    let objects = vec![
+        map(),
+        shadow(secret, Effect::Unchanged, vec![password]),
+        deployment(),
+        webhooks(),
         ObjectShadow::created(object("v1", "Service", "shop")),
     ];
     ReleaseShadow {

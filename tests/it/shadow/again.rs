@@ -63,7 +63,9 @@ async fn only_what_changed_is_looked_at_again() -> Result {
         [1, 1]
     );
     // A mark by which it is known whether the answer is an earlier one.
-    first.iter_mut().for_each(|object| object.changed = 99);
+    for object in &mut first {
+        object.changed = 99;
+    }
 
     assert_eq!(look(&first, "ours").await?, first);
     let patch = Patch::Merge(json!({"data": {"key": "ours"}}));

@@ -2,6 +2,7 @@
 
 use fairlead_controlplane::{ControlPlane, Options};
 use k8s_openapi::api::apps::v1::Deployment;
+use kube::Client;
 use kube::api::{Api, ListParams};
 use serde_json::{Value, json};
 
@@ -127,8 +128,12 @@ async fn all_helm_releases_of_a_cluster_are_told_of_and_nothing_is_written() -> 
     );
     assert_eq!(all().await?, before);
 
-    // A record that cannot be read is a failure of its release, not of the others.
-    let secrets = api(&client, &third, "Secret");
+    a_record_that_cannot_be_read(plane, &client, &third).await
+}
+
+/// It is a failure of its release, not of the others.
+async fn a_record_that_cannot_be_read(plane: &ControlPlane, client: &Client, namespace: &str) -> Result {
+    let secrets = api(client, namespace, "Secret");
     let name = "sh.helm.release.v1.old.v2";
     let patch = kube::api::Patch::Merge(json!({"data": {"release": "bm9uc2Vuc2U="}}));
     secrets.patch(name, &kube::api::PatchParams::default(), &patch).await?;
