@@ -11,6 +11,7 @@ mod decide;
 mod error;
 mod preflight;
 mod resolve;
+mod review;
 mod types;
 mod write;
 

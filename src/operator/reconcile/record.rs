@@ -289,11 +289,20 @@ fn export(context: &Context, recorded: &Recorded, memory: &mut ReleaseMemory) {
     let Some(ledger) = &memory.ledger else { return };
     let mut current: HashMap<ConflictLabels, i64> = HashMap::new();
     // What was forced or resolved is ours now; contested are the others.
-    for contested in ownership_status::current(ledger).filter(ownership_status::Current::is_unresolved) {
-        let ownership_status::Current { object, field } = contested;
-        let manager = (field.manager.as_str(), field.subresource.as_deref());
-        let key = conflict_labels(&labels, object, manager, field.class, field.action);
-        *current.entry(key).or_default() += 1;
+    for object in ledger.objects() {
+        for ((class, action, manager_class), number) in &object.tally {
+            if action.is_unresolved() {
+                let key = ConflictLabels {
+                    namespace: labels.namespace.clone(),
+                    release: labels.release.clone(),
+                    kind: object.reference.kind.clone(),
+                    class: class.as_str(),
+                    manager_class: manager_class.as_str(),
+                    action: action.as_str(),
+                };
+                *current.entry(key).or_default() += i64::from(*number);
+            }
+        }
     }
     for gone in memory.conflicts.keys().filter(|labels| !current.contains_key(labels)) {
         context.metrics.conflicts_active.remove(gone);
