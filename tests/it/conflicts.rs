@@ -3,10 +3,12 @@
 //! Other managers are played under their true names, through the kind of write that they use.
 
 mod adoption;
+mod catalogue;
 mod controllers;
 mod people;
 mod promises;
 mod refusals;
+mod seen;
 #[expect(
     clippy::unwrap_used,
     clippy::panic,

@@ -250,7 +250,8 @@ impl Applier {
             let Some(wanted) = lookup(body, &path).filter(|_| !is_identity(&path)) else {
                 continue;
             };
-            let live = lookup(answer, &path);
+            // The server shows some empty fields as null, for example the rules of a ClusterRole.
+            let live = lookup(answer, &path).filter(|live| !live.is_null());
             if live.is_some() && asks_the_server(&path, wanted) {
                 continue;
             }
