@@ -5,7 +5,11 @@
 mod adoption;
 mod catalogue;
 mod controllers;
+mod history;
+mod losses;
+mod operators;
 mod people;
+mod play;
 mod promises;
 mod refusals;
 mod seen;
@@ -15,3 +19,5 @@ mod seen;
     reason = "a stage that cannot be set up fails the test"
 )]
 mod stage;
+mod unions;
+mod webhooks;

@@ -14,6 +14,7 @@ use crate::ownership::class::contenders;
 use crate::ownership::conflict::ConflictCause;
 use crate::ownership::conflict::StatusCause;
 use crate::ownership::contention::class_of_yielded;
+use crate::ownership::contention::items_taken_along;
 use crate::ownership::contention::other_holders;
 use crate::ownership::contested::ContestedField;
 use crate::ownership::intent::Intent;
@@ -130,6 +131,28 @@ impl Applier {
             tell(&path, &decision);
         }
         draft.probe.clone_from(&draft.body);
+    }
+
+    /// Tells of what others have in items of lists that leave the chart: the server removes it with the item.
+    pub(super) fn note_taken_along(&self, plan: &ObjectPlan, live: &Live, draft: &mut Draft) {
+        let manager = self.settings.roster.field_manager();
+        let decision = Decision {
+            action: Action::Forced,
+            rule: "its item left the chart".to_owned(),
+        };
+        for (item, holder) in items_taken_along(&live.managed, manager, &live.object, &draft.body) {
+            // What was yielded is still wanted.
+            if lookup(plan.intent.body(), &item).is_some() || self.settings.roster.is_predecessor(holder) {
+                continue;
+            }
+            let owner = Owner {
+                path: Some(&item),
+                field: "",
+                manager: holder,
+                class: Class::Real,
+            };
+            draft.contested.push(self.report(&plan.intent, live, &owner, &decision));
+        }
     }
 
     /// What there is to tell when managedFields names a version that is served no more.

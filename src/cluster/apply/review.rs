@@ -25,6 +25,7 @@ use crate::ownership::conflict::StatusCause;
 use crate::ownership::contention::abandoned;
 use crate::ownership::contention::is_scaled_by;
 use crate::ownership::contention::may_conflict;
+use crate::ownership::contention::may_exclude;
 use crate::ownership::contested::ContestedField;
 use crate::ownership::fieldset::FieldSet;
 use crate::ownership::loss::is_wiped;
@@ -96,7 +97,8 @@ impl Applier {
         let is_wiped = record_of(plan, live).is_some_and(|record| is_wiped(&record.owned, &live.managed, manager));
         let dry_run = scene.care == Care::Thorough
             || is_wiped
-            || may_conflict(&live.managed, manager, &live.object, &draft.body, api_version);
+            || may_conflict(&live.managed, manager, &live.object, &draft.body, api_version)
+            || may_exclude(&live.managed, manager, &live.object, &draft.body);
         if dry_run {
             match self.probe(plan, live, &mut draft, scene).await? {
                 Probed::Decided => {}
@@ -104,6 +106,7 @@ impl Applier {
                 Probed::Repair(removed) => return Ok(Some(self.repair(plan, live, &removed))),
             }
         }
+        self.note_taken_along(plan, live, &mut draft);
         let Draft {
             body,
             mut contested,

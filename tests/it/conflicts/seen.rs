@@ -94,11 +94,15 @@ impl Seen {
     }
 
     /// The status of a release was read.
-    #[expect(dead_code, reason = "for scenarios that run the operator")]
     pub(crate) fn status(&self, release: &HelmRelease) {
         let status = release.status.as_ref().and_then(|status| status.ownership.as_ref());
         let contested = status.into_iter().flat_map(|ownership| &ownership.contested);
         self.saw(contested.map(|field| Decision::About(field.class, field.action)));
+    }
+
+    /// The server refused an object for its schema.
+    pub(crate) fn refused(&self) {
+        self.saw([Decision::Refused]);
     }
 
     /// Fails unless exactly these decisions were seen.
