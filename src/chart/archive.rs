@@ -2,13 +2,14 @@
 //!
 //! Knows paths and sizes, not what the files mean. Nothing is ever unpacked to disk.
 
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::ops::Range;
 use std::sync::Arc;
 
 use flate2::bufread::MultiGzDecoder;
 
 use super::File;
-use crate::template::value::Text;
+use crate::template::Content;
 
 /// How much of an untrusted archive is read before it is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,16 +106,16 @@ pub(super) fn read(bytes: &[u8], limits: &ArchiveLimits, budget: &mut Budget) ->
         return Err(ArchiveError::Header);
     }
     let allowed = limits.decompressed.min(budget.0);
-    // Headers and padding take at most 4 blocks a file beside long names; a stream beyond that is a bomb.
-    let overhead = u64::try_from(limits.files)
-        .unwrap_or(u64::MAX)
-        .saturating_mul(2048 + 1024);
-    let stream = MultiGzDecoder::new(bytes).take(allowed.saturating_add(overhead));
-    let mut archive = tar::Archive::new(stream);
+    let (whole, failure) = decompress(bytes, allowed, limits);
+    let whole = Arc::new(whole);
+    let mut archive = tar::Archive::new(Decompressed {
+        whole: io::Cursor::new(whole.as_slice()),
+        failure,
+    });
     let mut remaining = allowed;
     let mut files = Vec::new();
-    for entry in archive.entries().map_err(ArchiveError::Malformed)? {
-        let mut entry = entry.map_err(ArchiveError::Malformed)?;
+    for entry in archive.entries_with_seek().map_err(ArchiveError::Malformed)? {
+        let entry = entry.map_err(ArchiveError::Malformed)?;
         let Some(name) = entry_name(&entry, limits)? else {
             continue;
         };
@@ -125,9 +126,9 @@ pub(super) fn read(bytes: &[u8], limits: &ArchiveLimits, budget: &mut Budget) ->
         if size > remaining {
             return Err(ArchiveError::Decompressed(allowed));
         }
-        let data = content(&mut entry, size).map_err(ArchiveError::Malformed)?;
-        remaining = remaining.saturating_sub(size);
-        files.push(File::shared(name, data));
+        remaining -= size;
+        let part = part(&whole, entry.raw_file_position(), size).map_err(ArchiveError::Malformed)?;
+        files.push(File::shared(name, Content::part_of(&whole, part)));
     }
     budget.0 = budget.0.saturating_sub(allowed - remaining);
     if files.is_empty() {
@@ -137,25 +138,72 @@ pub(super) fn read(bytes: &[u8], limits: &ArchiveLimits, budget: &mut Budget) ->
     }
 }
 
-/// The content of an entry that says how large it is. Read to where it stays: a chart's files are most of its memory.
-fn content(entry: &mut impl Read, size: u64) -> io::Result<Text> {
-    /// What is reserved for an entry that may not keep its promise.
-    const TRUSTED: u64 = 4 << 20;
-    let size = usize::try_from(size).map_err(|_| io::ErrorKind::OutOfMemory)?;
-    if size as u64 > TRUSTED {
-        let mut data = Vec::new();
-        entry.read_to_end(&mut data)?;
-        return if data.len() == size {
-            Ok(data.into())
-        } else {
-            Err(io::ErrorKind::UnexpectedEof.into())
-        };
+/// The tar file as far as it could be decompressed. What went wrong there matters only to who reads so far: as for Go,
+/// whatever follows a tar file's end is not looked at.
+struct Decompressed<'a> {
+    whole: io::Cursor<&'a [u8]>,
+    failure: Option<io::Error>,
+}
+
+impl Read for Decompressed<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self.whole.read(buffer)? {
+            0 if !buffer.is_empty() => self.failure.take().map_or(Ok(0), Err),
+            count => Ok(count),
+        }
     }
-    let mut data: Arc<[u8]> = std::iter::repeat_n(0, size).collect();
-    if let Some(bytes) = Arc::get_mut(&mut data) {
-        entry.read_exact(bytes)?;
+}
+
+impl Seek for Decompressed<'_> {
+    fn seek(&mut self, position: SeekFrom) -> io::Result<u64> {
+        self.whole.seek(position)
     }
-    Ok(data.into())
+}
+
+/// The tar file, and why it ends early. It is also cut off where it is longer than its files may be together.
+fn decompress(bytes: &[u8], allowed: u64, limits: &ArchiveLimits) -> (Vec<u8>, Option<io::Error>) {
+    /// What is decompressed at once: it stays in the processor's cache until its checksum is made.
+    const STEP: usize = 256 << 10;
+    // Headers and padding take at most 4 blocks a file beside long names; a stream beyond that is a bomb.
+    let overhead = u64::try_from(limits.files)
+        .unwrap_or(u64::MAX)
+        .saturating_mul(2048 + 1024);
+    let most = usize::try_from(allowed.saturating_add(overhead)).unwrap_or(usize::MAX);
+    let mut stream = MultiGzDecoder::new(bytes);
+    // Memory that is reserved costs nothing until it is written, so a wrong promise does no harm.
+    let mut whole = vec![0; promised_size(bytes).min(most)];
+    let mut filled = 0;
+    let failure = loop {
+        if filled == whole.len() {
+            if filled == most {
+                break None;
+            }
+            whole.resize(filled.saturating_mul(2).clamp(STEP.min(most), most), 0);
+        }
+        let end = whole.len().min(filled + STEP);
+        match stream.read(&mut whole[filled..end]) {
+            Ok(0) => break None,
+            Ok(count) => filled += count,
+            Err(error) => break Some(error),
+        }
+    };
+    whole.truncate(filled);
+    (whole, failure)
+}
+
+/// How large a gzip stream says its content is, in its last four bytes, and a byte more to see its end.
+fn promised_size(bytes: &[u8]) -> usize {
+    let last = bytes.last_chunk().copied().map_or(0, u32::from_le_bytes);
+    usize::try_from(last).unwrap_or(usize::MAX).saturating_add(1)
+}
+
+/// Where an entry's content is. An archive may end before it.
+fn part(whole: &[u8], start: u64, size: u64) -> io::Result<Range<usize>> {
+    let end = start.checked_add(size).and_then(|end| usize::try_from(end).ok());
+    match (usize::try_from(start), end) {
+        (Ok(start), Some(end)) if end <= whole.len() => Ok(start..end),
+        _ => Err(io::ErrorKind::UnexpectedEof.into()),
+    }
 }
 
 /// The path in the chart, or nothing for a directory or a header without content.

@@ -11,7 +11,7 @@ use super::ignore::{self, IgnoreError, Rules};
 use super::metadata::{Metadata, ValidationError};
 use super::values::merge_maps;
 use super::{Chart, File, JsonMap};
-use crate::template::value::Text;
+use crate::template::Content;
 use crate::yaml;
 
 /// Why a chart could not be loaded. Terminal: the same bytes fail again.
@@ -264,7 +264,7 @@ fn read_api_version(document: &serde_json::Value) -> Result<(), TypeError> {
 struct Parts {
     lock: Option<serde_json::Value>,
     values: JsonMap,
-    schema: Option<Text>,
+    schema: Option<Content>,
     templates: Vec<File>,
     files: Vec<File>,
     charts: BTreeMap<String, Vec<File>>,

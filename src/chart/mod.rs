@@ -26,7 +26,8 @@ pub use warning::Warning;
 
 use schema::{SchemaError, Validator};
 
-use crate::template::value::{Frozen, Text};
+use crate::template::Content;
+use crate::template::value::Frozen;
 
 /// A set of values as the release record keeps it: JSON with sorted keys. A number that came from YAML is a float,
 /// one that came from `--set` an integer, as in Helm.
@@ -38,7 +39,7 @@ pub struct File {
     /// The path in the chart.
     pub name: String,
     /// The content, without a byte order mark.
-    pub data: Text,
+    pub data: Content,
 }
 
 impl File {
@@ -48,10 +49,10 @@ impl File {
     }
 
     /// As [`File::new`], of a content that is shared already.
-    pub fn shared(name: impl Into<String>, data: Text) -> Self {
+    pub fn shared(name: impl Into<String>, data: Content) -> Self {
         Self {
             name: name.into(),
-            data: data.strip_prefix(b"\xEF\xBB\xBF").map(Text::from).unwrap_or(data),
+            data: data.without_prefix(b"\xEF\xBB\xBF"),
         }
     }
 }
@@ -66,7 +67,7 @@ pub struct Chart {
     /// values.yaml.
     pub values: JsonMap,
     /// values.schema.json.
-    pub schema: Option<Text>,
+    pub schema: Option<Content>,
     /// Everything under `templates/`.
     pub templates: Vec<File>,
     /// Everything that is none of the above: `.Files` in templates, and `crds/`.

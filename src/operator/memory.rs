@@ -15,7 +15,6 @@ use crate::ownership::ledger::Ledger;
 use crate::ownership::reference::ObjectReference;
 use crate::plan::decide::Failure;
 use crate::source::ResolvedChart;
-use crate::telemetry::metrics::ConflictLabels;
 
 use super::reconcile::render::Rendering;
 
@@ -71,8 +70,6 @@ pub struct ReleaseMemory {
     pub sighting: Option<u64>,
     /// Reconciles in a row that could not make out the desired state.
     pub blocked: u32,
-    /// Conflicts that were last exported as metrics, and how many of each.
-    pub conflicts: HashMap<ConflictLabels, i64>,
 }
 
 /// The memory of all releases. A release is reconciled by one worker at a time, which takes its memory out and puts it

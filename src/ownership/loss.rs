@@ -7,14 +7,19 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use super::class::Class;
 use super::contention::other_holders;
 use super::fieldset::FieldSet;
 use super::fieldset::Relation;
 use super::intent::is_identity;
+use super::ledger::ObjectRecord;
 use super::managed::ManagedFields;
 use super::managed::Manager;
 use super::managed::Operation;
 use super::path::FieldPath;
+use super::path::PathElement;
+use super::reference::ObjectReference;
+use super::value::is_empty;
 use super::value::lookup;
 use super::value::satisfies;
 
@@ -72,6 +77,32 @@ pub fn lost_fields(
     lost.into_iter().collect()
 }
 
+/// The fields that we own as the ledger remembers, with other values than we applied, sorted: written under another name, as
+/// a Secret's `stringData` is, or by admission. What admission is known to change is left out.
+///
+/// `body` must be what was applied: the record's intent without what it yields.
+pub fn changed_behind(record: &ObjectRecord, live: &Value, body: &Value) -> Vec<FieldPath> {
+    let is_admissions = |path: &FieldPath| {
+        let mut contested = record.contested.iter();
+        contested.any(|field| field.class == Class::Admission && field.path.as_ref() == Some(path))
+    };
+    let is_changed = |path: &FieldPath| {
+        let (Some(wanted), Some(found)) = (lookup(body, path), lookup(live, path)) else {
+            return false;
+        };
+        !found.is_null() && !is_empty(wanted) && !satisfies(found, wanted) && !is_identity(path)
+    };
+    let leaves = record.owned.leaves().into_iter();
+    leaves.filter(|path| is_changed(path) && !is_admissions(path)).collect()
+}
+
+/// The name under which a Secret's value is written as text; `None` for any other field.
+pub fn written_as(object: &ObjectReference, path: &FieldPath) -> Option<FieldPath> {
+    let [first, key] = path.elements() else { return None };
+    let is_data = object.is_secret() && *first == PathElement::field("data");
+    is_data.then(|| FieldPath::new(vec![PathElement::field("stringData"), key.clone()]))
+}
+
 fn topmost_missing(live: &Value, mut path: FieldPath) -> FieldPath {
     while let Some(parent) = path.parent() {
         // An empty map that went with its last field is not what was removed.
@@ -84,7 +115,6 @@ fn topmost_missing(live: &Value, mut path: FieldPath) -> FieldPath {
 }
 
 fn is_item(path: &FieldPath) -> bool {
-    use super::path::PathElement;
     match path.elements().last() {
         Some(PathElement::Key(_) | PathElement::Value(_) | PathElement::Index(_)) => true,
         Some(PathElement::Field(_)) | None => false,

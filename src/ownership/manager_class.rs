@@ -26,6 +26,19 @@ pub enum ManagerClass {
 }
 
 impl ManagerClass {
+    /// All of them.
+    pub const ALL: &[Self] = &[
+        Self::Autoscaler,
+        Self::CaInjector,
+        Self::Platform,
+        Self::Human,
+        Self::GitOps,
+        Self::LegacyHelm,
+        Self::Synthetic,
+        Self::Sibling,
+        Self::Unknown,
+    ];
+
     /// The name as a label.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -3,6 +3,8 @@
 //! The server takes managedFields as a client writes them, which is how client-side owners are migrated. What our own apply
 //! then leaves out is removed with it, in one write. Pure: knows entries, writes nothing.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 use serde_json::json;
 
@@ -107,12 +109,15 @@ impl Transfer {
 
     /// What an entry keeps; `None` if it gives nothing.
     fn left_to(&self, entry: &Value) -> Option<FieldSet> {
-        let mut kept = None;
-        for (manager, fields) in self.released.iter().filter(|(manager, _)| is_of(entry, manager)) {
-            let _: &Manager = manager;
-            kept = Some(kept.unwrap_or_else(|| fields_of(entry)).difference(fields));
-        }
-        kept
+        let mut released = self
+            .released
+            .iter()
+            .filter(|(manager, _)| is_of(entry, manager))
+            .peekable();
+        released.peek()?;
+        let before = fields_of(entry);
+        let kept = released.fold(before.clone(), |kept, (_, fields)| kept.difference(fields));
+        Some(without_empty_parents(kept, &before))
     }
 }
 
@@ -170,6 +175,22 @@ fn is_of(entry: &Value, manager: &Manager) -> bool {
         && text(entry, "operation") == Some(operation)
         && text(entry, "subresource") == subresource.as_deref()
         && text(entry, "apiVersion") == api_version.as_deref()
+}
+
+/// A list or map in which nothing is held any more would be held as a whole.
+fn without_empty_parents(mut kept: FieldSet, before: &FieldSet) -> FieldSet {
+    let leaves: BTreeSet<FieldPath> = before.leaves().into_iter().collect();
+    loop {
+        let emptied: FieldSet = kept
+            .leaves()
+            .into_iter()
+            .filter(|path| !leaves.contains(path))
+            .collect();
+        if emptied.is_empty() {
+            return kept;
+        }
+        kept = kept.difference(&emptied);
+    }
 }
 
 /// An entry was read before as part of the object; one that cannot be read owns nothing.
@@ -248,6 +269,21 @@ mod tests {
         assert_eq!(entries.first().unwrap()["fieldsV1"], expected);
         let new = transfer.managed_fields(&live, "someone-new", "v2");
         assert_eq!(new.last().unwrap()["apiVersion"], "v2");
+    }
+
+    #[test]
+    fn nothing_is_left_of_a_list_whose_items_were_released() {
+        let mut live = object();
+        live["metadata"]["managedFields"][2]["fieldsV1"] =
+            json!({"f:spec": {".": {}, "f:b": {".": {}, "f:c": {}}, "f:x": {}}});
+        let managed = ManagedFields::of(&live).unwrap();
+        let mut transfer = Transfer::default();
+        transfer.take(&".spec.b.c".parse().unwrap(), &managed, "us", &live);
+        let entries = transfer.managed_fields(&live, "us", "v1");
+        assert_eq!(
+            entries.last().unwrap()["fieldsV1"],
+            json!({"f:spec": {".": {}, "f:x": {}}})
+        );
     }
 
     #[test]

@@ -70,7 +70,60 @@ pub enum Outcome {
     Suspended,
 }
 
+/// How a reconcile ended, in short.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// There is nothing left to do.
+    Succeeded,
+    /// It goes on, or waits for something.
+    Waiting,
+    /// The policy stopped it because of a contested field.
+    Conflicted,
+    /// It failed.
+    Failed,
+}
+
+impl Verdict {
+    /// All of them.
+    pub const ALL: &[Self] = &[Self::Succeeded, Self::Waiting, Self::Conflicted, Self::Failed];
+
+    /// The name as a label.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Succeeded => "Succeeded",
+            Self::Waiting => "Waiting",
+            Self::Conflicted => "Conflicted",
+            Self::Failed => "Failed",
+        }
+    }
+}
+
+/// The category of a reconcile that says nothing new.
+const STANDING: &str = "Standing";
+/// The category of a reconcile after which the release no longer exists.
+pub const GONE: &str = "Gone";
+/// The category of a reconcile that lost a race and is made again at once.
+pub const RACE: &str = "Race";
+/// The categories that are no reasons.
+pub const OTHER_CATEGORIES: [&str; 3] = [STANDING, GONE, RACE];
+
 impl Outcome {
+    /// The outcome in short, for the metric.
+    pub fn verdict(&self) -> Verdict {
+        match self {
+            Self::Blocked {
+                reason: Reason::DependencyNotReady | Reason::SourceNotReady,
+                ..
+            }
+            | Self::Progressing { .. }
+            | Self::Uninstalling { .. }
+            | Self::Standing => Verdict::Waiting,
+            Self::Deployed { .. } | Self::Suspended => Verdict::Succeeded,
+            Self::Conflicted { .. } => Verdict::Conflicted,
+            Self::Blocked { .. } | Self::Failed { .. } | Self::UninstallFailed { .. } => Verdict::Failed,
+        }
+    }
+
     /// The outcome in a word, for the metric.
     pub fn category(&self) -> &'static str {
         match self {
@@ -79,7 +132,7 @@ impl Outcome {
             Self::Deployed { action, .. } => succeeded(*action).as_str(),
             Self::Failed { action, .. } => failed(*action).as_str(),
             Self::UninstallFailed { .. } => Reason::UninstallFailed.as_str(),
-            Self::Standing => "Standing",
+            Self::Standing => STANDING,
             Self::Suspended => Reason::Suspended.as_str(),
         }
     }

@@ -9,8 +9,9 @@ use super::head::{self, Head};
 use super::shared_text::SharedText;
 use super::{RenderError, Rendered, order};
 use crate::chart::{View, Warning};
+use crate::parallel;
 use crate::render::scope::base_name;
-use crate::template::value::Text;
+use crate::template::Content;
 use crate::yaml;
 
 /// The annotation that makes a hook.
@@ -133,7 +134,7 @@ pub struct Crd {
     /// Its path in the tree of charts.
     pub path: String,
     /// The file as it is, shared with the chart: it may have several documents, and it is not a template.
-    pub text: Text,
+    pub text: Content,
 }
 
 impl Crd {
@@ -184,13 +185,38 @@ pub(super) fn sort(mut files: Vec<(String, String)>, rendered: &mut Rendered) ->
     Ok(())
 }
 
+/// What one file becomes.
+#[derive(Default)]
+struct Sorted {
+    manifests: Vec<Manifest>,
+    hooks: Vec<Hook>,
+    warnings: Vec<Warning>,
+}
+
+/// Bytes of rendered files that take several times as long to read as a thread takes to start.
+const WORTH_A_THREAD: usize = 128 << 10;
+
 fn sort_documents(files: &[(String, Arc<String>)], rendered: &mut Rendered) -> Result<(), RenderError> {
-    for (path, text) in files {
-        for document in yaml::split_documents(text) {
-            sort_document(path, SharedText::part_of(text, document), rendered)?;
-        }
+    let is_much = files.iter().map(|(_, text)| text.len()).sum::<usize>() > WORTH_A_THREAD;
+    for sorted in parallel::map(files, is_much, || (), |(), (path, text)| sort_file(path, text)) {
+        let Sorted {
+            manifests,
+            hooks,
+            warnings,
+        } = sorted?;
+        rendered.manifests.extend(manifests);
+        rendered.hooks.extend(hooks);
+        rendered.warnings.extend(warnings);
     }
     Ok(())
+}
+
+fn sort_file(path: &str, text: &Arc<String>) -> Result<Sorted, RenderError> {
+    let mut sorted = Sorted::default();
+    for document in yaml::split_documents(text) {
+        sort_document(path, SharedText::part_of(text, document), &mut sorted)?;
+    }
+    Ok(sorted)
 }
 
 /// Whether a template is a NOTES.txt, of whatever chart.
@@ -198,7 +224,7 @@ pub(super) fn is_notes(path: &str) -> bool {
     path.ends_with("NOTES.txt")
 }
 
-fn sort_document(path: &str, document: SharedText, rendered: &mut Rendered) -> Result<(), RenderError> {
+fn sort_document(path: &str, document: SharedText, sorted: &mut Sorted) -> Result<(), RenderError> {
     let entries = parse(path, &document, |text| yaml::to_json_entries(text, head::is_read))?;
     let head = Head::read(&entries).map_err(|error| RenderError::Yaml {
         path: path.to_owned(),
@@ -224,11 +250,11 @@ fn sort_document(path: &str, document: SharedText, rendered: &mut Rendered) -> R
         object: OnceLock::new(),
     };
     let Some(events) = annotations.get(HOOK) else {
-        rendered.manifests.push(manifest);
+        sorted.manifests.push(manifest);
         return Ok(());
     };
     let Some(events) = events.split(',').map(HookEvent::parse).collect::<Option<Vec<_>>>() else {
-        rendered
+        sorted
             .warnings
             .push(Warning::info("skipping unknown hooks").with("hookTypes", events.as_str()));
         return Ok(());
@@ -237,7 +263,7 @@ fn sort_document(path: &str, document: SharedText, rendered: &mut Rendered) -> R
         Some(policies) => policies.split(',').map(|policy| policy.trim().to_lowercase()).collect(),
         None => Vec::new(),
     };
-    rendered.hooks.push(Hook {
+    sorted.hooks.push(Hook {
         manifest,
         events,
         weight: annotations

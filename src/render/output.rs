@@ -74,7 +74,7 @@ impl TemplateOutput {
         } else {
             &[]
         };
-        let crds = crds.iter().map(|crd| (crd.path.as_str(), crd.text.as_bytes()));
+        let crds = crds.iter().map(|crd| (crd.path.as_str(), &*crd.text));
         crds.chain(
             rendered
                 .manifests

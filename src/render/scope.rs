@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::{Operation, Release, capabilities, files, metadata};
 use crate::chart::{Capabilities, View, values};
+use crate::template::Content;
 use crate::template::value::{Map, MapType, Text, Value};
 
 /// One template file at its place in the tree of charts.
@@ -12,7 +13,7 @@ pub(super) struct TemplateFile<'a> {
     /// Path in the tree of charts: `web/charts/db/templates/service.yaml`.
     pub(super) name: String,
     /// The text.
-    pub(super) source: &'a Text,
+    pub(super) source: &'a Content,
     /// `.Template.BasePath`.
     pub(super) base_path: Text,
     /// Its chart's position in [`roots`].

@@ -46,7 +46,7 @@ pub(super) fn read_blocking(root: &Path, limits: Limits) -> Result<Vec<File>, So
 pub(super) fn digest(files: &[File]) -> Digest {
     let mut hasher = Sha256::new();
     for File { name, data } in files {
-        for part in [name.as_bytes(), data.as_bytes()] {
+        for part in [name.as_bytes(), &**data] {
             hasher.update((part.len() as u64).to_be_bytes());
             hasher.update(part);
         }

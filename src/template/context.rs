@@ -219,7 +219,7 @@ impl<'run> Context<'run> {
         self.spend(text.len() / 4)?;
         let source = Arc::new(Source {
             name: Arc::from(TPL_NAME),
-            text: text.clone(),
+            text: text.clone().into(),
         });
         let parsed = parse(&source, &mut Names::default()).map_err(|error| {
             let prefix = format!("cannot parse template {}: ", quoted(text));

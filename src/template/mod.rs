@@ -2,6 +2,7 @@
 //!
 //! Pure. Knows nothing of charts and files: a caller hands it named sources and a root value.
 
+mod content;
 pub mod context;
 pub mod error;
 pub mod function;
@@ -19,6 +20,7 @@ mod parse;
 mod set;
 mod tree;
 
+pub use content::Content;
 pub use context::Context;
 pub use error::{ExecutionError, FunctionError, LimitError, ParseError};
 pub use host::{Host, Mode};

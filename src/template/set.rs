@@ -1,9 +1,10 @@
 //! A set of named templates, parsed once and executed often.
 
+use super::Content;
 use super::error::ParseError;
 use super::parse::{Names, parse};
 use super::tree::{Source, Template};
-use super::value::Text;
+use crate::parallel;
 use foldhash::fast::RandomState;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,6 +16,9 @@ pub struct TemplateSet {
     sources: Vec<Arc<Parsed>>,
 }
 
+/// Bytes of templates that take several times as long to parse as a thread takes to start.
+const WORTH_A_THREAD: usize = 64 << 10;
+
 /// A source and what it defines.
 #[derive(Debug)]
 struct Parsed {
@@ -23,23 +27,22 @@ struct Parsed {
 }
 
 impl Parsed {
-    fn new(source: Source, names: &mut Names) -> Result<Self, ParseError> {
-        let source = Arc::new(source);
-        let templates = parse(&source, names)?.into_iter();
+    fn new(source: &Arc<Source>, names: &mut Names) -> Result<Self, ParseError> {
+        let templates = parse(source, names)?.into_iter();
         Ok(Self {
             templates: templates.map(|(name, template)| (name, Arc::new(template))).collect(),
-            source,
+            source: Arc::clone(source),
         })
     }
 }
 
 impl TemplateSet {
     /// Parses sources in the given order into one set. A definition replaces an earlier one of the same name, unless it
-    /// is empty. A [`Text`] is shared, not copied.
+    /// is empty. A [`Content`] is shared, not copied.
     pub fn parse<N, T>(sources: impl IntoIterator<Item = (N, T)>) -> Result<Self, ParseError>
     where
         N: Into<Arc<str>>,
-        T: Into<Text>,
+        T: Into<Content>,
     {
         Self::parse_with(&[], sources)
     }
@@ -52,22 +55,28 @@ impl TemplateSet {
     ) -> Result<Self, ParseError>
     where
         N: Into<Arc<str>>,
-        T: Into<Text>,
+        T: Into<Content>,
     {
         let known = known.iter().flat_map(|set| &set.sources);
         let known: HashMap<&str, &Arc<Parsed>> = known.map(|parsed| (&*parsed.source.name, parsed)).collect();
+        let source = |(name, text): (N, T)| Source {
+            name: name.into(),
+            text: text.into(),
+        };
+        let sources: Vec<Arc<Source>> = sources.into_iter().map(source).map(Arc::new).collect();
+        let known = |source: &Source| {
+            let parsed = known.get(&*source.name).copied();
+            parsed.filter(|parsed| parsed.source.text.is_same(&source.text))
+        };
+        let new = sources.iter().filter(|source| known(source).is_none());
+        let is_much = new.map(|source| source.text.len()).sum::<usize>() > WORTH_A_THREAD;
+        let parsed = parallel::map(&sources, is_much, Names::default, |names, source| match known(source) {
+            Some(parsed) => Ok(Arc::clone(parsed)),
+            None => Parsed::new(source, names).map(Arc::new),
+        });
         let mut set = Self::default();
-        let mut names = Names::default();
-        for (name, text) in sources {
-            let source = Source {
-                name: name.into(),
-                text: text.into(),
-            };
-            let parsed = match known.get(&*source.name) {
-                Some(parsed) if parsed.source.text.is_same(&source.text) => Arc::clone(parsed),
-                _ => Arc::new(Parsed::new(source, &mut names)?),
-            };
-            set.add(parsed);
+        for parsed in parsed {
+            set.add(parsed?);
         }
         Ok(set)
     }
@@ -111,11 +120,11 @@ mod tests {
     #[test]
     fn a_known_source_is_not_parsed_again() {
         let (same, other) = (
-            Text::from("{{define \"x\"}}1{{end}}"),
-            Text::from("{{define \"y\"}}1{{end}}"),
+            Content::from("{{define \"x\"}}1{{end}}"),
+            Content::from("{{define \"y\"}}1{{end}}"),
         );
         let first = TemplateSet::parse([("a", same.clone()), ("b", other)]).unwrap();
-        let changed = Text::from("{{define \"y\"}}2{{end}}");
+        let changed = Content::from("{{define \"y\"}}2{{end}}");
         let second = TemplateSet::parse_with(&[&first], [("b", changed), ("a", same)]).unwrap();
         let is_shared = |name| Arc::ptr_eq(first.find(name).unwrap(), second.find(name).unwrap());
         assert!(is_shared("x") && !is_shared("y"));

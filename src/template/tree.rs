@@ -1,5 +1,6 @@
 //! Parsed templates. Immutable, and shared between threads.
 
+use super::Content;
 use super::function::Function;
 use super::value::Text;
 use std::ops::Range;
@@ -13,7 +14,7 @@ pub(super) struct Source {
     /// Its name in error messages.
     pub(super) name: Arc<str>,
     /// The text.
-    pub(super) text: Text,
+    pub(super) text: Content,
 }
 
 /// One named template: a source's top level, a `define` or a `block`.

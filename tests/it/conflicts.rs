@@ -2,22 +2,31 @@
 //!
 //! Other managers are played under their true names, through the kind of write that they use.
 
-mod adoption;
 mod catalogue;
-mod controllers;
-mod history;
-mod losses;
-mod operators;
-mod people;
-mod play;
 mod promises;
-mod refusals;
 mod seen;
-#[expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a stage that cannot be set up fails the test"
-)]
-mod stage;
-mod unions;
-mod webhooks;
+
+macro_rules! scenarios {
+    ($($module:ident),+) => {$(
+        #[expect(
+            clippy::unwrap_used,
+            clippy::panic,
+            reason = "scenarios are the bodies of tests; a stage that cannot be set up fails the test"
+        )]
+        mod $module;
+    )+};
+}
+
+scenarios!(
+    adoption,
+    controllers,
+    history,
+    losses,
+    operators,
+    people,
+    play,
+    refusals,
+    stage,
+    unions,
+    webhooks
+);

@@ -1,5 +1,7 @@
 //! The first phase for one object: what would be written, found out without writing.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use super::Applier;
@@ -22,6 +24,7 @@ use crate::ownership::intent::RELEASE_NAME_ANNOTATION;
 use crate::ownership::intent::RELEASE_NAMESPACE_ANNOTATION;
 use crate::ownership::ledger::ObjectRecord;
 use crate::ownership::ledger::yielded;
+use crate::ownership::loss::changed_behind;
 use crate::ownership::managed::ManagedFields;
 use crate::ownership::policy::Action;
 use crate::ownership::policy::Moment;
@@ -55,7 +58,7 @@ impl Applier {
     pub(super) async fn decide_one(
         &self,
         request: ApplyRequest,
-        autoscalers: &[Value],
+        autoscalers: Arc<[Value]>,
         moment: Moment,
         care: Care,
     ) -> Result<ObjectPlan, ApplyError> {
@@ -71,6 +74,7 @@ impl Applier {
             resource,
             step: Step::Create,
             contested: Vec::new(),
+            autoscalers,
         };
         // Nothing of a kind that is not served can exist; its definition may come with the release.
         let Some(resource) = plan.resource.clone() else {
@@ -157,7 +161,7 @@ impl Applier {
     /// Skips an object that only others have written since, in fields of theirs: its status, or what was yielded to them.
     ///
     /// Whoever changes a value takes the field from all who applied another one, so as long as we own what we owned,
-    /// its values are ours.
+    /// its values are ours; but for those that were written under another name, as `stringData` is.
     fn skip_untouched(&self, plan: &mut ObjectPlan, live: &Live, moment: Moment) -> bool {
         let Some(record) = record_of(plan, live) else {
             return false;
@@ -170,7 +174,7 @@ impl Applier {
         }
         let mut body = plan.intent.body().clone();
         let yielding = self.keep_yielding(plan, live, &mut body, moment);
-        if yielded(&yielding) != record.yielded {
+        if yielded(&yielding) != record.yielded || !changed_behind(record, &live.object, &body).is_empty() {
             return false;
         }
         let mut record = record.clone();

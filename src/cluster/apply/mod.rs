@@ -67,10 +67,10 @@ impl Applier {
     ///
     /// The results are in the order of the requests.
     pub async fn decide(&self, requests: Vec<ApplyRequest>, moment: Moment) -> Decided {
-        let autoscalers = Arc::new(types::autoscalers(&requests));
+        let autoscalers = types::autoscalers(&requests);
         let decisions = requests.into_iter().map(|request| {
             let autoscalers = autoscalers.clone();
-            async move { self.decide_one(request, &autoscalers, moment, Care::Sparing).await }
+            async move { self.decide_one(request, autoscalers, moment, Care::Sparing).await }
         });
         let results: Vec<_> = futures::stream::iter(decisions)
             .buffered(self.settings.parallelism.get())
@@ -93,7 +93,7 @@ impl Applier {
     /// Decides and writes one object.
     pub async fn apply(&self, request: ApplyRequest, moment: Moment) -> Result<Applied, ApplyError> {
         let autoscalers = types::autoscalers(std::slice::from_ref(&request));
-        let plan = self.decide_one(request, &autoscalers, moment, Care::Sparing).await?;
+        let plan = self.decide_one(request, autoscalers, moment, Care::Sparing).await?;
         self.write_one(plan, moment).await
     }
 }

@@ -17,11 +17,14 @@ use crate::ownership::contention::class_of_yielded;
 use crate::ownership::contention::items_taken_along;
 use crate::ownership::contention::other_holders;
 use crate::ownership::contested::ContestedField;
+use crate::ownership::fieldset::Relation;
 use crate::ownership::intent::Intent;
 use crate::ownership::ledger::ObjectRecord;
+use crate::ownership::loss::changed_behind;
 use crate::ownership::loss::is_wiped;
 use crate::ownership::loss::lost_fields;
 use crate::ownership::loss::unknown_manager;
+use crate::ownership::loss::written_as;
 use crate::ownership::managed::Manager;
 use crate::ownership::manager_class::ManagerClass;
 use crate::ownership::path::FieldPath;
@@ -130,7 +133,60 @@ impl Applier {
             let decision = carry_out(&mut draft.body, &live.object, Some(&path), &decision);
             tell(&path, &decision);
         }
+        self.note_changes_behind(plan, live, record, draft, moment);
         draft.probe.clone_from(&draft.body);
+    }
+
+    /// Decides about fields that somebody changed without our losing them: the server would let us change them back without
+    /// a word. Known only as long as we want what we wanted.
+    fn note_changes_behind(
+        &self,
+        plan: &ObjectPlan,
+        live: &Live,
+        record: &ObjectRecord,
+        draft: &mut Draft,
+        moment: Moment,
+    ) {
+        let intent = &plan.intent;
+        let manager = self.settings.roster.field_manager();
+        let is_held = |path: &FieldPath| {
+            let held = live.managed.applied_by(manager);
+            held.is_some_and(|held| held.relation(path) == Some(Relation::Exact))
+        };
+        if record.intent_hash != intent.hash() {
+            return;
+        }
+        for path in changed_behind(record, &live.object, &draft.body)
+            .into_iter()
+            .filter(is_held)
+        {
+            let writer = written_as(intent.reference(), &path).and_then(|written| {
+                other_holders(&live.managed, manager, &written)
+                    .first()
+                    .copied()
+                    .cloned()
+            });
+            let class = writer
+                .as_ref()
+                .map_or(Class::Lost, |writer| self.settings.roster.class_of(writer));
+            let writer = writer.unwrap_or_else(unknown_manager);
+            let contest = Contest {
+                object: intent.reference(),
+                path: Some(&path),
+                manager: &writer,
+                ours: lookup(intent.body(), &path),
+                class,
+            };
+            let decision = self.settings.policy.decide(&contest, moment);
+            let decision = carry_out(&mut draft.body, &live.object, Some(&path), &decision);
+            let owner = Owner {
+                path: Some(&path),
+                field: "",
+                manager: &writer,
+                class,
+            };
+            draft.contested.push(self.report(intent, live, &owner, &decision));
+        }
     }
 
     /// Tells of what others have in items of lists that leave the chart: the server removes it with the item.

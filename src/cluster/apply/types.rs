@@ -1,6 +1,7 @@
 //! What goes into applying objects and what comes out.
 
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -88,6 +89,9 @@ pub enum Operation {
 }
 
 impl Operation {
+    /// All of them.
+    pub const ALL: &[Self] = &[Self::Created, Self::Configured, Self::Unchanged, Self::Skipped];
+
     /// The name in metrics.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -202,6 +206,8 @@ pub struct ObjectPlan {
     pub(super) resource: Option<Resource>,
     pub(super) step: Step,
     pub(super) contested: Vec<ContestedField>,
+    /// The autoscalers of the release, which matter again if it is decided anew.
+    pub(super) autoscalers: Arc<[Value]>,
 }
 
 impl ObjectPlan {
@@ -283,7 +289,7 @@ impl Decided {
 }
 
 /// The autoscalers among the objects of a release.
-pub(super) fn autoscalers(requests: &[ApplyRequest]) -> Vec<Value> {
+pub(super) fn autoscalers(requests: &[ApplyRequest]) -> Arc<[Value]> {
     let is_autoscaler = |intent: &&Intent| {
         matches!(
             intent.reference().kind.as_str(),

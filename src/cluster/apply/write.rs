@@ -100,14 +100,14 @@ impl Applier {
             resource: _,
             step: _,
             contested: _,
+            autoscalers,
         } = plan;
         let request = ApplyRequest {
             intent,
             observed: Observed::Unknown,
             record,
         };
-        let autoscalers = super::types::autoscalers(std::slice::from_ref(&request));
-        self.decide_one(request, &autoscalers, moment, Care::Thorough).await
+        self.decide_one(request, autoscalers, moment, Care::Thorough).await
     }
 
     async fn create(&self, plan: &ObjectPlan) -> Result<Applied, ApplyError> {

@@ -5,6 +5,7 @@
 //! `regex` crate's (same leftmost-first semantics).
 
 mod class;
+mod engine;
 mod error;
 mod parser;
 mod template;
@@ -15,8 +16,7 @@ mod tests;
 
 use std::ops::Range;
 
-use regex::bytes::{Regex, RegexBuilder};
-
+use engine::{Engine, TooLarge};
 pub use error::{Code, Error};
 use text::Text;
 
@@ -27,7 +27,9 @@ pub const COMPILED_SIZE_LIMIT: usize = 32 << 20;
 /// A compiled Go regular expression. It matches bytes, as Go's does.
 #[derive(Debug)]
 pub struct Regexp {
-    regex: Regex,
+    engine: Engine,
+    /// The pattern as the `regex` crate has it.
+    translated: String,
     /// The name of each capture group from 1 on; Go lets several groups share a name.
     names: Vec<Option<String>>,
     empty_expression: bool,
@@ -44,20 +46,19 @@ impl Regexp {
 
     /// As [`compile`](Self::compile), with another bound of the compiled size in bytes.
     pub fn compile_within(pattern: &str, size: usize) -> Result<Self, Error> {
-        let translated = parser::translate(pattern)?;
-        let regex = RegexBuilder::new(&translated.pattern)
-            .size_limit(size)
-            .dfa_size_limit(1 << 20)
-            .nest_limit(4 * parser::NESTING_LIMIT)
-            .build()
-            .map_err(|_| Error::new(Code::Large, pattern))?;
+        let parser::Translated {
+            pattern: translated,
+            names,
+            repeats,
+        } = parser::translate(pattern)?;
+        let repeats = usize::try_from(repeats).unwrap_or(usize::MAX);
+        let states = pattern.len().saturating_mul(repeats);
         Ok(Self {
-            regex,
-            names: translated.names,
+            engine: Engine::new(&translated, states, size).map_err(|TooLarge| Error::new(Code::Large, pattern))?,
+            translated,
+            names,
             empty_expression: pattern.is_empty(),
-            states: pattern
-                .len()
-                .saturating_mul(usize::try_from(translated.repeats).unwrap_or(usize::MAX)),
+            states,
         })
     }
 
@@ -68,12 +69,13 @@ impl Regexp {
 
     /// The pattern as the `regex` crate has it.
     pub fn as_rust(&self) -> &str {
-        self.regex.as_str()
+        &self.translated
     }
 
     /// `MatchString`.
     pub fn is_match(&self, text: &[u8]) -> bool {
-        self.regex.is_match(Text::new(text).read())
+        let text = Text::new(text);
+        self.engine.for_text(text.read()).is_match(text.read())
     }
 
     /// `FindStringIndex`: where the first match is.
@@ -85,7 +87,11 @@ impl Regexp {
     pub fn find_all(&self, text: &[u8], limit: i64) -> Vec<Range<usize>> {
         let most = usize::try_from(limit).unwrap_or(usize::MAX);
         let text = Text::new(text);
-        let found = self.regex.find_iter(text.read()).map(|found| found.range());
+        let found = self
+            .engine
+            .for_text(text.read())
+            .find_iter(text.read())
+            .map(|found| found.range());
         let whole = found.filter(|range| !splits_character(text.read(), range));
         whole.take(most).map(|range| text.given(&range)).collect()
     }
@@ -122,9 +128,9 @@ impl Regexp {
         let mut output = Vec::with_capacity(text.len());
         let mut copied = 0;
         let read = Text::new(text);
-        for captures in self.regex.captures_iter(read.read()) {
-            let group = |number| captures.get(number).map(|group| read.given(&group.range()));
-            let found = captures.get(0).map(|whole| whole.range());
+        for captures in self.engine.for_text(read.read()).captures_iter(read.read()) {
+            let group = |number| captures.get_group(number).map(|group| read.given(&group.range()));
+            let found = captures.get_match().map(|whole| whole.range());
             let Some(whole) = found.filter(|whole| !splits_character(read.read(), whole)) else {
                 continue;
             };

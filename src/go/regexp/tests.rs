@@ -92,6 +92,26 @@ fn a_bad_byte_is_one_character() {
 }
 
 #[test]
+fn all_engines_find_the_same() {
+    for pattern in [r"[^a-c]", r"(?i)K+", r"\bs|.$", r"\W*?b", r"(a|b)*\x{41}?", "é|a"] {
+        let expression = Regexp::compile(pattern).unwrap();
+        let found = |text: &str| expression.find_all(text.as_bytes(), -1);
+        for short in ["", "abc", "KkS s", "a.b c\nA"] {
+            // What follows a long text is of no concern to its first part.
+            let long = format!("{short}\n{}", "\n".repeat(5000));
+            let beyond_ascii = format!("{short}\n\u{e9}");
+            let within = |text: &str| {
+                let mut all = found(text);
+                all.retain(|range| range.end < short.len());
+                all
+            };
+            assert_eq!(within(&long), within(&format!("{short}\n")), "{pattern} {short:?}");
+            assert_eq!(within(&beyond_ascii), within(&long), "{pattern} {short:?}");
+        }
+    }
+}
+
+#[test]
 fn deep_nesting_is_refused() {
     let pattern = format!("{}a{}", "(".repeat(5000), ")".repeat(5000));
     let error = Regexp::compile(&pattern).unwrap_err();

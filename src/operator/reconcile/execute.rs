@@ -17,7 +17,7 @@ use crate::api::helm_release::ownership::Fights;
 use crate::api::helm_release::status::ReleaseAction;
 use crate::api::names;
 use crate::cluster::apply::{
-    Adoption, Applied, Applier, ApplyError, ApplyRequest, ApplySettings, Decided, ObjectPlan, Observed,
+    Adoption, Applied, Applier, ApplyError, ApplyRequest, ApplySettings, Decided, ObjectPlan, Observed, Operation,
 };
 use crate::cluster::delete::{DeleteError, Deleter};
 use crate::cluster::observe::LiveMetadata;
@@ -37,7 +37,6 @@ use crate::plan::inventory;
 use crate::plan::outcome::{self, Outcome};
 use crate::plan::revision::{Phase, Revision};
 use crate::telemetry::events::Severity;
-use crate::telemetry::metrics::ApplyLabels;
 
 /// How many fields of one object are told of in events; the status and the ledger have the others.
 const TOLD: usize = 10;
@@ -165,6 +164,7 @@ pub async fn execute(
             match result {
                 Ok(applied) => {
                     announce(context, recorded, memory, &applied, revision.action);
+                    count_retaken(context, recorded, memory, &applied);
                     watch_fights(context, recorded, memory, &applied, &fights);
                     remember(context, memory, &applied, &policy, moment.now);
                 }
@@ -213,7 +213,7 @@ fn request(context: &Context, ledger: &Ledger, object: &DesiredObject) -> ApplyR
 }
 
 /// Counts decisions that the last look at the object did not lead to: a conflict that stays is counted once, however often
-/// the release is tried again.
+/// the release is tried again. Fields that are taken again and again are counted by `count_retaken`.
 fn count_conflicts(
     context: &Context,
     recorded: &Recorded,
@@ -231,7 +231,22 @@ fn count_conflicts(
         }
         let manager = (field.manager.name.as_str(), field.manager.subresource.as_deref());
         let labels = conflict_labels(&release, &object, manager, field.class, field.action);
-        context.metrics.conflicts.get_or_create(&labels).inc();
+        context.metrics.conflict(labels);
+    }
+}
+
+/// Counts fields that were taken from an owner that they had been taken from before: it has written again meanwhile.
+fn count_retaken(context: &Context, recorded: &Recorded, memory: &ReleaseMemory, applied: &Applied) {
+    if applied.operation == Operation::Skipped {
+        return;
+    }
+    let release = release_labels(recorded.release());
+    let known = memory.ledger.as_ref().and_then(|ledger| ledger.get(&applied.reference));
+    let taken = applied.contested.iter().filter(|field| field.action == Action::Forced);
+    for field in taken.filter(|field| is_known(known, field)) {
+        let manager = (field.manager.name.as_str(), field.manager.subresource.as_deref());
+        let labels = conflict_labels(&release, &applied.reference, manager, field.class, field.action);
+        context.metrics.conflict(labels);
     }
 }
 
@@ -310,7 +325,7 @@ fn announce(context: &Context, recorded: &Recorded, memory: &ReleaseMemory, appl
     for field in &new {
         let manager = (field.manager.name.as_str(), field.manager.subresource.as_deref());
         let labels = conflict_labels(&release, &applied.reference, manager, field.class, field.action);
-        context.metrics.conflicts.get_or_create(&labels).inc();
+        context.metrics.conflict(labels);
     }
     let (migrated, told): (Vec<&ContestedField>, Vec<&ContestedField>) =
         new.into_iter().partition(|field| is_migrated(field));
@@ -388,7 +403,7 @@ fn watch_fights(
     let (object, contested) = (&applied.reference, &applied.contested);
     for fight in memory.fights.observe(object, contested, *threshold, Timestamp::now()) {
         let labels = release_labels(recorded.release());
-        context.metrics.fights.get_or_create(&labels).inc();
+        context.metrics.fight(&labels);
         let about = recorded.release().object_ref(&());
         let note = format!("{fight}; until the fight is over, fights.then decides: {then:?}");
         context
@@ -406,8 +421,7 @@ fn is_known(record: Option<&ObjectRecord>, field: &ContestedField) -> bool {
 }
 
 fn remember(context: &Context, memory: &mut ReleaseMemory, applied: &Applied, policy: &str, now: Timestamp) {
-    let operation = applied.operation.as_str();
-    context.metrics.applies.get_or_create(&ApplyLabels { operation }).inc();
+    context.metrics.applied(applied.operation);
     let (reference, version) = (&applied.reference, &applied.resource_version);
     context.children.wrote(reference, version);
     if let Some(live) = &applied.live {

@@ -28,7 +28,7 @@ use crate::api::HelmRelease;
 use crate::api::conditions::Reason;
 use crate::api::helm_release::HelmReleaseSpec;
 use crate::plan::decide::Failure;
-use crate::plan::outcome::Outcome;
+use crate::plan::outcome::{GONE, Outcome, RACE, Verdict};
 use crate::plan::ownership_status;
 use crate::plan::retry::{backoff, conflict_wait, jittered};
 use record::Recorded;
@@ -82,11 +82,13 @@ pub async fn reconcile(cached: Arc<HelmRelease>, context: Arc<Context>) -> Resul
     let started = Instant::now();
     let mut memory = context.memory.take(&key);
     let result = pass(&context, &cached, &mut memory).await;
-    let outcome = match &result {
-        Ok((category, _)) => category,
-        Err(_) => Reason::ReconcileError.as_str(),
+    let (outcome, verdict) = match &result {
+        Ok((ended, _)) => *ended,
+        Err(_) => (Reason::ReconcileError.as_str(), Verdict::Failed),
     };
-    context.metrics.reconciled("HelmRelease", outcome, started.elapsed());
+    context
+        .metrics
+        .reconciled("HelmRelease", outcome, verdict, started.elapsed());
     if outcome == GONE {
         // It leaves nothing behind.
         context.policies.recount();
@@ -100,35 +102,36 @@ pub async fn reconcile(cached: Arc<HelmRelease>, context: Arc<Context>) -> Resul
     result.map(|(_, action)| action)
 }
 
-/// The category of a reconcile after which the release no longer exists.
-const GONE: &str = "Gone";
-/// The category of a reconcile that lost a race and is made again at once.
-const RACE: &str = "Race";
+/// How a reconcile ended: in a word, and in short.
+type Ended = (&'static str, Verdict);
+
+const IS_GONE: Ended = (GONE, Verdict::Succeeded);
+const LOST_RACE: Ended = (RACE, Verdict::Waiting);
 
 async fn pass(
     context: &Context,
     cached: &Arc<HelmRelease>,
     memory: &mut ReleaseMemory,
-) -> Result<(&'static str, Action), ReconcileError> {
+) -> Result<(Ended, Action), ReconcileError> {
     let Some(release) = record::fresh(context, cached, memory).await? else {
-        return Ok((GONE, Action::await_change()));
+        return Ok((IS_GONE, Action::await_change()));
     };
     let mut recorded = Recorded::new(release);
     if recorded.release().metadata.deletion_timestamp.is_some() {
         return match uninstall::uninstall(context, &mut recorded, memory).await? {
             uninstall::Progress::Gone => {
-                record::forget(context, &recorded, memory);
-                Ok((GONE, Action::await_change()))
+                record::forget(context, &recorded);
+                Ok((IS_GONE, Action::await_change()))
             }
             uninstall::Progress::Waiting(outcome) => {
-                let category = outcome.category();
+                let ended = (outcome.category(), outcome.verdict());
                 record::record(context, &mut recorded, memory, &outcome).await?;
-                Ok((category, Action::requeue(uninstall::POLL)))
+                Ok((ended, Action::requeue(uninstall::POLL)))
             }
         };
     }
     if !record::ensure_finalizer(context, &mut recorded, memory).await? {
-        return Ok((RACE, Action::requeue(AFTER_RACE)));
+        return Ok((LOST_RACE, Action::requeue(AFTER_RACE)));
     }
     let Done { outcome, next } = if recorded.release().spec.suspend {
         Done {
@@ -145,7 +148,10 @@ async fn pass(
     let written = record::record(context, &mut recorded, memory, &outcome).await?;
     let category = outcome.category();
     debug!(outcome = category, written, "reconciled");
-    Ok((category, Action::requeue(wait(&next, memory, interval))))
+    Ok((
+        (category, outcome.verdict()),
+        Action::requeue(wait(&next, memory, interval)),
+    ))
 }
 
 /// Keeps count of failures in a row.

@@ -2,7 +2,6 @@
 //!
 //! Edge. Writes only what changed. Also reads the HelmRelease afresh where the cache may be older than our own writes.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use k8s_openapi::jiff::Timestamp;
@@ -273,44 +272,30 @@ fn announce(context: &Context, recorded: &Recorded, before: Option<&HelmReleaseS
 }
 
 /// Brings the release's gauges to its status.
-fn export(context: &Context, recorded: &Recorded, memory: &mut ReleaseMemory) {
+fn export(context: &Context, recorded: &Recorded, memory: &ReleaseMemory) {
+    let metrics = &context.metrics;
     let labels = release_labels(&recorded.release);
     let ready = conditions::is_true(&recorded.status.conditions, ConditionType::Ready);
-    context
-        .metrics
-        .release_ready
-        .get_or_create(&labels)
-        .set(i64::from(ready));
-    let fights = memory.fights.going_on(Timestamp::now()).len();
-    if fights > 0 || context.metrics.fights.get(&labels).is_some() {
-        let fights = i64::try_from(fights).unwrap_or(i64::MAX);
-        context.metrics.fights_active.get_or_create(&labels).set(fights);
-    }
+    metrics.release(&labels, ready, recorded.release.spec.suspend);
+    metrics.fights_now(&labels, memory.fights.going_on(Timestamp::now()).len());
     let Some(ledger) = &memory.ledger else { return };
-    let mut current: HashMap<ConflictLabels, i64> = HashMap::new();
     // What was forced or resolved is ours now; contested are the others.
-    for object in ledger.objects() {
-        for ((class, action, manager_class), number) in &object.tally {
-            if action.is_unresolved() {
-                let key = ConflictLabels {
-                    namespace: labels.namespace.clone(),
-                    release: labels.release.clone(),
-                    kind: object.reference.kind.clone(),
-                    class: class.as_str(),
-                    manager_class: manager_class.as_str(),
-                    action: action.as_str(),
-                };
-                *current.entry(key).or_default() += i64::from(*number);
-            }
-        }
-    }
-    for gone in memory.conflicts.keys().filter(|labels| !current.contains_key(labels)) {
-        context.metrics.conflicts_active.remove(gone);
-    }
-    for (labels, count) in &current {
-        context.metrics.conflicts_active.get_or_create(labels).set(*count);
-    }
-    memory.conflicts = current;
+    let sorts = ledger.objects().flat_map(|object| {
+        let sorts = object.tally.iter().filter(|((_, action, _), _)| action.is_unresolved());
+        sorts.map(|(sort, number)| (&object.reference.kind, sort, *number))
+    });
+    let decisions = sorts.flat_map(|(kind, (class, action, manager_class), number)| {
+        let decision = ConflictLabels {
+            namespace: labels.namespace.clone(),
+            release: labels.release.clone(),
+            kind: kind.clone(),
+            class: class.as_str(),
+            manager_class: manager_class.as_str(),
+            action: action.as_str(),
+        };
+        std::iter::repeat_n(decision, usize::try_from(number).unwrap_or_default())
+    });
+    metrics.conflicts_now(&labels, decisions);
 }
 
 /// The labels under which a release is counted.
@@ -341,15 +326,8 @@ pub fn conflict_labels(
 }
 
 /// Removes the metrics of a release that is gone.
-pub fn forget(context: &Context, recorded: &Recorded, memory: &ReleaseMemory) {
-    let labels = release_labels(&recorded.release);
-    context.metrics.release_ready.remove(&labels);
-    context.metrics.fights.remove(&labels);
-    context.metrics.fights_active.remove(&labels);
-    for labels in memory.conflicts.keys() {
-        context.metrics.conflicts_active.remove(labels);
-        context.metrics.conflicts.remove(labels);
-    }
+pub fn forget(context: &Context, recorded: &Recorded) {
+    context.metrics.forget(&release_labels(&recorded.release));
 }
 
 /// The release's ledger: what is remembered, or read from the cluster.

@@ -4,6 +4,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Instant;
 
 use kube::api::ApiResource;
 use serde_json::{Map, Value};
@@ -172,8 +173,7 @@ async fn with_seed(
         Some(kept) => kept,
         None => seed::Seed::random()?,
     };
-    let limits = context.settings.limits;
-    let (rendered, used_randomness) = on_a_thread(release, inputs, revision, used.clone(), limits).await?;
+    let (rendered, used_randomness) = on_a_thread(context, release, inputs, revision, used.clone()).await?;
     if is_kept || !used_randomness {
         return Ok(rendered);
     }
@@ -181,7 +181,7 @@ async fn with_seed(
     if kept == used {
         return Ok(rendered);
     }
-    Ok(on_a_thread(release, inputs, revision, kept, limits).await?.0)
+    Ok(on_a_thread(context, release, inputs, revision, kept).await?.0)
 }
 
 /// What a rendering thread needs, owned.
@@ -196,12 +196,13 @@ struct Job {
 }
 
 async fn on_a_thread(
+    context: &Context,
     release: &HelmRelease,
     inputs: &Inputs,
     revision: &Revision,
     seed: seed::Seed,
-    limits: Limits,
 ) -> Result<(Rendered, bool), RenderStepError> {
+    let started = Instant::now();
     let job = Job {
         program: inputs.program.clone(),
         values: inputs.values.clone(),
@@ -216,7 +217,7 @@ async fn on_a_thread(
             },
         },
         host: SeededHost::new(seed, revision.number, revision.began),
-        limits,
+        limits: context.settings.limits,
         skip_schema_validation: release.spec.action_options(revision.action).disable_schema_validation,
     };
     let (sender, receiver) = tokio::sync::oneshot::channel();
@@ -230,6 +231,7 @@ async fn on_a_thread(
         });
     spawned.map_err(|_| RenderStepError::Interrupted)?;
     let answer = receiver.await.map_err(|_| RenderStepError::Interrupted)?;
+    context.metrics.rendered(answer.is_ok(), started.elapsed());
     answer.map_err(|error| RenderStepError::render(inputs, &error))
 }
 

@@ -74,7 +74,7 @@ catalogue! {
     people::row_19_kubectl_server_side_apply_is_an_apply_owner: Real Failed;
     people::row_20_a_rollout_restart_survives: ;
     history::row_21_people_use_dashboards: Real Yielded;
-    adoption::row_22_reset_managed_fields_are_taken_back: Legacy Resolved;
+    adoption::row_22_reset_managed_fields_are_taken_back: Legacy Resolved, Lost Resolved;
     losses::row_22_a_field_that_somebody_removed_follows_the_policy: Lost Resolved, Lost Yielded, Lost Failed;
     losses::row_22_wiped_managed_fields_are_noticed: Lost Resolved;
     history::row_23_the_ledger_knows_who_wrote_before_entries_were_merged: Real Yielded;

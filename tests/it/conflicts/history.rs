@@ -238,17 +238,19 @@ pub(crate) async fn row_42_the_version_that_an_object_is_owned_in_is_removed(see
     defined(&play.stage, &old, "v1alpha1").await?;
     play.wants(&[gadget(&group, "v1alpha1", 1)]).await?;
     play.is_ready().await?;
+    let labelled = json!({"metadata": {"labels": {"seen": "yes"}}});
     play.stage
-        .patch_as(
-            "some-operator",
-            &gadget(&group, "v1alpha1", 1),
-            &json!({"spec": {"more": null, "colour": "red"}}),
-        )
+        .patch_as("some-operator", &gadget(&group, "v1alpha1", 1), &labelled)
         .await;
 
     // The new version is stored, the old one no longer served nor known.
     defined(&play.stage, &definition(&group, &["v1alpha1", "v1"]), "v1").await?;
     let (api, name) = play.stage.api(&old).await;
+    // Any write stores an object in the new version; the entries of its owners stay in the old one.
+    let migrated = json!({"metadata": {"annotations": {"storage": "v1"}}});
+    play.stage
+        .patch_as("storage-migrator", &gadget(&group, "v1", 1), &migrated)
+        .await;
     let stored = json!({"status": {"storedVersions": ["v1"]}});
     api.patch_status(
         &name,
@@ -260,10 +262,10 @@ pub(crate) async fn row_42_the_version_that_an_object_is_owned_in_is_removed(see
 
     play.wants(&[gadget(&group, "v1", 2)]).await?;
     let ours = format!("fairlead:{}/shop", play.stage.namespace);
-    play.tells(&[&format!(
-        ".metadata.managedFields {ours} Lost Resolved by {group}/v1alpha1 is served no more"
-    )])
-    .await?;
+    let told = [ours.as_str(), "some-operator"]
+        .map(|manager| format!(".metadata.managedFields {manager} Lost Resolved by {group}/v1alpha1 is served no more"));
+    let told: Vec<&str> = told.iter().map(String::as_str).collect();
+    play.tells(&told).await?;
     play.is_ready().await?;
     let live = play.live(&gadget(&group, "v1", 2)).await;
     assert_eq!(live["spec"], json!({"size": 2, "colour": "red"}));

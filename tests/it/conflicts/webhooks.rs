@@ -1,5 +1,6 @@
 //! Those who inject certificates and settings into webhooks and definitions.
 
+use k8s_openapi::ByteString;
 use serde_json::{Value, json};
 
 use super::play::Play;
@@ -88,15 +89,16 @@ pub(crate) async fn row_12_a_bundle_that_the_chart_looked_up_is_rotated(seen: Se
     );
     play.tells_nothing().await?;
     // Then it is rotated.
-    let rotated = format!("{}{}", BUNDLE.trim(), BUNDLE.trim());
-    applied["webhooks"][0]["clientConfig"]["caBundle"] = json!(rotated);
+    let one: ByteString = serde_json::from_value(json!(BUNDLE.trim()))?;
+    let rotated = serde_json::to_value(ByteString([one.0.clone(), one.0].concat()))?;
+    applied["webhooks"][0]["clientConfig"]["caBundle"] = rotated.clone();
     play.stage.apply_as("kubectl-patch", &applied).await;
     let told = format!("{FIELD} kubectl-patch Real Yielded by wellKnownOwners/webhook-ca-bundle");
     play.tells(&[&told]).await?;
     play.is_ready().await?;
     assert_eq!(
         play.live(&chart).await["webhooks"][0]["clientConfig"]["caBundle"],
-        json!(rotated)
+        rotated
     );
     play.ends().await
 }

@@ -73,9 +73,14 @@ impl Operator {
         }
     }
 
+    /// Where its metrics are.
+    pub(crate) fn metrics_url(&self) -> String {
+        format!("http://{}/metrics", self.admin)
+    }
+
     /// Its metrics.
     pub(crate) async fn metrics(&self) -> Result<Metrics> {
-        Metrics::read(&format!("http://{}/metrics", self.admin)).await
+        Metrics::read(&self.metrics_url()).await
     }
 
     /// What it wrote to its standard output and error so far.

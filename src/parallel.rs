@@ -1,0 +1,79 @@
+//! Work on many things at once, where it is worth a thread.
+//!
+//! Knows nothing of what is done. Pure: the result is that of doing one thing after the other.
+
+use std::num::NonZero;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+/// Most threads for one piece of work, the caller's included: what is done here is bound by memory before long.
+const MOST_THREADS: usize = 4;
+
+/// A thread's stack, as rendering has it. Memory is only taken for what is used.
+const STACK_BYTES: usize = 32 << 20;
+
+/// What each item becomes, in the order of the items. `state` is made once for each thread. `is_worth_it` tells whether
+/// there is enough to do for a second thread: starting one takes some 50 microseconds.
+pub(crate) fn map<T: Sync, S, R: Send>(
+    items: &[T],
+    is_worth_it: bool,
+    state: impl Fn() -> S + Sync,
+    work: impl Fn(&mut S, &T) -> R + Sync,
+) -> Vec<R> {
+    let threads = if is_worth_it { available(items.len()) } else { 1 };
+    if threads < 2 {
+        let mut state = state();
+        return items.iter().map(|item| work(&mut state, item)).collect();
+    }
+    let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::with_capacity(items.len())));
+    let run = || {
+        let mut state = state();
+        let mut own = Vec::new();
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            let Some(item) = items.get(index) else { break };
+            own.push((index, work(&mut state, item)));
+        }
+        done.lock().unwrap_or_else(PoisonError::into_inner).append(&mut own);
+    };
+    thread::scope(|scope| {
+        for _ in 1..threads {
+            // Without a thread its share is done by the others.
+            let _ = thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, run);
+        }
+        run();
+    });
+    let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    done.sort_unstable_by_key(|(index, _)| *index);
+    done.into_iter().map(|(_, result)| result).collect()
+}
+
+fn available(items: usize) -> usize {
+    let processors = thread::available_parallelism().map_or(1, NonZero::get);
+    processors.min(items).min(MOST_THREADS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_order_is_that_of_the_items() {
+        let items: Vec<usize> = (0..1000).collect();
+        for is_worth_it in [false, true] {
+            let doubled = map(
+                &items,
+                is_worth_it,
+                || 0,
+                |calls, item| {
+                    *calls += 1;
+                    assert!(*calls <= items.len());
+                    item * 2
+                },
+            );
+            assert!(doubled.iter().copied().eq((0..1000).map(|item| item * 2)));
+        }
+        assert!(map(&[(); 0], true, || (), |(), ()| ()).is_empty());
+    }
+}
