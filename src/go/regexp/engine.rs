@@ -67,7 +67,11 @@ impl Engine {
 
 /// Without tables, and without Unicode: an expression that is about characters beyond ASCII does not compile.
 fn simple(translated: &str, size: usize) -> Option<Regex> {
-    let without_tables = Config::new().dfa(false).onepass(false).hybrid(false).auto_prefilter(false);
+    let without_tables = Config::new()
+        .dfa(false)
+        .onepass(false)
+        .hybrid(false)
+        .auto_prefilter(false);
     build(translated, size, without_tables, false)
 }
 

@@ -87,7 +87,11 @@ impl Regexp {
     pub fn find_all(&self, text: &[u8], limit: i64) -> Vec<Range<usize>> {
         let most = usize::try_from(limit).unwrap_or(usize::MAX);
         let text = Text::new(text);
-        let found = self.engine.for_text(text.read()).find_iter(text.read()).map(|found| found.range());
+        let found = self
+            .engine
+            .for_text(text.read())
+            .find_iter(text.read())
+            .map(|found| found.range());
         let whole = found.filter(|range| !splits_character(text.read(), range));
         whole.take(most).map(|range| text.given(&range)).collect()
     }
