@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::class::Class;
 use super::contention::other_holders;
+use super::contested::ContestedField;
 use super::fieldset::FieldSet;
 use super::fieldset::Relation;
 use super::intent::is_identity;
@@ -18,6 +19,7 @@ use super::managed::Manager;
 use super::managed::Operation;
 use super::path::FieldPath;
 use super::path::PathElement;
+use super::policy::Action;
 use super::reference::ObjectReference;
 use super::value::is_empty;
 use super::value::lookup;
@@ -78,13 +80,15 @@ pub fn lost_fields(
 }
 
 /// The fields that we own as the ledger remembers, with other values than we applied, sorted: written under another name, as
-/// a Secret's `stringData` is, or by admission. What admission is known to change is left out.
+/// a Secret's `stringData` is, or by admission. What admission is known to change,
+/// and what has its other owner's value by a person's decision, is left out.
 ///
 /// `body` must be what was applied: the record's intent without what it yields.
 pub fn changed_behind(record: &ObjectRecord, live: &Value, body: &Value) -> Vec<FieldPath> {
-    let is_admissions = |path: &FieldPath| {
+    let is_known = |path: &FieldPath| {
         let mut contested = record.contested.iter();
-        contested.any(|field| field.class == Class::Admission && field.path.as_ref() == Some(path))
+        let is_other = |field: &ContestedField| field.class == Class::Admission || field.action == Action::Adopted;
+        contested.any(|field| is_other(field) && field.path.as_ref() == Some(path))
     };
     let is_changed = |path: &FieldPath| {
         let (Some(wanted), Some(found)) = (lookup(body, path), lookup(live, path)) else {
@@ -93,7 +97,7 @@ pub fn changed_behind(record: &ObjectRecord, live: &Value, body: &Value) -> Vec<
         !found.is_null() && !is_empty(wanted) && !satisfies(found, wanted) && !is_identity(path)
     };
     let leaves = record.owned.leaves().into_iter();
-    leaves.filter(|path| is_changed(path) && !is_admissions(path)).collect()
+    leaves.filter(|path| is_changed(path) && !is_known(path)).collect()
 }
 
 /// The name under which a Secret's value is written as text; `None` for any other field.

@@ -93,8 +93,9 @@ impl Applier {
             }
             Observed::Unknown => {}
         }
+        let autoscalers = Arc::clone(&plan.autoscalers);
         let scene = Scene {
-            autoscalers,
+            autoscalers: &autoscalers,
             moment,
             care,
         };
