@@ -357,22 +357,19 @@ impl Applier {
             .collect();
         let mut found = differences(&live.object, foretold, manager, &kept);
         // What excludes ours goes in one write with ours; no dry run can show both.
-        let ours = excluded.iter().filter(|(path, _)| lookup(&body, path).is_some());
-        found.extend(
-            ours.map(|(path, ours)| (path, Some(ours)))
-                .chain(
-                    contested
-                        .iter()
-                        .filter(|field| field.class == Class::Union && is_taken(field))
-                        .filter_map(|field| Some((field.path.as_ref()?, None))),
-                )
-                .filter(|(path, _)| !kept.contains(path))
-                .map(|(path, foretold)| Difference {
-                    path: path.clone(),
-                    live: lookup(&live.object, path),
-                    foretold,
-                }),
-        );
+        let unions = contested.iter().filter(|field| field.class == Class::Union);
+        if unions.clone().all(|field| !field.action.stops()) {
+            let ours = excluded.iter().filter(|(path, _)| lookup(&body, path).is_some());
+            let ours = ours.map(|(path, ours)| (path, Some(ours)));
+            let theirs = unions
+                .filter(is_taken)
+                .filter_map(|field| Some((field.path.as_ref()?, None)));
+            found.extend(ours.chain(theirs).map(|(path, foretold)| Difference {
+                path: path.clone(),
+                live: lookup(&live.object, path),
+                foretold,
+            }));
+        }
         found.sort_by(|a, b| a.path.cmp(&b.path));
         found.dedup_by(|a, b| a.path == b.path);
         let changed = found.len();

@@ -14,6 +14,7 @@ use fairlead::ownership::policy::{Moment, OnConflict, Policy};
 use fairlead::ownership::redact::Redactor;
 use fairlead::ownership::shadow::{Effect, ObjectShadow};
 use fairlead_controlplane::ControlPlane;
+use k8s_openapi::jiff::Timestamp;
 use kube::Client;
 use kube::api::{Patch, PatchParams, PostParams};
 use serde_json::json;
@@ -47,7 +48,7 @@ fn applier(client: &Client, namespace: &str, on_conflict: OnConflict) -> Applier
 
 fn moment() -> Moment {
     Moment {
-        now: "2026-06-01T00:00:00Z".parse().unwrap(),
+        now: Timestamp::UNIX_EPOCH,
         retries_exhausted: false,
     }
 }
