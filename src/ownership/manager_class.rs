@@ -81,7 +81,8 @@ impl ManagerClass {
                 | "eks"
                 | "vpcLambda"
                 | "gkebackup"
-                | "velero",
+                | "velero"
+                | super::contested::ADMISSION,
                 _,
             ) => Self::Platform,
             ("kubectl" | "k9s" | "rancher" | "Mozilla" | "node-fetch" | "OpenLens" | "Headlamp", _) => Self::Human,
@@ -101,7 +102,7 @@ impl ManagerClass {
                 _,
             ) => Self::GitOps,
             ("helm" | "helm3" | "helmwave" | "entry" | "Go-http-client", _) => Self::LegacyHelm,
-            ("before-first-apply" | "ancient-changes", _) => Self::Synthetic,
+            ("before-first-apply" | "ancient-changes" | super::loss::UNKNOWN_MANAGER, _) => Self::Synthetic,
             (name, _) => Self::of_prefix(name),
         }
     }

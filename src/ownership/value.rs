@@ -15,7 +15,7 @@ use super::path::Scalar;
 use super::quantity::nanos;
 
 /// The defaults of list keys in the built-in kinds: an item that leaves the key out has this one.
-fn default_of_key(name: &str) -> Option<Value> {
+pub(super) fn default_of_key(name: &str) -> Option<Value> {
     (name == "protocol").then(|| Value::String("TCP".to_owned()))
 }
 

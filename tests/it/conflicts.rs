@@ -17,4 +17,16 @@ macro_rules! scenarios {
     )+};
 }
 
-scenarios!(adoption, controllers, people, refusals, stage);
+scenarios!(
+    adoption,
+    controllers,
+    history,
+    losses,
+    operators,
+    people,
+    play,
+    refusals,
+    stage,
+    unions,
+    webhooks
+);

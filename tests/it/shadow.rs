@@ -73,6 +73,7 @@ fn resource(kind: &str) -> ApiResource {
     let (api_version, plural) = match kind {
         "Deployment" => ("apps/v1", "deployments"),
         "Secret" => ("v1", "secrets"),
+        "Service" => ("v1", "services"),
         "HelmRelease" => ("fairlead.dev/v1alpha1", "helmreleases"),
         "ReleaseLedger" => ("fairlead.dev/v1alpha1", "releaseledgers"),
         _ => ("v1", "configmaps"),

@@ -2,6 +2,7 @@
 //!
 //! The same calls and the same decisions as deciding and preflight make, for every object and for every policy.
 
+use std::collections::BTreeSet;
 use std::collections::HashMap;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -13,15 +14,20 @@ use sha2::Sha256;
 
 use super::Applier;
 use super::MAX_ROUNDS;
-use super::decide::DryRun;
+use super::decide::Care;
 use super::decide::Live;
+use super::decide::Scene;
 use super::error::ApplyError;
 use super::pause_before;
+use super::review::Draft;
+use super::review::DryRun;
 use super::types;
 use super::types::ObjectPlan;
 use super::types::Step;
 use crate::api::helm_release::ownership::ConflictAction;
+use crate::ownership::class::Class;
 use crate::ownership::conflict::ConflictCause;
+use crate::ownership::conflict::StatusCause;
 use crate::ownership::contested::ContestedField;
 use crate::ownership::fieldset::FieldSet;
 use crate::ownership::intent::Intent;
@@ -39,6 +45,8 @@ use crate::ownership::shadow::ObjectShadow;
 use crate::ownership::shadow::Seen;
 use crate::ownership::shadow::count_actions;
 use crate::ownership::shadow::differences;
+use crate::ownership::value::lookup;
+use crate::ownership::value::replace;
 
 /// The policies that are compared.
 const POLICIES: [(ConflictAction, OnConflict); 5] = [
@@ -62,7 +70,7 @@ pub struct Shadowed {
 #[derive(Clone, Copy)]
 struct Look<'a> {
     before: &'a HashMap<&'a ObjectReference, &'a ObjectShadow>,
-    autoscalers: &'a [Value],
+    autoscalers: &'a Arc<[Value]>,
     /// The policy's fingerprint.
     policy: &'a str,
     moment: Moment,
@@ -83,6 +91,26 @@ fn content_of(object: &Value) -> String {
         }
     }
     format!("{:x}", Sha256::digest(object.to_string()))
+}
+
+/// What the dry runs of one object came to.
+enum Asked {
+    /// Everything that there is to decide about is known.
+    Told(Box<Answers>),
+    /// managedFields names this version, which is served no more.
+    Unreadable(String),
+    /// The object changed while we looked.
+    Stale,
+}
+
+/// What the server said, so that any policy can be asked about it.
+struct Answers {
+    /// The object as it would be, without our values that others exclude.
+    foretold: Value,
+    /// Who contests what.
+    causes: Vec<ConflictCause>,
+    /// Which fields exclude each other, dry run by dry run.
+    unions: Vec<Vec<StatusCause>>,
 }
 
 impl Look<'_> {
@@ -136,7 +164,7 @@ impl Applier {
                 Err(error) => shadowed.failures.push(error),
             }
         }
-        let refused = self.preflight(&plans, namespaces).await;
+        let refused = self.dry_run_the_others(&plans, namespaces).await;
         let is_refused = |object: &ObjectShadow| refused.iter().any(|error| *error.object() == object.reference);
         shadowed.objects.retain(|object| !is_refused(object));
         shadowed.failures.extend(refused);
@@ -151,6 +179,7 @@ impl Applier {
             resource,
             step: Step::Create,
             contested: Vec::new(),
+            autoscalers: look.autoscalers.clone(),
         };
         let Some(resource) = plan.resource.clone() else {
             let created = ObjectShadow::created(plan.reference().clone());
@@ -195,45 +224,101 @@ impl Applier {
             policy: _,
             moment,
         } = look;
-        let body = plan.intent.body();
-        let (foretold, causes) = match self.dry_run(plan, body, live, false).await? {
-            DryRun::Stale => return Ok(None),
-            DryRun::Fits(foretold) => (foretold, Vec::new()),
-            DryRun::Conflicts(causes) => match self.dry_run(plan, body, live, true).await? {
-                DryRun::Fits(foretold) => (foretold, causes),
-                DryRun::Stale | DryRun::Conflicts(_) => return Ok(None),
-            },
+        let answers = match self.ask(plan, live, moment).await? {
+            Asked::Told(answers) => answers,
+            Asked::Stale => return Ok(None),
+            Asked::Unreadable(removed) => {
+                // Applying would bring managedFields to a served version first; before that nothing more can be said.
+                let contested = self.versions_lost(live, &removed);
+                let owned = live.managed.applied_by(self.settings.roster.field_manager());
+                return Ok(Some(ObjectShadow {
+                    effect: Effect::Adopted,
+                    contested,
+                    owned: owned.map(FieldSet::len),
+                    ..ObjectShadow::created(plan.reference().clone())
+                }));
+            }
         };
-        let mut decided = body.clone();
-        let mut contested = self.resolve(&plan.intent, live, &foretold, &causes, &mut decided, moment);
-        contested.sort_by(|a, b| a.sort_key().cmp(&b.sort_key()));
-        let hand_over = self.hand_over(plan, live, &decided, autoscalers, moment).await?;
+        let draft = self.replay(plan, live, &answers, moment);
+        let scene = Scene {
+            autoscalers,
+            moment,
+            care: Care::Thorough,
+        };
+        let hand_over = self.hand_over(plan, live, &draft.body, scene).await?;
         let handed_over = hand_over.map(|(_, paths)| paths).unwrap_or_default();
-        let mut object = self.told(plan, live, &foretold, contested, &handed_over);
-        object.alternatives = self.alternatives(plan, live, &foretold, &causes, moment);
+        let mut object = self.told(plan, live, &answers.foretold, draft, &handed_over);
+        object.alternatives = self.alternatives(plan, live, &answers, moment);
         // Whether a field that goes is handed over depends on the autoscalers of the namespace, too.
         let drops = !handed_over.is_empty() || object.changes.iter().any(|change| change.foretold.is_none());
         object.seen = (!drops).then_some(seen);
         Ok(Some(object))
     }
 
+    /// Dry-runs until the server has nothing more to object to that a policy could decide about.
+    async fn ask(&self, plan: &ObjectPlan, live: &Live, moment: Moment) -> Result<Asked, ApplyError> {
+        let mut draft = Draft::new(plan.intent.body().clone(), Vec::new());
+        let mut causes: BTreeSet<ConflictCause> = BTreeSet::new();
+        let mut unions = Vec::new();
+        for _ in 0..MAX_ROUNDS {
+            let mut answer = self.dry_run(plan, &draft.probe, live, false).await?;
+            if let DryRun::Conflicts(found) = answer {
+                causes.extend(found);
+                answer = self.dry_run(plan, &draft.probe, live, true).await?;
+            }
+            match answer {
+                DryRun::Fits(foretold) => {
+                    let causes = causes.into_iter().collect();
+                    return Ok(Asked::Told(Box::new(Answers {
+                        foretold,
+                        causes,
+                        unions,
+                    })));
+                }
+                DryRun::Stale | DryRun::Conflicts(_) => return Ok(Asked::Stale),
+                DryRun::RemovedVersion(removed) => return Ok(Asked::Unreadable(removed)),
+                DryRun::Union(found, error) => {
+                    if !self.exclude(plan, live, &found, &mut draft, moment) {
+                        return Err(error);
+                    }
+                    unions.push(found);
+                }
+            }
+        }
+        Ok(Asked::Stale)
+    }
+
+    /// What this policy decides on the server's answers.
+    fn replay(&self, plan: &ObjectPlan, live: &Live, answers: &Answers, moment: Moment) -> Draft {
+        let Answers {
+            foretold,
+            causes,
+            unions,
+        } = answers;
+        let mut draft = Draft::new(plan.intent.body().clone(), Vec::new());
+        for found in unions {
+            self.exclude(plan, live, found, &mut draft, moment);
+        }
+        if !causes.is_empty() {
+            let mut foretold = foretold.clone();
+            for (path, ours) in &draft.excluded {
+                replace(&mut foretold, path, ours.clone());
+            }
+            self.resolve(plan, live, &foretold, causes, &mut draft, moment);
+        }
+        self.note_taken_along(plan, live, &mut draft);
+        draft.contested.sort_by(|a, b| a.sort_key().cmp(&b.sort_key()));
+        draft
+    }
+
     /// What each policy would do about the conflicts of one object.
-    fn alternatives(
-        &self,
-        plan: &ObjectPlan,
-        live: &Live,
-        foretold: &Value,
-        causes: &[ConflictCause],
-        moment: Moment,
-    ) -> Alternatives {
-        if causes.is_empty() {
+    fn alternatives(&self, plan: &ObjectPlan, live: &Live, answers: &Answers, moment: Moment) -> Alternatives {
+        if answers.causes.is_empty() && answers.unions.is_empty() {
             return Alternatives::new();
         }
         let counts = POLICIES.map(|(name, on_conflict)| {
-            let mut body = plan.intent.body().clone();
-            let other = self.with_policy(on_conflict);
-            let contested = other.resolve(&plan.intent, live, foretold, causes, &mut body, moment);
-            (name, count_actions(&contested))
+            let draft = self.with_policy(on_conflict).replay(plan, live, answers, moment);
+            (name, count_actions(&draft.contested))
         });
         counts.into_iter().filter(|(_, counts)| !counts.is_empty()).collect()
     }
@@ -252,15 +337,41 @@ impl Applier {
         plan: &ObjectPlan,
         live: &Live,
         foretold: &Value,
-        contested: Vec<ContestedField>,
+        draft: Draft,
         handed_over: &[FieldPath],
     ) -> ObjectShadow {
+        let Draft {
+            body,
+            probe: _,
+            contested,
+            transfer: _,
+            excluded,
+        } = draft;
         let manager = self.settings.roster.field_manager();
         let reference = plan.reference();
-        let is_left = |field: &&ContestedField| !matches!(field.action, Action::Forced | Action::Resolved);
-        let left = contested.iter().filter(is_left).filter_map(|field| field.path.as_ref());
-        let kept: Vec<&FieldPath> = left.chain(handed_over).collect();
-        let found = differences(&live.object, foretold, manager, &kept);
+        let is_taken = |field: &&ContestedField| matches!(field.action, Action::Forced | Action::Resolved);
+        let left = contested.iter().filter(|field| !is_taken(field));
+        let kept: Vec<&FieldPath> = left
+            .filter_map(|field| field.path.as_ref())
+            .chain(handed_over)
+            .collect();
+        let mut found = differences(&live.object, foretold, manager, &kept);
+        // What excludes ours goes in one write with ours; no dry run can show both.
+        let unions = contested.iter().filter(|field| field.class == Class::Union);
+        if unions.clone().all(|field| !field.action.stops()) {
+            let ours = excluded.iter().filter(|(path, _)| lookup(&body, path).is_some());
+            let ours = ours.map(|(path, ours)| (path, Some(ours)));
+            let theirs = unions
+                .filter(is_taken)
+                .filter_map(|field| Some((field.path.as_ref()?, None)));
+            found.extend(ours.chain(theirs).map(|(path, foretold)| Difference {
+                path: path.clone(),
+                live: lookup(&live.object, path),
+                foretold,
+            }));
+        }
+        found.sort_by(|a, b| a.path.cmp(&b.path));
+        found.dedup_by(|a, b| a.path == b.path);
         let changed = found.len();
         let show = |Difference { path, live, foretold }: Difference<'_>| {
             let shown = |value: Option<&Value>| value.map(|value| self.settings.redactor.show(reference, &path, value));
@@ -270,6 +381,7 @@ impl Applier {
                 path,
             }
         };
+        let changes = found.into_iter().take(MAX_CHANGES).map(show).collect();
         let owned = live.managed.applied_by(manager).map(FieldSet::len);
         let effect = match (changed, owned) {
             (0, Some(_)) => Effect::Unchanged,
@@ -278,7 +390,7 @@ impl Applier {
         };
         ObjectShadow {
             effect,
-            changes: found.into_iter().take(MAX_CHANGES).map(show).collect(),
+            changes,
             changed,
             contested,
             owned,

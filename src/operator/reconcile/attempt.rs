@@ -151,6 +151,9 @@ async fn write(
     } = desired;
     if revision.phase.is_none() {
         info!(revision = revision.number, chart = %inputs.chart_label(), "{} begins", outcome::verb(revision.action));
+        for warning in &rendering.warnings {
+            warn!(revision = revision.number, "{warning}");
+        }
         outcome::begin(recorded.status_mut(), &inputs.identity, revision);
         memory.failure = None;
         memory.conflict_retries = 0;

@@ -298,11 +298,21 @@ fn export(context: &Context, recorded: &Recorded, memory: &ReleaseMemory) {
         return;
     }
     // What was forced or resolved is ours now; contested are the others. Those of a shadow have a gauge of their own.
-    let contested = memory.ledger.iter().flat_map(ownership_status::current);
-    let unresolved = contested.filter(ownership_status::Current::is_unresolved);
-    let decisions = unresolved.map(|ownership_status::Current { object, field }| {
-        let manager = (field.manager.as_str(), field.subresource.as_deref());
-        conflict_labels(&labels, object, manager, field.class, field.action)
+    let objects = memory.ledger.iter().flat_map(Ledger::objects);
+    let sorts = objects.flat_map(|object| {
+        let sorts = object.tally.iter().filter(|((_, action, _), _)| action.is_unresolved());
+        sorts.map(|(sort, number)| (&object.reference.kind, sort, *number))
+    });
+    let decisions = sorts.flat_map(|(kind, (class, action, manager_class), number)| {
+        let decision = ConflictLabels {
+            namespace: labels.namespace.clone(),
+            release: labels.release.clone(),
+            kind: kind.clone(),
+            class: class.as_str(),
+            manager_class: manager_class.as_str(),
+            action: action.as_str(),
+        };
+        std::iter::repeat_n(decision, usize::try_from(number).unwrap_or_default())
     });
     metrics.conflicts_now(&labels, decisions);
 }

@@ -98,6 +98,7 @@ pub(crate) async fn row_22_reset_managed_fields_are_taken_back(seen: Seen) {
 
     let applied = stage.apply(&deployment(3, "app:2")).await.unwrap();
     let expected = [
+        ".metadata.managedFields unknown Lost Resolved ledger",
         ".spec.replicas before-first-apply Legacy Resolved adoptFrom",
         ".spec.template.spec.containers[name=\"app\"].image before-first-apply Legacy Resolved adoptFrom",
     ];

@@ -20,8 +20,6 @@ pub(crate) enum Decision {
     Refused,
     /// A field that the chart dropped is kept for its owner to come.
     HandedOver,
-    /// Admission set another value than was applied.
-    Overridden,
 }
 
 impl Decision {
@@ -31,7 +29,6 @@ impl Decision {
             Self::About(class, action) => (class.as_str(), action.as_str()),
             Self::Refused => ("–", "refused"),
             Self::HandedOver => ("–", "handed over"),
-            Self::Overridden => ("–", "overridden"),
         }
     }
 }
@@ -72,7 +69,6 @@ impl Seen {
     pub(crate) fn applied(&self, applied: &Applied) {
         self.fields(&applied.contested);
         self.saw((!applied.handed_over.is_empty()).then_some(Decision::HandedOver));
-        self.saw((!applied.overridden_by_admission.is_empty()).then_some(Decision::Overridden));
     }
 
     /// An object could not be applied.
@@ -98,11 +94,15 @@ impl Seen {
     }
 
     /// The status of a release was read.
-    #[expect(dead_code, reason = "for scenarios that run the operator")]
     pub(crate) fn status(&self, release: &HelmRelease) {
         let status = release.status.as_ref().and_then(|status| status.ownership.as_ref());
         let contested = status.into_iter().flat_map(|ownership| &ownership.contested);
         self.saw(contested.map(|field| Decision::About(field.class, field.action)));
+    }
+
+    /// The server refused an object for its schema.
+    pub(crate) fn refused(&self) {
+        self.saw([Decision::Refused]);
     }
 
     /// Fails unless exactly these decisions were seen.

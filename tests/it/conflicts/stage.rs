@@ -30,7 +30,7 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// A release on the shared control plane.
 pub(super) struct Stage {
     pub(super) client: Client,
-    pub(super) namespace: Namespace,
+    pub(super) namespace: Arc<Namespace>,
     pub(super) calls: Calls,
     pub(super) kinds: Arc<KindCache>,
     pub(super) ledger: Ledger,
@@ -67,7 +67,7 @@ impl Stage {
         Self {
             calls: Calls::new(client.clone(), TIMEOUT),
             kinds: Arc::new(KindCache::new(client.clone(), TIMEOUT)),
-            namespace: plane.namespace(prefix).await.unwrap(),
+            namespace: Arc::new(plane.namespace(prefix).await.unwrap()),
             client,
             ledger: Ledger::default(),
             policy: Policy::default(),
@@ -133,6 +133,8 @@ impl Stage {
         let mut reference = ObjectReference::of(manifest).unwrap();
         let cluster_scoped = [
             "ClusterRole",
+            "MutatingAdmissionPolicy",
+            "MutatingAdmissionPolicyBinding",
             "MutatingWebhookConfiguration",
             "Namespace",
             "CustomResourceDefinition",

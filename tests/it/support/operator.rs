@@ -95,6 +95,13 @@ impl Operator {
         Ok(self.end())
     }
 
+    /// Kills it as SIGKILL does; another one may take its place.
+    pub(crate) fn stop(&mut self) -> Result {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
+    }
+
     /// Asks it to end as Kubernetes does, and returns whether its exit code is 0, and its log.
     #[expect(dead_code, reason = "for the tests of the operator")]
     pub(crate) async fn terminate(mut self) -> Result<(bool, String)> {
