@@ -63,8 +63,8 @@ async fn write(stage: Arc<Stage>, object: usize, writer: usize, stop: Arc<Atomic
             .unwrap();
         written += 1;
         // Different primes, so that writers meet in every combination.
-        let pause = [29, 37, 43, 53, 61, 71, 79, 89];
-        tokio::time::sleep(Duration::from_millis(pause.get(writer).copied().unwrap_or(50))).await;
+        let pause = [251, 307, 367, 431, 499, 563, 631, 701];
+        tokio::time::sleep(Duration::from_millis(pause.get(writer).copied().unwrap_or(500))).await;
     }
     written
 }
@@ -95,7 +95,7 @@ async fn decide(stage: Arc<Stage>, object: usize) -> Vec<Applied> {
 }
 
 /// Collects every version of every object of the namespace until the task is told to stop.
-async fn watch(stage: Arc<Stage>, from: String, stop: Arc<AtomicBool>) -> History {
+async fn watch(stage: Arc<Stage>, mut from: String, stop: Arc<AtomicBool>) -> History {
     let maps = stage.calls.client().clone();
     let resource = stage.kinds.resolve("v1", "ConfigMap").await.unwrap();
     let maps: Api<DynamicObject> = Api::namespaced_with(maps, &stage.namespace, &resource.api);
@@ -106,9 +106,12 @@ async fn watch(stage: Arc<Stage>, from: String, stop: Arc<AtomicBool>) -> Histor
         match next {
             Ok(Some(Ok(WatchEvent::Added(object) | WatchEvent::Modified(object)))) => {
                 let name = object.metadata.name.clone().unwrap_or_default();
+                from = object.metadata.resource_version.clone().unwrap_or_default();
                 history.entry(name).or_default().push(serde_json::to_value(object).unwrap());
             }
             Ok(Some(Ok(WatchEvent::Bookmark(_)))) => {}
+            // The server ends watches now and then; the next goes on where this one ended.
+            Ok(None) => events = maps.watch(&WatchParams::default(), &from).await.unwrap().boxed(),
             // Everybody has stopped, and nothing has come for a while.
             Err(_) if stop.load(Ordering::Relaxed) => return history,
             Err(_) => {}
