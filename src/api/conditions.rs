@@ -151,6 +151,12 @@ names! {
         FieldAdopted,
         /// A contested field was taken.
         FieldForced,
+        /// Fields of an earlier tool of the release became the release's.
+        FieldsMigrated,
+        /// A field, or the record of who owns it, was lost without a conflict.
+        OwnershipLost,
+        /// Admission set a field otherwise than it was applied.
+        AdmissionOverride,
         /// Reconciliation is suspended.
         Suspended,
         /// Differences were only reported, because the release is in shadow mode.

@@ -20,6 +20,11 @@ pub const MAX_FIELD_SET_BYTES: usize = 16 * 1024;
 pub const MAX_FIELD_SETS_BYTES: usize = 768 * 1024;
 /// The largest number of contested fields in a ledger; the oldest go first.
 pub const MAX_CONTESTED: usize = 500;
+/// The largest number of bytes of all contested fields of a ledger together, as JSON.
+pub const MAX_CONTESTED_BYTES: usize = 40 * 1024;
+/// The largest number of bytes of the field sets of a ledger together that were left to others; what does not fit is found
+/// out again by a conflict.
+pub const MAX_YIELDED_BYTES: usize = 40 * 1024;
 /// The largest number of history entries of one contested field; the oldest go first.
 pub const MAX_FIELD_HISTORY: usize = 10;
 
@@ -54,7 +59,7 @@ pub struct ReleaseLedgerSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 4000), extend("x-kubernetes-list-type" = "atomic"))]
     pub objects: Vec<LedgerObject>,
-    /// The contested fields with their history, sorted by object and path; at most 500.
+    /// The contested fields with their history, sorted by object and path; at most 500, and at most 40 KiB.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 500), extend("x-kubernetes-list-type" = "atomic"))]
     pub contested: Vec<LedgerField>,
@@ -81,6 +86,10 @@ pub struct LedgerObject {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 16384))]
     pub fields: Option<String>,
+    /// The fields of the chart that are left to others, as compact JSON of the format FieldsV1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 40960))]
+    pub yielded: Option<String>,
 }
 
 /// What is known of one contested field.
@@ -104,6 +113,9 @@ pub struct LedgerField {
     pub last_seen: Time,
     /// How often the conflict was seen.
     pub count: u32,
+    /// Whether the field was contested when its object was last looked at.
+    #[serde(default)]
+    pub current: bool,
     /// What happened, newest first; at most 10. Repetitions are counted, not added.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 10), extend("x-kubernetes-list-type" = "atomic"))]

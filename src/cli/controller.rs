@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kube::Client;
+use kube::client::ClientBuilder;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
@@ -20,6 +20,7 @@ use crate::operator::admin::{AdminServer, Readiness};
 use crate::operator::context::Settings;
 use crate::telemetry::logs::{self, LogFormat};
 use crate::telemetry::metrics::Metrics;
+use crate::telemetry::requests::CountRequests;
 
 /// How long the API server may be silent before a request fails; watches are kept alive by their own timeout.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -103,7 +104,9 @@ async fn serve(
     info!(address = %admin.address()?, version = env!("CARGO_PKG_VERSION"), "fairlead controller");
     let mut config = config(kubeconfig, context).await?;
     config.connect_timeout = Some(CONNECT_TIMEOUT);
-    let client = Client::try_from(config)?;
+    let client = ClientBuilder::try_from(config)?
+        .with_layer(&CountRequests(metrics.clone()))
+        .build();
     let stop = shutdown.clone();
     let mut terminate = signal(SignalKind::terminate())?;
     tokio::spawn(async move {

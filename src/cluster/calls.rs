@@ -156,6 +156,25 @@ impl Calls {
         self.send(self.client.request(request)).await
     }
 
+    /// A JSON merge patch of an object that exists; gives the object as it is afterwards.
+    pub async fn merge_patch(
+        &self,
+        resource: &Resource,
+        namespace: Option<&str>,
+        name: &str,
+        patch: &Value,
+        manager: &str,
+    ) -> Result<Value, CallError> {
+        let parameters = PatchParams {
+            field_manager: Some(manager.to_owned()),
+            ..PatchParams::default()
+        };
+        let request = request_for(resource, namespace)
+            .patch(name, &parameters, &Patch::Merge(patch))
+            .map_err(transport)?;
+        self.send(self.client.request(request)).await
+    }
+
     /// Deletes the object with this uid in the background; nothing happens to another object of the same name.
     pub async fn delete(
         &self,

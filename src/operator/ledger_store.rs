@@ -13,12 +13,13 @@ use sha2::{Digest, Sha256};
 
 use crate::api::helm_release::history::InventoryEntry;
 use crate::api::release_ledger::{
-    LedgerEvent, LedgerField, LedgerObject, MAX_CONTESTED, MAX_FIELD_SET_BYTES, MAX_FIELD_SETS_BYTES, MAX_OBJECTS,
-    ReleaseLedger, ReleaseLedgerSpec,
+    LedgerEvent, LedgerField, LedgerObject, MAX_CONTESTED, MAX_CONTESTED_BYTES, MAX_FIELD_SET_BYTES,
+    MAX_FIELD_SETS_BYTES, MAX_OBJECTS, MAX_YIELDED_BYTES, ReleaseLedger, ReleaseLedgerSpec,
 };
 use crate::api::{HelmRelease, names};
+use crate::ownership::contested::ContestedField;
 use crate::ownership::fieldset::FieldSet;
-use crate::ownership::ledger::{ContestRecord, Ledger, ObjectRecord};
+use crate::ownership::ledger::{ContestRecord, Ledger, ObjectRecord, tally};
 use crate::plan::inventory::{entry, reference};
 use crate::plan::revision::Revision;
 
@@ -108,17 +109,15 @@ pub async fn delete(client: &Client, release: &HelmRelease) -> Result<(), Ledger
 
 fn to_resource(ledger: &Ledger, field_manager: String, revision: u32) -> ReleaseLedgerSpec {
     let mut room = MAX_FIELD_SETS_BYTES;
+    let mut room_yielded = MAX_YIELDED_BYTES;
     let mut objects = Vec::new();
     let mut contested = Vec::new();
     for record in ledger.objects() {
         let InventoryEntry { id, v } = entry(&record.reference);
-        contested.extend(record.history.iter().map(|field| to_field(&id, field)));
+        contested.extend(record.history.iter().map(|field| to_field(&id, record, field)));
         if record.uid.is_empty() || objects.len() >= MAX_OBJECTS {
             continue;
         }
-        let fields = Some(record.owned.to_fields_v1().to_string())
-            .filter(|fields| fields.len() <= MAX_FIELD_SET_BYTES.min(room));
-        room -= fields.as_ref().map_or(0, String::len);
         objects.push(LedgerObject {
             id,
             v,
@@ -131,22 +130,45 @@ fn to_resource(ledger: &Ledger, field_manager: String, revision: u32) -> Release
             uid: record.uid.clone(),
             resource_version: record.resource_version.clone(),
             fingerprint: record.fingerprint.clone(),
-            fields,
+            fields: written(&record.owned, MAX_FIELD_SET_BYTES, &mut room),
+            yielded: Some(&record.yielded)
+                .filter(|yielded| !yielded.is_empty())
+                .and_then(|yielded| written(yielded, MAX_YIELDED_BYTES, &mut room_yielded)),
         });
     }
-    contested.sort_by_key(|field: &LedgerField| std::cmp::Reverse(field.last_seen.0));
-    contested.truncate(MAX_CONTESTED);
-    contested.sort_by(|a, b| (&a.id, &a.path, &a.manager).cmp(&(&b.id, &b.path, &b.manager)));
     ReleaseLedgerSpec {
         field_manager,
         revision: Some(revision),
         updated: None,
         objects,
-        contested,
+        contested: newest(contested),
     }
 }
 
-fn to_field(id: &str, record: &ContestRecord) -> LedgerField {
+/// A field set as text, if it fits; what it takes is taken from the room.
+fn written(fields: &FieldSet, at_most: usize, room: &mut usize) -> Option<String> {
+    let text = Some(fields.to_fields_v1().to_string()).filter(|text| text.len() <= at_most.min(*room))?;
+    *room -= text.len();
+    Some(text)
+}
+
+/// Those that were seen last, as many as fit, sorted by object and path.
+fn newest(mut contested: Vec<LedgerField>) -> Vec<LedgerField> {
+    contested.sort_by_key(|field| (!field.current, std::cmp::Reverse(field.last_seen.0)));
+    contested.truncate(MAX_CONTESTED);
+    let mut room = MAX_CONTESTED_BYTES;
+    contested.retain(|field| {
+        let size = serde_json::to_vec(field).map_or(usize::MAX, |text| text.len());
+        let fits = size <= room;
+        room -= if fits { size } else { 0 };
+        fits
+    });
+    contested.sort_by(|a, b| (&a.id, &a.path, &a.manager).cmp(&(&b.id, &b.path, &b.manager)));
+    contested
+}
+
+fn to_field(id: &str, object: &ObjectRecord, record: &ContestRecord) -> LedgerField {
+    let current = record.is_current(&object.contested);
     let ContestRecord {
         field,
         manager,
@@ -180,6 +202,7 @@ fn to_field(id: &str, record: &ContestRecord) -> LedgerField {
         first_seen: Time(*first_seen),
         last_seen: Time(*last_seen),
         count,
+        current,
         history: vec![event],
     }
 }
@@ -192,11 +215,11 @@ fn from_resource(spec: ReleaseLedgerSpec) -> Ledger {
         objects,
         contested,
     } = spec;
-    let mut histories: BTreeMap<String, Vec<ContestRecord>> = BTreeMap::new();
+    let mut histories: BTreeMap<String, Vec<(bool, ContestRecord)>> = BTreeMap::new();
     for field in contested {
-        let id = field.id.clone();
+        let (id, current) = (field.id.clone(), field.current);
         if let Some(record) = from_field(field) {
-            histories.entry(id).or_default().push(record);
+            histories.entry(id).or_default().push((current, record));
         }
     }
     let mut ledger = Ledger::default();
@@ -209,12 +232,19 @@ fn from_resource(spec: ReleaseLedgerSpec) -> Ledger {
             resource_version,
             fingerprint,
             fields,
+            yielded,
         } = object;
-        let history = histories.remove(&id).unwrap_or_default();
+        let known = histories.remove(&id).unwrap_or_default();
+        let contested: Vec<ContestedField> = known
+            .iter()
+            .filter(|(current, _)| *current)
+            .map(|(_, record)| record.as_contested())
+            .collect();
         let Some(reference) = reference(&InventoryEntry { id, v }) else {
             continue;
         };
-        let owned = fields.and_then(|fields| FieldSet::from_fields_v1(&serde_json::from_str(&fields).ok()?).ok());
+        let read = |text: Option<String>| FieldSet::from_fields_v1(&serde_json::from_str(&text?).ok()?).ok();
+        let owned = read(fields);
         ledger.insert(ObjectRecord {
             reference,
             uid,
@@ -224,9 +254,11 @@ fn from_resource(spec: ReleaseLedgerSpec) -> Ledger {
             intent_hash: if owned.is_some() { intent } else { String::new() },
             policy: None,
             owned: owned.unwrap_or_default(),
-            contested: Vec::new(),
+            tally: tally(&contested),
+            yielded: read(yielded).unwrap_or_default(),
+            contested,
             overridden: Vec::new(),
-            history,
+            history: known.into_iter().map(|(_, record)| record).collect(),
         });
     }
     ledger
@@ -242,6 +274,7 @@ fn from_field(field: LedgerField) -> Option<ContestRecord> {
         first_seen,
         last_seen,
         count,
+        current: _,
         history,
     } = field;
     let LedgerEvent {

@@ -4,6 +4,7 @@ use regex::Regex;
 use serde_json::Value;
 
 use super::conflict::ConflictCause;
+use super::fieldset::FieldSet;
 use super::managed::Manager;
 use super::path::FieldPath;
 use super::value::lookup;
@@ -26,7 +27,8 @@ pub struct Roster {
 }
 
 impl Roster {
-    /// `legacy` are exact names of managers whose fields of this release's objects are ours (`adoptFrom`);
+    /// `legacy` are the names of managers whose fields of this release's objects are ours (`adoptFrom`); one that ends with
+    /// `*` stands for all that begin so;
     /// `siblings` matches custom field managers of other Fairlead releases.
     pub fn new(field_manager: impl Into<String>, legacy: Vec<String>, siblings: Option<Regex>) -> Self {
         let field_manager = field_manager.into();
@@ -64,9 +66,16 @@ impl Roster {
         manager.name == self.hand_over || manager.name == self.field_manager
     }
 
+    /// Whether this owner's fields of our objects are ours by history, so that it need not keep them beside us. Values that
+    /// wait for their next owner are not history.
+    pub fn is_predecessor(&self, manager: &Manager) -> bool {
+        self.is_legacy(manager) && manager.name != self.hand_over
+    }
+
     /// Writes to subresources are never a predecessor's: Helm and kubectl apply write the object itself.
     fn is_legacy(&self, manager: &Manager) -> bool {
-        manager.subresource.is_none() && (self.is_ours(manager) || self.legacy.contains(&manager.name))
+        manager.subresource.is_none()
+            && (self.is_ours(manager) || self.legacy.iter().any(|name| is_named(name, &manager.name)))
     }
 
     fn is_sibling(&self, manager: &Manager) -> bool {
@@ -76,6 +85,14 @@ impl Roster {
                     .siblings
                     .as_ref()
                     .is_some_and(|siblings| siblings.is_match(&manager.name)))
+    }
+}
+
+/// Whether a name is the listed one, or begins as the listed one does before its `*`.
+fn is_named(listed: &str, name: &str) -> bool {
+    match listed.strip_suffix('*') {
+        Some(beginning) => name.starts_with(beginning),
+        None => name == listed,
     }
 }
 
@@ -137,12 +154,19 @@ pub struct Contender {
 
 /// The exact paths of all causes, from the live object's managedFields; sorted.
 ///
-/// Where the server's text stands for several of the owner's fields, the one that we apply is meant.
-pub fn contenders(causes: &[ConflictCause], managed: &super::managed::ManagedFields, intent: &Value) -> Vec<Contender> {
+/// Where the server's text stands for several of the owner's fields, the one that we apply is meant. An owner that the server
+/// made up only for its answer has no entry; its fields are looked for among those that we are `known` to have owned.
+pub fn contenders(
+    causes: &[ConflictCause],
+    managed: &super::managed::ManagedFields,
+    intent: &Value,
+    known: Option<&FieldSet>,
+) -> Vec<Contender> {
     let mut found = Vec::new();
     for cause in causes {
         let entry = managed.entries().iter().find(|entry| cause.is_about(entry));
-        let mut paths = entry.map(|entry| cause.exact_paths(&entry.fields)).unwrap_or_default();
+        let fields = entry.map(|entry| &entry.fields).or(known);
+        let mut paths = fields.map(|fields| cause.exact_paths(fields)).unwrap_or_default();
         if paths.len() > 1 {
             paths.retain(|path| lookup(intent, path).is_some());
         }
@@ -204,6 +228,27 @@ mod tests {
     }
 
     #[test]
+    fn a_predecessor_may_be_named_by_how_it_begins() {
+        let roster = Roster::new(
+            "us",
+            vec!["helm".to_owned(), "terraform-provider-helm_*".to_owned()],
+            None,
+        );
+        assert_eq!(
+            roster.class_of(&manager("terraform-provider-helm_v2.17.0_x5")),
+            Class::Legacy
+        );
+        assert_eq!(roster.class_of(&manager("helmwave")), Class::Real);
+        let subresource = Manager {
+            subresource: Some("status".into()),
+            ..manager("helm")
+        };
+        assert_eq!(roster.class_of(&subresource), Class::Real);
+        assert!(roster.is_predecessor(&manager("helm")) && !roster.is_predecessor(&manager("us-handover")));
+        assert_eq!(roster.class_of(&manager("us-handover")), Class::Legacy);
+    }
+
+    #[test]
     fn classes() {
         assert_eq!(class(1, 1, &manager("kubectl")), Class::Phantom);
         assert_eq!(class(1, 2, &manager("kubectl")), Class::Real);
@@ -260,7 +305,7 @@ mod tests {
             field: field.into(),
             manager: manager.clone(),
         });
-        let found = contenders(&causes, &managed, &json!({"data": {"a.yaml": "x"}}));
+        let found = contenders(&causes, &managed, &json!({"data": {"a.yaml": "x"}}), None);
         let paths: Vec<_> = found
             .iter()
             .map(|contender| contender.path.as_ref().map(ToString::to_string))
@@ -270,7 +315,7 @@ mod tests {
         let mut reversed = causes.to_vec();
         reversed.reverse();
         assert_eq!(
-            contenders(&reversed, &managed, &json!({"data": {"a.yaml": "x"}})),
+            contenders(&reversed, &managed, &json!({"data": {"a.yaml": "x"}}), None),
             found
         );
     }

@@ -223,7 +223,10 @@ fn is_union(cause: &StatusCause) -> bool {
     match cause.reason.as_str() {
         "FieldValueInvalid" => message.contains("may not be specified when"),
         "FieldValueForbidden" => {
-            message.contains("may not be specified when") || message.contains("should not be set when")
+            message.contains("may not be specified when")
+                || message.contains("should not be set when")
+                // Sources of volumes, handlers of probes.
+                || message.contains("may not specify more than 1")
         }
         "FieldValueDuplicate" => cause.field.contains(".ports["),
         _ => false,

@@ -7,8 +7,10 @@ use super::fieldset::Relation;
 use super::managed::ManagedFields;
 use super::managed::Manager;
 use super::path::FieldPath;
+use super::path::PathElement;
 use super::reference::ObjectReference;
 use super::value::lookup;
+use super::value::satisfies;
 
 /// Whether somebody else owns a field that the body would change, or may do so: then a dry run must tell.
 ///
@@ -18,6 +20,78 @@ pub fn may_conflict(managed: &ManagedFields, manager: &str, live: &Value, body: 
         entry.manager.api_version.as_deref() != Some(api_version)
             || entry.fields.leaves().iter().any(|path| differs(live, body, path))
     })
+}
+
+/// Whether somebody else owns a field beside one that the body would change, so that the two may exclude each other: then a
+/// dry run must tell, too.
+pub fn may_exclude(managed: &ManagedFields, manager: &str, live: &Value, body: &Value) -> bool {
+    managed.others(manager).any(|entry| {
+        let leaves = entry.fields.leaves();
+        let mut beside = leaves
+            .iter()
+            .filter(|path| !is_bookkeeping(path) && lookup(body, path).is_none());
+        beside.any(|path| common_parent(body, path).is_some_and(|parent| changes_inside(live, body, &parent)))
+    })
+}
+
+/// Metadata has no unions, and the status is not applied.
+fn is_bookkeeping(path: &FieldPath) -> bool {
+    let apart = ["metadata", "status"].map(PathElement::field);
+    path.elements().first().is_none_or(|first| apart.contains(first))
+}
+
+/// The lowest map or list above a path that the body has, too.
+fn common_parent(body: &Value, path: &FieldPath) -> Option<FieldPath> {
+    let mut parent = path.parent()?;
+    while lookup(body, &parent).is_none() {
+        parent = parent.parent()?;
+    }
+    Some(parent)
+}
+
+/// Whether the body changes a value of this very map, or the items of this very list.
+fn changes_inside(live: &Value, body: &Value, parent: &FieldPath) -> bool {
+    match (lookup(live, parent), lookup(body, parent)) {
+        (Some(Value::Object(live)), Some(Value::Object(body))) => body.iter().any(|(name, wanted)| match wanted {
+            Value::Object(_) | Value::Array(_) => !live.contains_key(name),
+            scalar => live.get(name) != Some(scalar),
+        }),
+        (Some(Value::Array(live)), Some(Value::Array(body))) => body
+            .iter()
+            .any(|wanted| !live.iter().any(|live| satisfies(live, wanted))),
+        _ => false,
+    }
+}
+
+/// Items of lists that we made and that left the body, while somebody else owns something in them: it goes with the item.
+pub fn items_taken_along<'a>(
+    managed: &'a ManagedFields,
+    manager: &'a str,
+    live: &Value,
+    body: &Value,
+) -> Vec<(FieldPath, &'a Manager)> {
+    let Some(ours) = managed.applied_by(manager) else {
+        return Vec::new();
+    };
+    let is_dropped_item = |path: &FieldPath| {
+        matches!(path.elements().last(), Some(PathElement::Key(_)))
+            && lookup(body, path).is_none()
+            && lookup(live, path).is_some()
+    };
+    let mut found = Vec::new();
+    for item in ours.paths().into_iter().filter(is_dropped_item) {
+        // One who made the item, too, keeps it.
+        let is_kept = managed
+            .others(manager)
+            .any(|entry| entry.fields.relation(&item) == Some(Relation::Exact));
+        let inside = managed
+            .others(manager)
+            .filter(|entry| entry.fields.relation(&item) == Some(Relation::Descendant));
+        if !is_kept {
+            found.extend(inside.map(|entry| (item.clone(), &entry.manager)));
+        }
+    }
+    found
 }
 
 fn differs(live: &Value, body: &Value, path: &FieldPath) -> bool {
@@ -111,6 +185,34 @@ mod tests {
         assert!(!may(json!({"spec": {"paused": false}})));
         let (object, managed) = live(7, "apps/v1beta1");
         assert!(may_conflict(&managed, "us", &object, &json!({}), "apps/v1"));
+    }
+
+    #[test]
+    fn only_a_change_beside_others_fields_may_exclude() {
+        let object = json!({"spec": {"strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 2}}, "replicas": 1},
+            "metadata": {"annotations": {"a": "1"}, "managedFields": [
+            {"manager": "kubectl", "operation": "Update", "apiVersion": "apps/v1",
+             "fieldsV1": {"f:spec": {"f:strategy": {"f:rollingUpdate": {"f:maxSurge": {}}}}, "f:metadata": {"f:annotations": {"f:a": {}}}}}]}});
+        let managed = ManagedFields::of(&object).unwrap();
+        let may = |body: Value| may_exclude(&managed, "us", &object, &body);
+        assert!(may(json!({"spec": {"strategy": {"type": "Recreate"}}})));
+        assert!(!may(json!({"spec": {"strategy": {"type": "RollingUpdate"}}})));
+        assert!(!may(json!({"metadata": {"annotations": {"b": "2"}}})));
+    }
+
+    #[test]
+    fn an_item_that_leaves_takes_along_what_others_have_in_it() {
+        let object = json!({"hooks": [{"name": "a", "ca": "x"}], "metadata": {"managedFields": [
+            {"manager": "us", "operation": "Apply", "fieldsV1": {"f:hooks": {"k:{\"name\":\"a\"}": {".": {}, "f:name": {}}}}},
+            {"manager": "injector", "operation": "Update", "fieldsV1": {"f:hooks": {"k:{\"name\":\"a\"}": {"f:ca": {}}}}}]}});
+        let managed = ManagedFields::of(&object).unwrap();
+        let along = items_taken_along(&managed, "us", &object, &json!({"hooks": []}));
+        let told: Vec<String> = along
+            .iter()
+            .map(|(path, manager)| format!("{path} {}", manager.name))
+            .collect();
+        assert_eq!(told, [".hooks[name=\"a\"] injector"]);
+        assert!(items_taken_along(&managed, "us", &object, &object).is_empty());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! One contested field as it is reported: who, what, and what was done. Holds no value that must not be shown.
 
 use super::class::Class;
+use super::loss::unknown_manager;
 use super::managed::Manager;
 use super::path::FieldPath;
 use super::policy::Action;
@@ -47,4 +48,28 @@ pub struct AdmissionOverride {
     pub ours: ShownValue,
     /// What is there; `None` if it is gone.
     pub live: Option<ShownValue>,
+}
+
+/// How admission is called where the name of a manager stands: webhooks and policies have none.
+pub const ADMISSION: &str = "admission";
+
+impl AdmissionOverride {
+    /// The override as a contested field. Nothing can be done about it but to change the chart or the admission.
+    pub fn contested(&self) -> ContestedField {
+        let Self { path, ours, live } = self;
+        let manager = Manager {
+            name: ADMISSION.to_owned(),
+            ..unknown_manager()
+        };
+        ContestedField {
+            field: path.to_string(),
+            path: Some(path.clone()),
+            ours: Some(ours.clone()),
+            theirs: live.clone(),
+            manager,
+            class: Class::Admission,
+            action: Action::Yielded,
+            rule: ADMISSION.to_owned(),
+        }
+    }
 }

@@ -197,6 +197,41 @@ impl FieldSet {
         )
     }
 
+    /// The part of the set at and below a path.
+    #[must_use]
+    pub fn at_or_below(&self, path: &FieldPath) -> Self {
+        self.part(path.elements())
+    }
+
+    fn part(&self, elements: &[PathElement]) -> Self {
+        let Some((first, rest)) = elements.split_first() else {
+            return self.clone();
+        };
+        let Some(node) = self.node(first) else {
+            return Self::new();
+        };
+        let node = if rest.is_empty() {
+            node.clone()
+        } else {
+            Node {
+                member: false,
+                children: node.children.part(rest),
+            }
+        };
+        let entries = if node.is_empty() {
+            Vec::new()
+        } else {
+            vec![(first.clone(), node)]
+        };
+        Self { entries }
+    }
+
+    /// The set without a path and everything below it.
+    #[must_use]
+    pub fn without(&self, path: &FieldPath) -> Self {
+        self.difference(&self.at_or_below(path))
+    }
+
     /// Whether every path of this set is in the other.
     pub fn is_subset_of(&self, other: &Self) -> bool {
         self.difference(other).is_empty()

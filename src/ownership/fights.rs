@@ -11,6 +11,7 @@ use std::fmt;
 use jiff::SignedDuration;
 use jiff::Timestamp;
 
+use super::class::Class;
 use super::contested::ContestedField;
 use super::path::FieldPath;
 use super::policy::Action;
@@ -88,6 +89,11 @@ impl Heat {
     }
 }
 
+/// Whether a write took a field back: from its owner, or from whoever removed it.
+fn is_corrective(field: &ContestedField) -> bool {
+    field.action == Action::Forced || field.class == Class::Lost && field.action == Action::Resolved
+}
+
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
@@ -115,7 +121,7 @@ impl Fights {
         now: Timestamp,
     ) -> Vec<Fight> {
         let mut began = Vec::new();
-        for field in contested.iter().filter(|field| field.action == Action::Forced) {
+        for field in contested.iter().filter(|field| is_corrective(field)) {
             let Some(path) = field.path.clone() else { continue };
             let rivalry = Rivalry {
                 object: object.clone(),

@@ -4,7 +4,6 @@
 //! The resource that keeps it in the cluster is `api`'s ReleaseLedger; this is the model behind it.
 
 use std::collections::BTreeMap;
-use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
@@ -12,8 +11,9 @@ use super::class::Class;
 use super::contested::AdmissionOverride;
 use super::contested::ContestedField;
 use super::fieldset::FieldSet;
+use super::managed::Manager;
 use super::managed::Operation;
-use super::path::FieldPath;
+use super::manager_class::ManagerClass;
 use super::policy::Action;
 use super::redact::ShownValue;
 use super::reference::ObjectReference;
@@ -53,6 +53,40 @@ pub struct ContestRecord {
     pub count: u64,
 }
 
+impl ContestRecord {
+    /// Whether this owner contests the field now.
+    pub fn is_current(&self, contested: &[ContestedField]) -> bool {
+        contested.iter().any(|now| self.is_about(now))
+    }
+
+    fn is_about(&self, field: &ContestedField) -> bool {
+        self.field == field.field
+            && self.manager == field.manager.name
+            && self.operation == field.manager.operation
+            && self.subresource == field.manager.subresource
+    }
+
+    /// The contested field that it was made from, as far as it is remembered.
+    pub fn as_contested(&self) -> ContestedField {
+        ContestedField {
+            path: self.field.parse().ok(),
+            field: self.field.clone(),
+            ours: self.ours.clone(),
+            theirs: self.theirs.clone(),
+            manager: Manager {
+                name: self.manager.clone(),
+                operation: self.operation,
+                subresource: self.subresource.clone(),
+                api_version: None,
+                time: None,
+            },
+            class: self.class,
+            action: self.action,
+            rule: self.rule.clone(),
+        }
+    }
+}
+
 /// What is remembered of one object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObjectRecord {
@@ -72,10 +106,27 @@ pub struct ObjectRecord {
     pub owned: FieldSet,
     /// What is contested now, at most [`MAX_CONTESTED`]; a skipped object still reports it.
     pub contested: Vec<ContestedField>,
+    /// How many fields are contested now, in truth, whatever the bounds of the lists.
+    pub tally: Tally,
+    /// The fields that are left out because somebody else has them; all of them.
+    pub yielded: FieldSet,
     /// What admission set otherwise than we applied it.
     pub overridden: Vec<AdmissionOverride>,
     /// Contested fields now and before, at most [`MAX_HISTORY`].
     pub history: Vec<ContestRecord>,
+}
+
+/// How many contested fields there are of each sort.
+pub type Tally = BTreeMap<(Class, Action, ManagerClass), u32>;
+
+/// Counts contested fields by class, action and sort of the other writer.
+pub fn tally<'a>(contested: impl IntoIterator<Item = &'a ContestedField>) -> Tally {
+    let mut tally = Tally::new();
+    for field in contested {
+        let writer = ManagerClass::of(&field.manager.name, field.manager.subresource.as_deref());
+        *tally.entry((field.class, field.action, writer)).or_default() += 1;
+    }
+    tally
 }
 
 /// What a write of an object tells the ledger.
@@ -159,6 +210,8 @@ impl Ledger {
             policy: (!contested.is_empty()).then(|| policy.to_owned()),
             owned: owned.clone(),
             contested: contested.iter().take(MAX_CONTESTED).cloned().collect(),
+            tally: tally(contested),
+            yielded: yielded(contested),
             overridden: overridden.iter().take(MAX_CONTESTED).cloned().collect(),
             history,
         });
@@ -200,11 +253,20 @@ impl ObjectRecord {
             && self.policy.as_deref().is_none_or(|decided| decided == policy)
     }
 
-    /// The fields that are left out because somebody else owns them, sorted.
-    pub fn yielded(&self) -> BTreeSet<&FieldPath> {
-        let yielded = self.contested.iter().filter(|field| field.action == Action::Yielded);
-        yielded.filter_map(|field| field.path.as_ref()).collect()
+    /// Who contested a field before its owners were merged into one whose name says nothing: the last one that is known.
+    pub fn origin(&self, field: &str) -> Option<&ContestRecord> {
+        let known = self.history.iter().filter(|record| {
+            record.field == field && ManagerClass::of(&record.manager, None) != ManagerClass::Synthetic
+        });
+        known.max_by_key(|record| record.last_seen)
     }
+}
+
+/// What is left out because somebody else has it. Admission changes what is sent, so that it changes nothing to leave it out.
+pub fn yielded(contested: &[ContestedField]) -> FieldSet {
+    let yielded = |field: &&ContestedField| field.action == Action::Yielded && field.class != Class::Admission;
+    let paths = contested.iter().filter(yielded).filter_map(|field| field.path.clone());
+    paths.collect()
 }
 
 fn remember(history: &mut Vec<ContestRecord>, seen: &ContestedField, now: Timestamp) {
@@ -218,12 +280,7 @@ fn remember(history: &mut Vec<ContestRecord>, seen: &ContestedField, now: Timest
         action,
         rule,
     } = seen;
-    let is_same = |record: &&mut ContestRecord| {
-        record.field == *field
-            && record.manager == manager.name
-            && record.operation == manager.operation
-            && record.subresource == manager.subresource
-    };
+    let is_same = |record: &&mut ContestRecord| record.is_about(seen);
     let mut record = ContestRecord {
         field: field.clone(),
         manager: manager.name.clone(),
@@ -259,7 +316,7 @@ fn forget_oldest(history: &mut Vec<ContestRecord>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ownership::managed::Manager;
+    use crate::ownership::path::FieldPath;
 
     fn reference() -> ObjectReference {
         ObjectReference {
@@ -319,7 +376,7 @@ mod tests {
         record(&mut ledger, "8", &[field(".data.x", Action::Yielded)], 1);
         let known = ledger.get(&reference()).unwrap();
         assert!(known.holds("h", "u", "8", "p") && !known.holds("h", "u", "8", "other"));
-        assert_eq!(known.yielded(), BTreeSet::from([&".data.x".parse().unwrap()]));
+        assert_eq!(known.yielded.paths(), [".data.x".parse().unwrap()]);
     }
 
     #[test]
@@ -336,7 +393,7 @@ mod tests {
             (2, 10, 20)
         );
         assert_eq!(seen.action, Action::Forced);
-        assert!(ledger.get(&reference()).unwrap().yielded().is_empty());
+        assert!(ledger.get(&reference()).unwrap().yielded.is_empty());
         let many: Vec<_> = (0..100)
             .map(|i| field(&format!(".data.k{i}"), Action::Yielded))
             .collect();
@@ -344,5 +401,12 @@ mod tests {
         let history = &ledger.get(&reference()).unwrap().history;
         assert_eq!(history.len(), MAX_HISTORY);
         assert!(history.iter().all(|record| record.last_seen.as_second() == 40));
+        let many: Vec<_> = (0..1000)
+            .map(|i| field(&format!(".data.k{i:04}"), Action::Yielded))
+            .collect();
+        record(&mut ledger, "5", &many, 50);
+        let known = ledger.get(&reference()).unwrap();
+        assert_eq!((known.contested.len(), known.yielded.len()), (MAX_CONTESTED, 1000));
+        assert_eq!(known.tally.values().sum::<u32>(), 1000);
     }
 }

@@ -26,6 +26,19 @@ pub enum ManagerClass {
 }
 
 impl ManagerClass {
+    /// All of them.
+    pub const ALL: &[Self] = &[
+        Self::Autoscaler,
+        Self::CaInjector,
+        Self::Platform,
+        Self::Human,
+        Self::GitOps,
+        Self::LegacyHelm,
+        Self::Synthetic,
+        Self::Sibling,
+        Self::Unknown,
+    ];
+
     /// The name as a label.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -68,7 +81,8 @@ impl ManagerClass {
                 | "eks"
                 | "vpcLambda"
                 | "gkebackup"
-                | "velero",
+                | "velero"
+                | super::contested::ADMISSION,
                 _,
             ) => Self::Platform,
             ("kubectl" | "k9s" | "rancher" | "Mozilla" | "node-fetch" | "OpenLens" | "Headlamp", _) => Self::Human,
@@ -88,7 +102,7 @@ impl ManagerClass {
                 _,
             ) => Self::GitOps,
             ("helm" | "helm3" | "helmwave" | "entry" | "Go-http-client", _) => Self::LegacyHelm,
-            ("before-first-apply" | "ancient-changes", _) => Self::Synthetic,
+            ("before-first-apply" | "ancient-changes" | super::loss::UNKNOWN_MANAGER, _) => Self::Synthetic,
             (name, _) => Self::of_prefix(name),
         }
     }

@@ -12,6 +12,7 @@ pub mod fieldset;
 pub mod fights;
 pub mod intent;
 pub mod ledger;
+pub mod loss;
 pub mod managed;
 pub mod manager_class;
 pub mod path;
@@ -21,7 +22,10 @@ pub mod policy;
 mod quantity;
 pub mod redact;
 pub mod reference;
+pub mod shadow;
 pub mod summary;
+pub mod transfer;
+pub mod union;
 pub mod value;
 pub mod wellknown;
 

@@ -155,6 +155,18 @@ impl FieldPath {
         self.0.starts_with(&above.0)
     }
 
+    /// The path one step up; the root has none.
+    #[must_use]
+    pub fn parent(&self) -> Option<Self> {
+        self.0.split_last().map(|(_, above)| Self(above.to_vec()))
+    }
+
+    /// The path one step down.
+    #[must_use]
+    pub fn child(&self, element: PathElement) -> Self {
+        Self(self.0.iter().cloned().chain([element]).collect())
+    }
+
     /// Whether this is the whole object.
     pub fn is_root(&self) -> bool {
         self.0.is_empty()

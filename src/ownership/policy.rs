@@ -64,7 +64,7 @@ impl Action {
 pub struct Decision {
     /// What is done.
     pub action: Action,
-    /// `resolve[0]`, `fights`, `rules[0]`, `ConflictPolicy/platform/rules[2]`, `wellKnownOwners/hpa-replicas`, `phantom`, `adoptFrom`, `onConflict`.
+    /// `resolve[0]`, `fights`, `rules[0]`, `ConflictPolicy/platform/rules[2]`, `wellKnownOwners/hpa-replicas`, `phantom`, `adoptFrom`, `ledger`, `admission`, `union`, `onConflict`.
     pub rule: String,
 }
 
@@ -393,9 +393,11 @@ impl Policy {
         match contest.class {
             Class::Phantom => (None, "phantom".to_owned()),
             Class::Legacy => (None, "adoptFrom".to_owned()),
-            Class::Real | Class::Sibling | Class::Union | Class::Admission => {
-                (Some(self.on_conflict), "onConflict".to_owned())
-            }
+            // Nobody else wants it, as far as anybody knows.
+            Class::Lost => (None, "ledger".to_owned()),
+            // Who changes what everybody writes cannot be overruled by writing.
+            Class::Admission => (Some(OnConflict::Yield), "admission".to_owned()),
+            Class::Real | Class::Sibling | Class::Union => (Some(self.on_conflict), "onConflict".to_owned()),
         }
     }
 

@@ -252,7 +252,7 @@ fn compiled() -> &'static [Compiled] {
 /// The entry that a contested field falls under.
 pub fn find(contest: &Contest<'_>) -> Option<&'static WellKnownOwner> {
     match contest.class {
-        Class::Legacy | Class::Sibling | Class::Union | Class::Admission => None,
+        Class::Legacy | Class::Sibling | Class::Union | Class::Admission | Class::Lost => None,
         Class::Real | Class::Phantom => compiled()
             .iter()
             .find(|entry| entry.matches(contest))

@@ -10,6 +10,7 @@ use crate::api::helm_release::HelmReleaseStatus;
 use crate::api::helm_release::ownership_status::{
     ConflictCounts, ContestedField, FieldCounts, MAX_CONTESTED, OwnershipStatus,
 };
+use crate::ownership::class::Class;
 use crate::ownership::fights::Fight;
 use crate::ownership::ledger::{ContestRecord, Ledger, ObjectRecord};
 use crate::ownership::policy::Action;
@@ -47,18 +48,12 @@ pub fn current(ledger: &Ledger) -> impl Iterator<Item = Current<'_>> {
 
 /// Whether somebody else still has a field that the release wants.
 pub fn is_contested(ledger: &Ledger) -> bool {
-    current(ledger).any(|current| current.is_unresolved())
+    let mut sorts = ledger.objects().flat_map(|record| record.tally.keys());
+    sorts.any(|(_, action, _)| action.is_unresolved())
 }
 
 fn contested_now(record: &ObjectRecord) -> impl Iterator<Item = &ContestRecord> {
-    let is_contested = |field: &&ContestRecord| {
-        record.contested.iter().any(|now| {
-            now.field == field.field
-                && now.manager.name == field.manager
-                && now.manager.operation == field.operation
-                && now.manager.subresource == field.subresource
-        })
-    };
+    let is_contested = |field: &&ContestRecord| field.is_current(&record.contested);
     record.history.iter().filter(is_contested)
 }
 
@@ -75,23 +70,26 @@ pub fn ownership_status(field_manager: String, ledger: &Ledger) -> OwnershipStat
             .owned
             .saturating_add(u32::try_from(record.owned.len()).unwrap_or(u32::MAX));
     }
-    for Current { object, field } in current(ledger) {
-        count(&mut status.conflicts, &mut status.fields, field);
-        if status.contested.len() < MAX_CONTESTED {
-            status.contested.push(shown(object, field));
+    for record in ledger.objects() {
+        for ((class, action, _), number) in &record.tally {
+            count(&mut status.conflicts, &mut status.fields, (*class, *action), *number);
         }
     }
+    let shown = current(ledger).map(|Current { object, field }| shown(object, field));
+    status.contested = shown.take(MAX_CONTESTED).collect();
     status
 }
 
-fn count(conflicts: &mut ConflictCounts, fields: &mut FieldCounts, field: &ContestRecord) {
-    conflicts.total = conflicts.total.saturating_add(1);
-    *conflicts.by_class.entry(field.class).or_default() += 1;
-    *conflicts.by_action.entry(field.action).or_default() += 1;
-    match field.action {
-        Action::Yielded => fields.yielded = fields.yielded.saturating_add(1),
-        Action::Forced => fields.forced = fields.forced.saturating_add(1),
-        Action::Resolved | Action::Adopted => fields.shared = fields.shared.saturating_add(1),
+fn count(conflicts: &mut ConflictCounts, fields: &mut FieldCounts, sort: (Class, Action), number: u32) {
+    let (class, action) = sort;
+    let add = |count: &mut u32| *count = count.saturating_add(number);
+    add(&mut conflicts.total);
+    add(conflicts.by_class.entry(class).or_default());
+    add(conflicts.by_action.entry(action).or_default());
+    match action {
+        Action::Yielded => add(&mut fields.yielded),
+        Action::Forced => add(&mut fields.forced),
+        Action::Resolved | Action::Adopted => add(&mut fields.shared),
         Action::Retrying | Action::HandedOff | Action::Failed => {}
     }
 }
@@ -132,7 +130,7 @@ fn shown(object: &ObjectReference, record: &ContestRecord) -> ContestedField {
 
 /// The time as the API server gives it back. With a fraction, a status would never equal what is stored of it, and every
 /// reconcile would write it anew.
-fn whole_seconds(time: Timestamp) -> Time {
+pub(super) fn whole_seconds(time: Timestamp) -> Time {
     Time(Timestamp::from_second(time.as_second()).unwrap_or(time))
 }
 
@@ -207,7 +205,6 @@ fn message(ownership: &OwnershipStatus) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ownership::class::Class;
     use crate::ownership::contested::ContestedField as Contested;
     use crate::ownership::managed::{Manager, Operation};
     use crate::ownership::path::FieldPath;

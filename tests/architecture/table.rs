@@ -72,7 +72,7 @@ pub(crate) const RULES: &[Rule] = &[
     edge("source", &["api", "chart", "go", "yaml"]),
     edge("cluster", &["api", "chart", "go", "health", "ownership", "plan", "release", "render", "yaml"]),
     edge("plugin", &["api", "render", "yaml"]),
-    edge("telemetry", &["api", "ownership"]),
+    edge("telemetry", &["api", "cluster", "ownership", "plan"]),
     edge("clock", &[]),
     edge("operator", &["api", "chart", "clock", "cluster", "go", "health", "ownership", "plan", "plugin", "postrender", "release",
         "render", "source", "telemetry", "template", "yaml"]),

@@ -2,14 +2,32 @@
 //!
 //! Other managers are played under their true names, through the kind of write that they use.
 
-mod adoption;
-mod controllers;
-mod people;
+mod catalogue;
 mod promises;
-mod refusals;
-#[expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a stage that cannot be set up fails the test"
-)]
-mod stage;
+mod seen;
+
+macro_rules! scenarios {
+    ($($module:ident),+) => {$(
+        #[allow(
+            clippy::unwrap_used,
+            clippy::panic,
+            reason = "scenarios are the bodies of tests, which fail in this way; not every module needs both"
+        )]
+        mod $module;
+    )+};
+}
+
+scenarios!(
+    adoption,
+    controllers,
+    history,
+    losses,
+    operators,
+    people,
+    play,
+    race,
+    refusals,
+    stage,
+    unions,
+    webhooks
+);

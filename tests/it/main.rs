@@ -1,6 +1,7 @@
 //! Integration tests on real parts: one binary, one control plane.
 #![expect(clippy::print_stderr, reason = "long tests say how far they are")]
 
+mod alerts;
 mod bad_input;
 mod conflicts;
 mod deployed;
@@ -9,5 +10,6 @@ mod noop;
 mod policies;
 mod releases;
 mod resources;
+mod shadow;
 mod source;
 mod support;

@@ -11,9 +11,15 @@ use super::super::reference::Selector;
 
 /// The largest number of rules in one list.
 pub const MAX_RULES: usize = 128;
-/// The legacy managers when `adoptFrom` is not set: Helm 3 and 4, Flux, and the name under which the API server keeps
-/// fields that were set before an object was first applied.
-pub const DEFAULT_ADOPT_FROM: [&str; 3] = ["helm", "helm-controller", "before-first-apply"];
+/// The legacy managers when `adoptFrom` is not set: Helm 3 and 4, Flux, Terraform, what old versions of Helm were known as,
+/// and the name under which the API server keeps fields that were set before an object was first applied.
+pub const DEFAULT_ADOPT_FROM: [&str; 5] = [
+    "helm",
+    "helm-controller",
+    "terraform-provider-helm_*",
+    "Go-http-client",
+    "before-first-apply",
+];
 
 /// Who may own which field of the release's objects, and what is done when another field manager contests one.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -34,7 +40,8 @@ pub struct Ownership {
     /// aggregated ClusterRoles and other well-known owners.
     pub well_known_owners: Toggle,
     /// Field managers whose fields of this release's objects count as this release's own, because an earlier tool of this
-    /// release wrote them. Default: `helm`, `helm-controller` and `before-first-apply`.
+    /// release wrote them; a name that ends with `*` stands for all that begin so. Default: `helm`, `helm-controller`,
+    /// `terraform-provider-helm_*`, `Go-http-client` (Helm before 3.2) and `before-first-apply`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(
         length(max = 32),

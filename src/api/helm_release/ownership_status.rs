@@ -58,7 +58,7 @@ pub struct FieldCounts {
 pub struct ConflictCounts {
     /// All contested fields.
     pub total: u32,
-    /// By class: `Real`, `Phantom`, `Legacy`, `Sibling`, `Union`, `Admission`.
+    /// By class: `Real`, `Phantom`, `Legacy`, `Sibling`, `Union`, `Admission`, `Lost`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub by_class: BTreeMap<ConflictClass, u32>,
     /// By action: `Forced`, `Resolved`, `Adopted`, `Yielded`, `Retrying`, `HandedOff`, `Failed`.
@@ -81,6 +81,9 @@ pub enum ConflictClass {
     Union,
     /// An admission webhook or defaulting set another value than was applied.
     Admission,
+    /// The release lost the field without a conflict: it was removed from the object, or the record of who owns what was
+    /// wiped or cannot be read any more. Known from the ReleaseLedger.
+    Lost,
 }
 
 /// What was done about a contested field. In the order of caution: of several owners of one field the most cautious
@@ -135,7 +138,7 @@ macro_rules! as_str {
 }
 
 as_str! {
-    ConflictClass { Real, Phantom, Legacy, Sibling, Union, Admission }
+    ConflictClass { Real, Phantom, Legacy, Sibling, Union, Admission, Lost }
     ConflictOutcome { Forced, Resolved, Adopted, Yielded, Retrying, HandedOff, Failed }
     ManagerOperation { Apply, Update }
 }

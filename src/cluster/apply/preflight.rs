@@ -1,7 +1,9 @@
-//! A dry run of everything that deciding did not dry-run: the objects to be created, and those that nobody else writes.
+//! A dry run of everything that deciding did not dry-run, for releases in whose objects others own fields too.
 //!
 //! Conflicts are known by then. What this finds is what the server would refuse for other reasons (permissions, a
-//! namespace that does not exist, a field that is not in the schema), before the first object is written.
+//! namespace that does not exist, a field that is not in the schema), before the first object is written: where others
+//! depend on the objects, a release is applied whole or not at all. A release that nobody else writes to is not dry-run: an
+//! apply costs the server as much as its dry run, and nobody is there to be harmed by half of it.
 
 use std::collections::HashSet;
 
@@ -16,12 +18,24 @@ use crate::cluster::calls::ApplyOptions;
 use crate::ownership::conflict::Rejection;
 
 impl Applier {
-    /// Dry-runs every plan that would be written as a whole; gives what the server refuses.
+    /// Dry-runs every plan that would be written, if one of them was dry-run to be decided; gives what the server refuses.
     ///
     /// `namespaces` are those that the release itself creates. What the server refuses only because of something that the
     /// release itself brings, and that is there by the time of the write, is no reason to refuse. Objects whose kind is not
     /// served yet cannot be dry-run.
     pub async fn preflight(&self, plans: &[ObjectPlan], namespaces: &HashSet<String>) -> Vec<ApplyError> {
+        if !plans.iter().any(ObjectPlan::was_dry_run) {
+            return Vec::new();
+        }
+        self.dry_run_the_others(plans, namespaces).await
+    }
+
+    /// Dry-runs what deciding did not dry-run, whether it dry-ran anything or not.
+    pub(super) async fn dry_run_the_others(
+        &self,
+        plans: &[ObjectPlan],
+        namespaces: &HashSet<String>,
+    ) -> Vec<ApplyError> {
         let companions = Companions::of(plans, namespaces);
         let runs: Vec<_> = plans.iter().map(|plan| self.preflight_one(plan, &companions)).collect();
         futures::stream::iter(runs)
@@ -34,9 +48,9 @@ impl Applier {
     async fn preflight_one(&self, plan: &ObjectPlan, companions: &Companions<'_>) -> Option<ApplyError> {
         let body = match &plan.step {
             Step::Create => plan.intent.body(),
-            Step::Configure(configure) if !configure.exact => &configure.body,
+            Step::Configure(configure) if !configure.dry_run => &configure.body,
             // Decided on by a dry run, or not to be sent at all.
-            Step::Configure(_) | Step::Skip(_) | Step::Stop => return None,
+            Step::Configure(_) | Step::Repair(_) | Step::Skip(_) | Step::Stop => return None,
         };
         let resource = plan.resource.as_ref()?;
         let reference = plan.intent.reference();
@@ -97,7 +111,13 @@ impl<'a> Companions<'a> {
         let namespace = reference.namespace.as_deref();
         match (rejection, reference.kind.as_str()) {
             // Decided anew when it is written.
-            (Rejection::FieldConflict(_) | Rejection::StaleVersion, _) => true,
+            (
+                Rejection::FieldConflict(_)
+                | Rejection::StaleVersion
+                | Rejection::Union(_)
+                | Rejection::RemovedVersion { .. },
+                _,
+            ) => true,
             (Rejection::NamespaceMissing, _) => namespace.is_some_and(|name| self.namespaces.contains(name)),
             // Who may not bind every role may bind those whose rights he has, for which the role must be there.
             (Rejection::NotFound, "RoleBinding" | "ClusterRoleBinding") => {

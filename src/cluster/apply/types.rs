@@ -1,6 +1,7 @@
 //! What goes into applying objects and what comes out.
 
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -88,6 +89,9 @@ pub enum Operation {
 }
 
 impl Operation {
+    /// All of them.
+    pub const ALL: &[Self] = &[Self::Created, Self::Configured, Self::Unchanged, Self::Skipped];
+
     /// The name in metrics.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -159,6 +163,8 @@ pub(super) enum Step {
     Create,
     /// The object exists.
     Configure(Box<Configure>),
+    /// The object's managedFields must be repaired before anything can be decided.
+    Repair(Box<Repair>),
     /// A contested field says stop.
     Stop,
 }
@@ -174,8 +180,21 @@ pub(super) struct Configure {
     pub(super) exact: bool,
     /// Whether the reviewed fields of others are taken; implies `exact`.
     pub(super) force: bool,
+    /// Whether it was decided on by a dry run.
+    pub(super) dry_run: bool,
     /// What is handed over before, as a body of its own, and its paths.
     pub(super) hand_over: Option<(Value, Vec<FieldPath>)>,
+    /// managedFields to be written before, because fields change hands; implies `exact`.
+    pub(super) transfer: Option<Vec<Value>>,
+}
+
+/// managedFields as they have to be for the server to apply anything.
+#[derive(Debug, Clone)]
+pub(super) struct Repair {
+    /// What it was decided on.
+    pub(super) basis: Basis,
+    /// What is written.
+    pub(super) managed_fields: Vec<Value>,
 }
 
 /// What was decided about one object.
@@ -187,6 +206,8 @@ pub struct ObjectPlan {
     pub(super) resource: Option<Resource>,
     pub(super) step: Step,
     pub(super) contested: Vec<ContestedField>,
+    /// The autoscalers of the release, which matter again if it is decided anew.
+    pub(super) autoscalers: Arc<[Value]>,
 }
 
 impl ObjectPlan {
@@ -208,6 +229,15 @@ impl ObjectPlan {
     /// Whether writing this plan sends nothing.
     pub const fn is_skip(&self) -> bool {
         matches!(self.step, Step::Skip(_))
+    }
+
+    /// Whether it was found out by a dry run: others own fields that may be contested.
+    pub(super) fn was_dry_run(&self) -> bool {
+        match &self.step {
+            Step::Configure(configure) => configure.dry_run,
+            Step::Repair(_) | Step::Stop => true,
+            Step::Skip(_) | Step::Create => false,
+        }
     }
 
     /// Whether the object is to be created.
@@ -259,16 +289,15 @@ impl Decided {
 }
 
 /// The autoscalers among the objects of a release.
-pub(super) fn autoscalers(requests: &[ApplyRequest]) -> Vec<Value> {
-    let is_autoscaler = |intent: &&Intent| {
+pub(super) fn autoscalers<'a>(intents: impl IntoIterator<Item = &'a Intent>) -> Arc<[Value]> {
+    let is_autoscaler = |intent: &&'a Intent| {
         matches!(
             intent.reference().kind.as_str(),
             "HorizontalPodAutoscaler" | "ScaledObject"
         )
     };
-    requests
-        .iter()
-        .map(|request| &request.intent)
+    intents
+        .into_iter()
         .filter(is_autoscaler)
         .map(|intent| intent.body().clone())
         .collect()

@@ -1,6 +1,7 @@
 //! The second phase for one object: exactly what was decided is written, or it is decided anew.
 
 use serde_json::Value;
+use serde_json::json;
 
 use super::Applier;
 use super::MAX_ROUNDS;
@@ -27,6 +28,7 @@ use crate::ownership::intent::is_identity;
 use crate::ownership::ledger::ObjectRecord;
 use crate::ownership::managed::ManagedFields;
 use crate::ownership::path::FieldPath;
+use crate::ownership::path::PathElement;
 use crate::ownership::policy::Moment;
 use crate::ownership::value::is_empty;
 use crate::ownership::value::lookup;
@@ -39,8 +41,15 @@ impl Applier {
     /// Writes one object as decided; decides anew where it has changed since.
     pub(super) async fn write_one(&self, plan: ObjectPlan, moment: Moment) -> Result<Applied, ApplyError> {
         let mut plan = self.with_resource(plan).await?;
+        let mut told = Vec::new();
         for _ in 0..MAX_ROUNDS {
             let written = match &plan.step {
+                Step::Repair(repair) => {
+                    told.clone_from(&plan.contested);
+                    self.set_managed_fields(&plan, &repair.basis, &repair.managed_fields)
+                        .await
+                        .map(|_| None)
+                }
                 Step::Skip(record) => return Ok(skipped(&plan, record)),
                 Step::Stop => {
                     let ObjectPlan { intent, contested, .. } = plan;
@@ -49,11 +58,16 @@ impl Applier {
                         contested,
                     });
                 }
-                Step::Create => self.create(&plan).await,
-                Step::Configure(configure) => self.configure(&plan, configure).await,
+                Step::Create => self.create(&plan).await.map(Some),
+                Step::Configure(configure) => self.configure(&plan, configure).await.map(Some),
             };
             match written {
-                Ok(applied) => return Ok(applied),
+                Ok(Some(mut applied)) => {
+                    applied.contested.append(&mut told);
+                    applied.contested.sort_by(|a, b| a.sort_key().cmp(&b.sort_key()));
+                    return Ok(applied);
+                }
+                Ok(None) => plan = self.decide_anew(plan, moment).await?,
                 Err(error) if is_outdated(&error) => plan = self.decide_anew(plan, moment).await?,
                 Err(error) => return Err(error),
             }
@@ -86,14 +100,14 @@ impl Applier {
             resource: _,
             step: _,
             contested: _,
+            autoscalers,
         } = plan;
         let request = ApplyRequest {
             intent,
             observed: Observed::Unknown,
             record,
         };
-        let autoscalers = super::types::autoscalers(std::slice::from_ref(&request));
-        self.decide_one(request, &autoscalers, moment, Care::Thorough).await
+        self.decide_one(request, autoscalers, moment, Care::Thorough).await
     }
 
     async fn create(&self, plan: &ObjectPlan) -> Result<Applied, ApplyError> {
@@ -113,12 +127,17 @@ impl Applier {
             basis,
             exact,
             force,
+            dry_run: _,
             hand_over,
+            transfer,
         } = configure;
         let manager = self.settings.roster.field_manager();
         let mut basis = basis.clone();
         let before = basis.resource_version.clone();
         let mut handed_over = Vec::new();
+        if let Some(managed_fields) = transfer {
+            basis = Basis::of(&self.set_managed_fields(plan, &basis, managed_fields).await?);
+        }
         if let Some((held, paths)) = hand_over {
             let holder = self.settings.roster.hand_over_manager();
             basis = Basis::of(&self.send(plan, &on_basis(held, &basis), holder, false).await?);
@@ -136,6 +155,31 @@ impl Applier {
             Operation::Configured
         };
         self.applied(plan, body, &answer, operation, handed_over)
+    }
+
+    /// Writes who owns what, and nothing else, to exactly the object that was looked at.
+    async fn set_managed_fields(
+        &self,
+        plan: &ObjectPlan,
+        basis: &Basis,
+        managed_fields: &[Value],
+    ) -> Result<Value, ApplyError> {
+        let reference = plan.intent.reference();
+        let patch = json!({"metadata": {
+            "uid": basis.uid, "resourceVersion": basis.resource_version, "managedFields": managed_fields,
+        }});
+        let manager = self.settings.roster.field_manager();
+        let answer = self
+            .calls
+            .merge_patch(
+                resource_of(plan)?,
+                reference.namespace.as_deref(),
+                &reference.name,
+                &patch,
+                manager,
+            )
+            .await;
+        answer.map_err(|error| ApplyError::of_call(reference, error))
     }
 
     async fn send(&self, plan: &ObjectPlan, body: &Value, manager: &str, force: bool) -> Result<Value, ApplyError> {
@@ -178,6 +222,10 @@ impl Applier {
             .cloned()
             .unwrap_or_default();
         let Basis { uid, resource_version } = Basis::of(answer);
+        let overridden = self.overridden(&plan.intent, body, answer, &owned);
+        let mut contested = plan.contested.clone();
+        contested.extend(overridden.iter().map(AdmissionOverride::contested));
+        contested.sort_by(|a, b| a.sort_key().cmp(&b.sort_key()));
         Ok(Applied {
             reference: reference.clone(),
             uid,
@@ -186,9 +234,9 @@ impl Applier {
             live: Some(answer.clone()),
             intent_hash: plan.intent.hash().to_owned(),
             operation,
-            overridden_by_admission: self.overridden(&plan.intent, body, answer, &owned),
+            overridden_by_admission: overridden,
             owned,
-            contested: plan.contested.clone(),
+            contested,
             handed_over,
         })
     }
@@ -202,7 +250,11 @@ impl Applier {
             let Some(wanted) = lookup(body, &path).filter(|_| !is_identity(&path)) else {
                 continue;
             };
-            let live = lookup(answer, &path);
+            // The server shows some empty fields as null, for example the rules of a ClusterRole.
+            let live = lookup(answer, &path).filter(|live| !live.is_null());
+            if live.is_some() && asks_the_server(&path, wanted) {
+                continue;
+            }
             if live.map_or_else(|| is_empty(wanted), |live| satisfies(live, wanted)) {
                 continue;
             }
@@ -230,7 +282,16 @@ fn skipped(plan: &ObjectPlan, record: &ObjectRecord) -> Applied {
     }
 }
 
-/// Whether the object is no longer what was decided on.
+/// Whether a value leaves the choice to the server: an empty one, or the port zero.
+fn asks_the_server(path: &FieldPath, wanted: &Value) -> bool {
+    let is_port = || {
+        let ports = ["nodePort", "healthCheckNodePort"].map(PathElement::field);
+        path.elements().last().is_some_and(|last| ports.contains(last))
+    };
+    is_empty(wanted) || wanted.as_i64() == Some(0) && is_port()
+}
+
+/// Whether the object is no longer what was decided on, or the decision did not meet what the write met.
 fn is_outdated(error: &ApplyError) -> bool {
     match error {
         ApplyError::Rejected { rejection, .. } => matches!(
@@ -240,6 +301,9 @@ fn is_outdated(error: &ApplyError) -> bool {
                 | Rejection::Deleted
                 | Rejection::Replaced
                 | Rejection::AlreadyExists
+                // Deciding without a dry run does not meet these.
+                | Rejection::Union(_)
+                | Rejection::RemovedVersion { .. }
         ),
         ApplyError::Discovery { .. }
         | ApplyError::Stopped { .. }

@@ -3,6 +3,7 @@
 //! Edge. What is written was decided in `plan`; who may take which field is decided in `ownership`. Every write is
 //! remembered in the ledger at once, so that an attempt that is cut short is continued and not repeated.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use k8s_openapi::jiff::Timestamp;
@@ -16,7 +17,7 @@ use crate::api::helm_release::ownership::Fights;
 use crate::api::helm_release::status::ReleaseAction;
 use crate::api::names;
 use crate::cluster::apply::{
-    Adoption, Applied, Applier, ApplyError, ApplyRequest, ApplySettings, Decided, ObjectPlan, Observed,
+    Adoption, Applied, Applier, ApplyError, ApplyRequest, ApplySettings, Decided, ObjectPlan, Observed, Operation,
 };
 use crate::cluster::delete::{DeleteError, Deleter};
 use crate::cluster::observe::LiveMetadata;
@@ -25,6 +26,7 @@ use crate::operator::children::Known;
 use crate::operator::context::Context;
 use crate::operator::crds::{self, CrdError};
 use crate::operator::memory::ReleaseMemory;
+use crate::ownership::class::Class;
 use crate::ownership::contested::ContestedField;
 use crate::ownership::ledger::{Ledger, ObjectRecord};
 use crate::ownership::policy::{Action, Moment};
@@ -35,7 +37,6 @@ use crate::plan::inventory;
 use crate::plan::outcome::{self, Outcome};
 use crate::plan::revision::{Phase, Revision};
 use crate::telemetry::events::Severity;
-use crate::telemetry::metrics::ApplyLabels;
 
 /// How many fields of one object are told of in events; the status and the ledger have the others.
 const TOLD: usize = 10;
@@ -142,8 +143,8 @@ pub async fn execute(
     let policy = inputs.policy.fingerprint(moment.now);
     let requests = objects.iter().map(|object| request(context, ledger, object)).collect();
     let decided = applier.decide(requests, moment).await;
-    count_conflicts(context, recorded, ledger, &decided);
     if decided.stops() {
+        count_conflicts(context, recorded, ledger, decided.contests());
         return Err(stopped(ledger, &policy, decided, moment.now));
     }
     let mut namespaces = rendering.namespaces.clone();
@@ -163,6 +164,7 @@ pub async fn execute(
             match result {
                 Ok(applied) => {
                     announce(context, recorded, memory, &applied, revision.action);
+                    count_retaken(context, recorded, memory, &applied);
                     watch_fights(context, recorded, memory, &applied, &fights);
                     remember(context, memory, &applied, &policy, moment.now);
                 }
@@ -170,13 +172,14 @@ pub async fn execute(
             }
         }
         if !errors.is_empty() {
-            return Err(AttemptError::Apply(errors));
+            let ledger = memory.ledger.get_or_insert_default();
+            return Err(failed_wave(context, recorded, ledger, errors, &policy, moment.now));
         }
     }
     removed(context, recorded, memory, inputs, remove).await
 }
 
-fn applier(context: &Context, inputs: &Inputs) -> Applier {
+pub(super) fn applier(context: &Context, inputs: &Inputs) -> Applier {
     let settings = ApplySettings {
         roster: inputs.roster.clone(),
         policy: inputs.policy.clone(),
@@ -210,20 +213,40 @@ fn request(context: &Context, ledger: &Ledger, object: &DesiredObject) -> ApplyR
 }
 
 /// Counts decisions that the last look at the object did not lead to: a conflict that stays is counted once, however often
-/// the release is tried again.
-fn count_conflicts(context: &Context, recorded: &Recorded, ledger: &Ledger, decided: &Decided) {
+/// the release is tried again. Fields that are taken again and again are counted by `count_retaken`.
+fn count_conflicts(
+    context: &Context,
+    recorded: &Recorded,
+    ledger: &Ledger,
+    contests: impl Iterator<Item = ObjectContest>,
+) {
     let release = release_labels(recorded.release());
     for ObjectContest {
         object,
         contested: field,
-    } in decided.contests()
+    } in contests
     {
         if is_known(ledger.get(&object), &field) {
             continue;
         }
         let manager = (field.manager.name.as_str(), field.manager.subresource.as_deref());
         let labels = conflict_labels(&release, &object, manager, field.class, field.action);
-        context.metrics.conflicts.get_or_create(&labels).inc();
+        context.metrics.conflict(labels);
+    }
+}
+
+/// Counts fields that were taken from an owner that they had been taken from before: it has written again meanwhile.
+fn count_retaken(context: &Context, recorded: &Recorded, memory: &ReleaseMemory, applied: &Applied) {
+    if applied.operation == Operation::Skipped {
+        return;
+    }
+    let release = release_labels(recorded.release());
+    let known = memory.ledger.as_ref().and_then(|ledger| ledger.get(&applied.reference));
+    let taken = applied.contested.iter().filter(|field| field.action == Action::Forced);
+    for field in taken.filter(|field| is_known(known, field)) {
+        let manager = (field.manager.name.as_str(), field.manager.subresource.as_deref());
+        let labels = conflict_labels(&release, &applied.reference, manager, field.class, field.action);
+        context.metrics.conflict(labels);
     }
 }
 
@@ -238,6 +261,36 @@ fn stopped(ledger: &mut Ledger, policy: &str, decided: Decided, now: Timestamp) 
         AttemptError::Conflicts(summary)
     } else {
         AttemptError::Refused(failures)
+    }
+}
+
+/// Objects that were contested only when they were written stop the release as those do that were contested before.
+fn failed_wave(
+    context: &Context,
+    recorded: &Recorded,
+    ledger: &mut Ledger,
+    errors: Vec<ApplyError>,
+    policy: &str,
+    now: Timestamp,
+) -> AttemptError {
+    let mut contests = Vec::new();
+    let mut is_only_contested = true;
+    for error in &errors {
+        let ApplyError::Stopped { object, contested } = error else {
+            is_only_contested = false;
+            continue;
+        };
+        contests.extend(contested.iter().map(|field| ObjectContest {
+            object: ObjectReference::clone(object),
+            contested: field.clone(),
+        }));
+        count_conflicts(context, recorded, ledger, contests.iter().cloned());
+        ledger.stopped(object, contested, policy, now);
+    }
+    if is_only_contested {
+        AttemptError::Conflicts(ConflictSummary::of(contests))
+    } else {
+        AttemptError::Apply(errors)
     }
 }
 
@@ -259,34 +312,83 @@ fn waves(plans: Vec<ObjectPlan>) -> Vec<Vec<ObjectPlan>> {
     waves
 }
 
-/// An event for every field that was taken from its owner or left to it, once a decision: no take-over is silent.
+/// Counts what was decided about an object's contested fields, with an event for every field that was taken from its owner or
+/// left to it, once a decision: no take-over is silent.
 fn announce(context: &Context, recorded: &Recorded, memory: &ReleaseMemory, applied: &Applied, action: ReleaseAction) {
     let known = memory.ledger.as_ref().and_then(|ledger| ledger.get(&applied.reference));
-    let new = applied.contested.iter().filter(|field| !is_known(known, field));
-    for field in new.take(TOLD) {
-        let (severity, reason, done) = match field.action {
-            Action::Forced => (Severity::Warning, Reason::FieldForced, "taken from"),
-            Action::Yielded => (Severity::Normal, Reason::FieldYielded, "left to"),
-            Action::Adopted => (Severity::Normal, Reason::FieldAdopted, "shared, at its value, with"),
-            Action::Resolved | Action::Retrying | Action::HandedOff | Action::Failed => continue,
-        };
-        let ContestedField {
-            path: _,
-            field: path,
-            ours: _,
-            theirs: _,
-            manager,
-            class,
-            action: _,
-            rule,
-        } = field;
-        let object = &applied.reference;
-        let note = format!("{object} {path} {done} {} ({class} conflict, {rule})", manager.name);
+    let new: Vec<&ContestedField> = applied
+        .contested
+        .iter()
+        .filter(|field| !is_known(known, field))
+        .collect();
+    let release = release_labels(recorded.release());
+    for field in &new {
+        let manager = (field.manager.name.as_str(), field.manager.subresource.as_deref());
+        let labels = conflict_labels(&release, &applied.reference, manager, field.class, field.action);
+        context.metrics.conflict(labels);
+    }
+    let (migrated, told): (Vec<&ContestedField>, Vec<&ContestedField>) =
+        new.into_iter().partition(|field| is_migrated(field));
+    let notices = told.into_iter().filter_map(|field| notice(&applied.reference, field));
+    for (severity, reason, note) in migration(&applied.reference, &migrated)
+        .into_iter()
+        .chain(notices)
+        .take(TOLD)
+    {
         let about = recorded.release().object_ref(&());
         context
             .events
             .publish(about, severity, reason, outcome::verb(action), &note);
     }
+}
+
+fn is_migrated(field: &ContestedField) -> bool {
+    field.class == Class::Legacy && field.action == Action::Resolved
+}
+
+/// What an event says of a field that was taken, left, lost or changed; nothing where nobody lost anything.
+fn notice(object: &ObjectReference, field: &ContestedField) -> Option<(Severity, Reason, String)> {
+    let ContestedField {
+        path: _,
+        field: path,
+        ours: _,
+        theirs: _,
+        manager,
+        class,
+        action,
+        rule,
+    } = field;
+    let (severity, reason, done) = match (class, action) {
+        (Class::Admission, _) => (Severity::Warning, Reason::AdmissionOverride, "is set otherwise by"),
+        (Class::Lost, Action::Yielded | Action::Adopted) => {
+            (Severity::Normal, Reason::OwnershipLost, "is left as it was left by")
+        }
+        (Class::Lost, Action::Forced | Action::Resolved) => {
+            (Severity::Warning, Reason::OwnershipLost, "taken back after a change by")
+        }
+        (_, Action::Forced) => (Severity::Warning, Reason::FieldForced, "taken from"),
+        (_, Action::Yielded) => (Severity::Normal, Reason::FieldYielded, "left to"),
+        (_, Action::Adopted) => (Severity::Normal, Reason::FieldAdopted, "shared, at its value, with"),
+        (_, Action::Resolved | Action::Retrying | Action::HandedOff | Action::Failed) => return None,
+    };
+    let note = format!("{object} {path} {done} {} ({class} conflict, {rule})", manager.name);
+    Some((severity, reason, note))
+}
+
+/// One event for all fields that came from earlier tools.
+fn migration(object: &ObjectReference, migrated: &[&ContestedField]) -> Option<(Severity, Reason, String)> {
+    let first = migrated.first()?;
+    let names: BTreeSet<&str> = migrated.iter().map(|field| field.manager.name.as_str()).collect();
+    let names: Vec<&str> = names.into_iter().collect();
+    let note = format!(
+        "{object}: fields of {} are the release's now: {} of them, the first {} ({} conflict, {})",
+        names.join(", "),
+        migrated.len(),
+        first.field,
+        first.class,
+        first.rule
+    );
+    Some((Severity::Normal, Reason::FieldsMigrated, note))
 }
 
 /// Adds what was taken to the heat of its fields, and tells of the fights that begin with it.
@@ -301,7 +403,7 @@ fn watch_fights(
     let (object, contested) = (&applied.reference, &applied.contested);
     for fight in memory.fights.observe(object, contested, *threshold, Timestamp::now()) {
         let labels = release_labels(recorded.release());
-        context.metrics.fights.get_or_create(&labels).inc();
+        context.metrics.fight(&labels);
         let about = recorded.release().object_ref(&());
         let note = format!("{fight}; until the fight is over, fights.then decides: {then:?}");
         context
@@ -319,8 +421,7 @@ fn is_known(record: Option<&ObjectRecord>, field: &ContestedField) -> bool {
 }
 
 fn remember(context: &Context, memory: &mut ReleaseMemory, applied: &Applied, policy: &str, now: Timestamp) {
-    let operation = applied.operation.as_str();
-    context.metrics.applies.get_or_create(&ApplyLabels { operation }).inc();
+    context.metrics.applied(applied.operation);
     let (reference, version) = (&applied.reference, &applied.resource_version);
     context.children.wrote(reference, version);
     if let Some(live) = &applied.live {

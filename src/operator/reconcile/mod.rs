@@ -11,6 +11,7 @@ pub mod inputs;
 pub mod record;
 pub mod render;
 pub mod seed;
+pub mod shadow;
 pub mod uninstall;
 
 use std::sync::Arc;
@@ -26,11 +27,12 @@ use super::context::Context;
 use super::memory::{ReleaseKey, ReleaseMemory};
 use crate::api::HelmRelease;
 use crate::api::conditions::Reason;
-use crate::api::helm_release::HelmReleaseSpec;
+use crate::api::helm_release::{HelmReleaseSpec, Mode};
 use crate::plan::decide::Failure;
-use crate::plan::outcome::Outcome;
+use crate::plan::outcome::{GONE, Outcome, RACE, Verdict};
 use crate::plan::ownership_status;
 use crate::plan::retry::{backoff, conflict_wait, jittered};
+use crate::telemetry::metrics::ReleaseLabels;
 use record::Recorded;
 
 /// How soon a reconcile follows on one that lost a race for the HelmRelease.
@@ -75,18 +77,17 @@ enum Next {
 
 /// Reconciles a HelmRelease once.
 pub async fn reconcile(cached: Arc<HelmRelease>, context: Arc<Context>) -> Result<Action, ReconcileError> {
-    let key = ReleaseKey {
-        namespace: cached.own_namespace().to_owned(),
-        name: cached.own_name().to_owned(),
-    };
+    let key = ReleaseKey::of(&cached);
     let started = Instant::now();
     let mut memory = context.memory.take(&key);
     let result = pass(&context, &cached, &mut memory).await;
-    let outcome = match &result {
-        Ok((category, _)) => category,
-        Err(_) => Reason::ReconcileError.as_str(),
+    let (outcome, verdict) = match &result {
+        Ok((ended, _)) => *ended,
+        Err(_) => (Reason::ReconcileError.as_str(), Verdict::Failed),
     };
-    context.metrics.reconciled("HelmRelease", outcome, started.elapsed());
+    context
+        .metrics
+        .reconciled("HelmRelease", outcome, verdict, started.elapsed());
     if outcome == GONE {
         // It leaves nothing behind.
         context.policies.recount();
@@ -100,43 +101,59 @@ pub async fn reconcile(cached: Arc<HelmRelease>, context: Arc<Context>) -> Resul
     result.map(|(_, action)| action)
 }
 
-/// The category of a reconcile after which the release no longer exists.
-const GONE: &str = "Gone";
-/// The category of a reconcile that lost a race and is made again at once.
-const RACE: &str = "Race";
+/// Forgets a release that went without being reconciled: one without a finalizer, because it was never applied.
+pub(super) fn forget(context: &Context, key: &ReleaseKey) {
+    let labels = ReleaseLabels {
+        namespace: key.namespace.clone(),
+        release: key.name.clone(),
+    };
+    context.memory.take(key);
+    record::forget(context, &labels);
+    context.policies.recount();
+}
+
+/// How a reconcile ended: in a word, and in short.
+type Ended = (&'static str, Verdict);
+
+const IS_GONE: Ended = (GONE, Verdict::Succeeded);
+const LOST_RACE: Ended = (RACE, Verdict::Waiting);
 
 async fn pass(
     context: &Context,
     cached: &Arc<HelmRelease>,
     memory: &mut ReleaseMemory,
-) -> Result<(&'static str, Action), ReconcileError> {
+) -> Result<(Ended, Action), ReconcileError> {
     let Some(release) = record::fresh(context, cached, memory).await? else {
-        return Ok((GONE, Action::await_change()));
+        return Ok((IS_GONE, Action::await_change()));
     };
     let mut recorded = Recorded::new(release);
     if recorded.release().metadata.deletion_timestamp.is_some() {
         return match uninstall::uninstall(context, &mut recorded, memory).await? {
             uninstall::Progress::Gone => {
-                record::forget(context, &recorded, memory);
-                Ok((GONE, Action::await_change()))
+                record::forget(context, &record::release_labels(recorded.release()));
+                Ok((IS_GONE, Action::await_change()))
             }
             uninstall::Progress::Waiting(outcome) => {
-                let category = outcome.category();
+                let ended = (outcome.category(), outcome.verdict());
                 record::record(context, &mut recorded, memory, &outcome).await?;
-                Ok((category, Action::requeue(uninstall::POLL)))
+                Ok((ended, Action::requeue(uninstall::POLL)))
             }
         };
     }
-    if !record::ensure_finalizer(context, &mut recorded, memory).await? {
-        return Ok((RACE, Action::requeue(AFTER_RACE)));
+    let (mode, suspended) = (recorded.release().spec.mode, recorded.release().spec.suspend);
+    // A release in shadow mode has nothing to clean up that it did not have before.
+    if mode == Mode::Apply && !record::ensure_finalizer(context, &mut recorded, memory).await? {
+        return Ok((LOST_RACE, Action::requeue(AFTER_RACE)));
     }
-    let Done { outcome, next } = if recorded.release().spec.suspend {
+    let Done { outcome, next } = if suspended {
         Done {
             outcome: Outcome::Suspended,
             next: Next::Interval {
                 policy_changes_at: None,
             },
         }
+    } else if mode == Mode::Shadow {
+        shadow::shadow(context, &mut recorded, memory).await
     } else {
         attempt::attempt(context, &mut recorded, memory).await?
     };
@@ -145,7 +162,10 @@ async fn pass(
     let written = record::record(context, &mut recorded, memory, &outcome).await?;
     let category = outcome.category();
     debug!(outcome = category, written, "reconciled");
-    Ok((category, Action::requeue(wait(&next, memory, interval))))
+    Ok((
+        (category, outcome.verdict()),
+        Action::requeue(wait(&next, memory, interval)),
+    ))
 }
 
 /// Keeps count of failures in a row.
@@ -176,7 +196,9 @@ fn note(memory: &mut ReleaseMemory, outcome: &Outcome, spec: &HelmReleaseSpec) {
                 memory.conflict_retries = 0;
             }
         }
-        Outcome::Progressing { .. } | Outcome::Uninstalling { .. } | Outcome::Suspended => memory.blocked = 0,
+        Outcome::Progressing { .. } | Outcome::Compared { .. } | Outcome::Uninstalling { .. } | Outcome::Suspended => {
+            memory.blocked = 0;
+        }
         Outcome::Standing => {}
     }
 }

@@ -2,7 +2,6 @@
 //!
 //! Edge. Writes only what changed. Also reads the HelmRelease afresh where the cache may be older than our own writes.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use k8s_openapi::jiff::Timestamp;
@@ -12,7 +11,7 @@ use serde_json::json;
 
 use super::{ReconcileError, now};
 use crate::api::conditions::{self, ConditionType, ConditionUpdate, Reason};
-use crate::api::helm_release::HelmReleaseStatus;
+use crate::api::helm_release::{HelmReleaseStatus, Mode};
 use crate::api::{HelmRelease, acted_on, names};
 use crate::operator::context::Context;
 use crate::operator::ledger_store::{self, LedgerStoreError};
@@ -201,6 +200,9 @@ pub async fn record(
         let fights = memory.fights.going_on(time.0);
         ownership_status::conflicted(&mut recorded.status, &fights, generation, &time);
     }
+    if recorded.release.spec.mode == Mode::Apply {
+        leave_shadow(context, recorded, memory);
+    }
     export(context, recorded, memory);
     if recorded.release.status.as_ref() == Some(&recorded.status) {
         return Ok(false);
@@ -220,6 +222,16 @@ pub async fn record(
     }
     announce(context, recorded, before.as_ref(), outcome);
     Ok(true)
+}
+
+/// Takes back what shadow mode said, which an apply says otherwise.
+fn leave_shadow(context: &Context, recorded: &mut Recorded, memory: &mut ReleaseMemory) {
+    memory.shadow = None;
+    if recorded.status.shadow.take().is_some() {
+        conditions::remove(&mut recorded.status.conditions, ConditionType::Drifted);
+    }
+    let labels = release_labels(&recorded.release);
+    context.metrics.shadow_conflicts_now(&labels, std::iter::empty());
 }
 
 /// Reports spec fields that are accepted but not acted on, and the chart's hooks, which are not run.
@@ -259,6 +271,8 @@ fn announce(context: &Context, recorded: &Recorded, before: Option<&HelmReleaseS
     };
     let (severity, action) = match outcome {
         Outcome::Deployed { action, .. } => (Severity::Normal, outcome::verb(*action)),
+        Outcome::Compared { applies: true, .. } => (Severity::Normal, "compare"),
+        Outcome::Compared { applies: false, .. } => (Severity::Warning, "compare"),
         Outcome::Failed { action, .. } | Outcome::Conflicted { action, .. } => {
             (Severity::Warning, outcome::verb(*action))
         }
@@ -273,35 +287,34 @@ fn announce(context: &Context, recorded: &Recorded, before: Option<&HelmReleaseS
 }
 
 /// Brings the release's gauges to its status.
-fn export(context: &Context, recorded: &Recorded, memory: &mut ReleaseMemory) {
+fn export(context: &Context, recorded: &Recorded, memory: &ReleaseMemory) {
+    let metrics = &context.metrics;
     let labels = release_labels(&recorded.release);
     let ready = conditions::is_true(&recorded.status.conditions, ConditionType::Ready);
-    context
-        .metrics
-        .release_ready
-        .get_or_create(&labels)
-        .set(i64::from(ready));
-    let fights = memory.fights.going_on(Timestamp::now()).len();
-    if fights > 0 || context.metrics.fights.get(&labels).is_some() {
-        let fights = i64::try_from(fights).unwrap_or(i64::MAX);
-        context.metrics.fights_active.get_or_create(&labels).set(fights);
+    metrics.release(&labels, ready, recorded.release.spec.suspend);
+    metrics.fights_now(&labels, memory.fights.going_on(Timestamp::now()).len());
+    let is_shadow = recorded.release.spec.mode == Mode::Shadow;
+    if memory.ledger.is_none() && !is_shadow {
+        return;
     }
-    let Some(ledger) = &memory.ledger else { return };
-    let mut current: HashMap<ConflictLabels, i64> = HashMap::new();
-    // What was forced or resolved is ours now; contested are the others.
-    for contested in ownership_status::current(ledger).filter(ownership_status::Current::is_unresolved) {
-        let ownership_status::Current { object, field } = contested;
-        let manager = (field.manager.as_str(), field.subresource.as_deref());
-        let key = conflict_labels(&labels, object, manager, field.class, field.action);
-        *current.entry(key).or_default() += 1;
-    }
-    for gone in memory.conflicts.keys().filter(|labels| !current.contains_key(labels)) {
-        context.metrics.conflicts_active.remove(gone);
-    }
-    for (labels, count) in &current {
-        context.metrics.conflicts_active.get_or_create(labels).set(*count);
-    }
-    memory.conflicts = current;
+    // What was forced or resolved is ours now; contested are the others. Those of a shadow have a gauge of their own.
+    let objects = memory.ledger.iter().flat_map(Ledger::objects);
+    let sorts = objects.flat_map(|object| {
+        let sorts = object.tally.iter().filter(|((_, action, _), _)| action.is_unresolved());
+        sorts.map(|(sort, number)| (&object.reference.kind, sort, *number))
+    });
+    let decisions = sorts.flat_map(|(kind, (class, action, manager_class), number)| {
+        let decision = ConflictLabels {
+            namespace: labels.namespace.clone(),
+            release: labels.release.clone(),
+            kind: kind.clone(),
+            class: class.as_str(),
+            manager_class: manager_class.as_str(),
+            action: action.as_str(),
+        };
+        std::iter::repeat_n(decision, usize::try_from(number).unwrap_or_default())
+    });
+    metrics.conflicts_now(&labels, decisions);
 }
 
 /// The labels under which a release is counted.
@@ -332,15 +345,8 @@ pub fn conflict_labels(
 }
 
 /// Removes the metrics of a release that is gone.
-pub fn forget(context: &Context, recorded: &Recorded, memory: &ReleaseMemory) {
-    let labels = release_labels(&recorded.release);
-    context.metrics.release_ready.remove(&labels);
-    context.metrics.fights.remove(&labels);
-    context.metrics.fights_active.remove(&labels);
-    for labels in memory.conflicts.keys() {
-        context.metrics.conflicts_active.remove(labels);
-        context.metrics.conflicts.remove(labels);
-    }
+pub fn forget(context: &Context, labels: &ReleaseLabels) {
+    context.metrics.forget(labels);
 }
 
 /// The release's ledger: what is remembered, or read from the cluster.

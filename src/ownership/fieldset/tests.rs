@@ -41,6 +41,31 @@ proptest! {
     }
 
     #[test]
+    fn parts_are_what_is_at_or_below(set in small_set(), path in small_path()) {
+        let (below, rest): (BTreeSet<_>, BTreeSet<_>) =
+            set.iter().cloned().partition(|candidate| candidate.is_at_or_below(&path));
+        prop_assert_eq!(tree(&set).at_or_below(&path), tree(&below));
+        prop_assert_eq!(tree(&set).without(&path), tree(&rest));
+    }
+
+    #[test]
+    fn a_relation_says_where_a_path_stands(set in small_set(), path in small_path()) {
+        let leaf_above = |path: &FieldPath| set.iter().any(|member| {
+            member != path && path.is_at_or_below(member) && !set.iter().any(|other| other != member && other.is_at_or_below(member))
+        });
+        let expected = if set.contains(&path) {
+            Some(Relation::Exact)
+        } else if set.iter().any(|member| member.is_at_or_below(&path)) {
+            Some(Relation::Descendant)
+        } else if leaf_above(&path) {
+            Some(Relation::Ancestor)
+        } else {
+            None
+        };
+        prop_assert_eq!(tree(&set).relation(&path), expected);
+    }
+
+    #[test]
     fn contains_what_was_put_in(set in small_set(), path in small_path()) {
         prop_assert_eq!(tree(&set).contains(&path), set.contains(&path));
     }

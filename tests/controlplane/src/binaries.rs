@@ -52,6 +52,11 @@ pub fn standalone_helm() -> Result<PathBuf, Error> {
     Ok(build::build(Program::Helm)?.join("helm"))
 }
 
+/// The path of Prometheus' promtool; built when it is first needed. Blocks.
+pub fn promtool() -> Result<PathBuf, Error> {
+    Ok(build::build(Program::Promtool)?.join("promtool"))
+}
+
 async fn built(program: Program) -> Result<PathBuf, Error> {
     tokio::task::spawn_blocking(move || build::build(program))
         .await

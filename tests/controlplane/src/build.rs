@@ -31,6 +31,8 @@ pub(crate) enum Program {
     Supervisor,
     /// Helm alone, as its project builds it: the control plane's own starts slower, with all of Kubernetes in it.
     Helm,
+    /// Prometheus' promtool; 54 MB. A module of its own.
+    Promtool,
 }
 
 impl Program {
@@ -40,6 +42,7 @@ impl Program {
             Self::Oracle => "oracle",
             Self::Supervisor => "supervise",
             Self::Helm => "helm",
+            Self::Promtool => "promtool",
         }
     }
 
@@ -49,13 +52,35 @@ impl Program {
             Self::Oracle => "./cmd/oracle",
             Self::Supervisor => "./cmd/supervise",
             Self::Helm => "helm.sh/helm/v4/cmd/helm",
+            Self::Promtool => "github.com/prometheus/prometheus/cmd/promtool",
+        }
+    }
+
+    /// The folder of the program's module, in the sources.
+    fn module(self) -> &'static str {
+        match self {
+            Self::ControlPlane | Self::Oracle | Self::Supervisor | Self::Helm => "",
+            Self::Promtool => "promtool",
+        }
+    }
+
+    fn tags(self) -> &'static str {
+        match self {
+            Self::ControlPlane | Self::Oracle | Self::Supervisor | Self::Helm => "",
+            // Service discovery brings the clients of a dozen clouds.
+            Self::Promtool => "remove_all_sd",
         }
     }
 
     /// Whether a source, by its path in the module, goes into the program.
     fn is_made_of(self, source: &Path) -> bool {
         let is_of_oracle = source.starts_with("cmd/oracle");
+        let is_of_promtool = source.starts_with(Self::Promtool.module());
+        if is_of_promtool != matches!(self, Self::Promtool) {
+            return false;
+        }
         match self {
+            Self::Promtool => true,
             Self::ControlPlane | Self::Supervisor | Self::Helm => !is_of_oracle,
             Self::Oracle => {
                 is_of_oracle || source.parent() == Some(Path::new("")) && source.extension() != Some("go".as_ref())
@@ -176,6 +201,7 @@ fn compile(program: Program, sources: &Path, folder: &Path) -> Result<(), Error>
         }
         Program::Oracle => say("building the oracle with Go, once: half a minute, or three if Go's cache is empty"),
         Program::Helm => say("building Helm with Go, once: half a minute, or three if Go's cache is empty"),
+        Program::Promtool => say("building promtool with Go, once: half a minute, or four if Go's cache is empty"),
         Program::Supervisor => {}
     }
     let started = Instant::now();
@@ -183,6 +209,8 @@ fn compile(program: Program, sources: &Path, folder: &Path) -> Result<(), Error>
     command.args([
         "build",
         "-v",
+        "-tags",
+        program.tags(),
         "-trimpath",
         "-buildvcs=false",
         "-ldflags",
@@ -191,7 +219,7 @@ fn compile(program: Program, sources: &Path, folder: &Path) -> Result<(), Error>
     ]);
     command.arg(folder.join(program.name())).arg(program.package());
     command
-        .current_dir(sources)
+        .current_dir(sources.join(program.module()))
         .env("GOWORK", "off")
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -320,6 +348,9 @@ mod tests {
         let [unchanged, changed] = both();
         assert_ne!(changed, oracle);
         assert_eq!(unchanged, after);
+        fs::create_dir(folder.path().join("promtool")).unwrap();
+        fs::write(folder.path().join("promtool/go.mod"), "module promtool").unwrap();
+        assert_eq!(both(), [after, changed]);
     }
 
     #[test]

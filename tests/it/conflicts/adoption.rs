@@ -5,6 +5,7 @@ use fairlead::ownership::class::Class;
 use fairlead::ownership::policy::{Action, OnConflict};
 use serde_json::{Value, json};
 
+use super::seen::Seen;
 use super::stage::{Stage, config_map, deployment, marked, told};
 
 /// Ordinary manifests that the server stores in another form than they are written in.
@@ -28,9 +29,8 @@ fn noisy(stage: &Stage) -> Vec<Value> {
     ]
 }
 
-#[tokio::test]
-async fn row_24_a_helm_3_release_with_the_same_manifest_is_only_phantoms() {
-    let mut stage = Stage::open("row24").await;
+pub(crate) async fn row_24_a_helm_3_release_with_the_same_manifest_is_only_phantoms(seen: Seen) {
+    let mut stage = Stage::of(&seen).await;
     stage.legacy.clear();
     let manifests = noisy(&stage);
     for manifest in &manifests {
@@ -58,10 +58,9 @@ async fn row_24_a_helm_3_release_with_the_same_manifest_is_only_phantoms() {
     assert_eq!(before["metadata"]["generation"], after["metadata"]["generation"]);
 }
 
-#[tokio::test]
-async fn row_25_a_predecessors_fields_are_ours() {
+pub(crate) async fn row_25_a_predecessors_fields_are_ours(seen: Seen) {
     for manager in ["helm", "kubectl-client-side-apply"] {
-        let mut stage = Stage::open("row25").await;
+        let mut stage = Stage::of(&seen).await;
         stage
             .create_as(manager, &marked(&stage, &config_map("config", json!({"a": "1"}))))
             .await;
@@ -71,7 +70,7 @@ async fn row_25_a_predecessors_fields_are_ours() {
             [format!(".data.a {manager} Legacy Resolved adoptFrom")]
         );
     }
-    let mut stage = Stage::open("row25").await;
+    let mut stage = Stage::of(&seen).await;
     stage
         .create_as("helmwave", &marked(&stage, &config_map("config", json!({"a": "1"}))))
         .await;
@@ -79,9 +78,8 @@ async fn row_25_a_predecessors_fields_are_ours() {
     assert!(matches!(error, ApplyError::Stopped { .. }), "{error}");
 }
 
-#[tokio::test]
-async fn row_22_reset_managed_fields_are_taken_back() {
-    let mut stage = Stage::open("row22").await;
+pub(crate) async fn row_22_reset_managed_fields_are_taken_back(seen: Seen) {
+    let mut stage = Stage::of(&seen).await;
     stage.apply(&deployment(2, "app:1")).await.unwrap();
     stage
         .patch_as(
@@ -100,6 +98,7 @@ async fn row_22_reset_managed_fields_are_taken_back() {
 
     let applied = stage.apply(&deployment(3, "app:2")).await.unwrap();
     let expected = [
+        ".metadata.managedFields unknown Lost Resolved ledger",
         ".spec.replicas before-first-apply Legacy Resolved adoptFrom",
         ".spec.template.spec.containers[name=\"app\"].image before-first-apply Legacy Resolved adoptFrom",
     ];
@@ -107,9 +106,8 @@ async fn row_22_reset_managed_fields_are_taken_back() {
     assert_eq!(stage.live(&deployment(2, "")).await["spec"]["replicas"], json!(3));
 }
 
-#[tokio::test]
-async fn row_06_a_path_of_another_version_is_reported_as_the_server_names_it() {
-    let mut stage = Stage::open("row06").await;
+pub(crate) async fn row_06_a_path_of_another_version_is_reported_as_the_server_names_it(seen: Seen) {
+    let mut stage = Stage::of(&seen).await;
     let target = json!({"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"});
     let old = json!({"apiVersion": "autoscaling/v1", "kind": "HorizontalPodAutoscaler", "metadata": {"name": "web"},
         "spec": {"maxReplicas": 5, "targetCPUUtilizationPercentage": 80, "scaleTargetRef": target}});

@@ -10,11 +10,11 @@ use kube::Api;
 use kube::runtime::wait::await_condition;
 use serde_json::{Value, json};
 
+use super::seen::Seen;
 use super::stage::{Stage, config_map, deployment, moment, told};
 
-#[tokio::test]
-async fn row_01_an_autoscaler_keeps_its_replicas() {
-    let mut stage = Stage::open("row01").await;
+pub(crate) async fn row_01_an_autoscaler_keeps_its_replicas(seen: Seen) {
+    let mut stage = Stage::of(&seen).await;
     let first = deployment(3, "app:1");
     assert_eq!(stage.apply(&first).await.unwrap().operation, Operation::Created);
     stage.scale_as("kube-controller-manager", &first, 7).await;
@@ -39,9 +39,8 @@ async fn row_01_an_autoscaler_keeps_its_replicas() {
     assert!(!applied.owned.contains(&".spec.replicas".parse().unwrap()));
 }
 
-#[tokio::test]
-async fn row_01_a_yielded_field_stays_yielded_until_its_owner_lets_go() {
-    let mut stage = Stage::open("row01").await;
+pub(crate) async fn row_01_a_yielded_field_stays_yielded_until_its_owner_lets_go(seen: Seen) {
+    let mut stage = Stage::of(&seen).await;
     let first = deployment(3, "app:1");
     stage.apply(&first).await.unwrap();
     stage.scale_as("kube-controller-manager", &first, 7).await;
@@ -67,9 +66,8 @@ async fn row_01_a_yielded_field_stays_yielded_until_its_owner_lets_go() {
     assert!(applied.owned.contains(&".spec.replicas".parse().unwrap()));
 }
 
-#[tokio::test]
-async fn row_03_replicas_are_handed_over_to_the_autoscaler_of_the_release() {
-    let mut stage = Stage::open("row03").await;
+pub(crate) async fn row_03_replicas_are_handed_over_to_the_autoscaler_of_the_release(seen: Seen) {
+    let mut stage = Stage::of(&seen).await;
     let first = deployment(5, "app:1");
     stage.apply(&first).await.unwrap();
     let autoscaler = json!({"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": "web"}, "spec": {
@@ -96,9 +94,8 @@ async fn row_03_replicas_are_handed_over_to_the_autoscaler_of_the_release() {
     assert_eq!(stage.live(&first).await["spec"]["replicas"], json!(7));
 }
 
-#[tokio::test]
-async fn row_03_without_an_autoscaler_a_dropped_field_goes_back_to_its_default() {
-    let mut stage = Stage::open("row03").await;
+pub(crate) async fn row_03_without_an_autoscaler_a_dropped_field_goes_back_to_its_default(seen: Seen) {
+    let mut stage = Stage::of(&seen).await;
     stage.apply(&deployment(5, "app:1")).await.unwrap();
     let applied = stage.apply(&deployment(None, "app:1")).await.unwrap();
     assert!(applied.handed_over.is_empty());
@@ -122,9 +119,8 @@ fn webhook(stage: &Stage, bundle: Option<&str>) -> Value {
 /// A certificate authority that the server accepts; made for this test, its key is thrown away.
 const BUNDLE: &str = include_str!("bundle.txt");
 
-#[tokio::test]
-async fn row_08_an_injected_bundle_is_kept_where_the_chart_has_none() {
-    let mut stage = Stage::open("row08").await;
+pub(crate) async fn row_08_an_injected_bundle_is_kept_where_the_chart_has_none(seen: Seen) {
+    let mut stage = Stage::of(&seen).await;
     let chart = webhook(&stage, None);
     stage.apply(&chart).await.unwrap();
     stage
@@ -144,10 +140,9 @@ async fn row_08_an_injected_bundle_is_kept_where_the_chart_has_none() {
     );
 }
 
-#[tokio::test]
-async fn row_09_a_placeholder_never_replaces_an_injected_bundle() {
+pub(crate) async fn row_09_a_placeholder_never_replaces_an_injected_bundle(seen: Seen) {
     for applies in [false, true] {
-        let mut stage = Stage::open("row09").await;
+        let mut stage = Stage::of(&seen).await;
         let chart = webhook(&stage, Some("Cg=="));
         stage.apply(&chart).await.unwrap();
         let injected = json!({"webhooks": [{"name": "a.example.com", "clientConfig": {"caBundle": BUNDLE.trim()}}]});
@@ -177,9 +172,8 @@ async fn row_09_a_placeholder_never_replaces_an_injected_bundle() {
     }
 }
 
-#[tokio::test]
-async fn row_33_the_rules_of_an_aggregated_cluster_role_are_never_taken() {
-    let mut stage = Stage::open("row33").await;
+pub(crate) async fn row_33_the_rules_of_an_aggregated_cluster_role_are_never_taken(seen: Seen) {
+    let mut stage = Stage::of(&seen).await;
     let name = format!("all-{}", stage.namespace.name());
     let key = format!("example.com/{}", stage.namespace.name());
     let part = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": format!("{name}-part"), "labels": {key.as_str(): "true"}},
@@ -234,9 +228,8 @@ async fn the_revision_that_the_controller_counts_is_left_to_it() {
     assert_eq!(stage.live(&chart).await["metadata"]["annotations"][key], json!("1"));
 }
 
-#[tokio::test]
-async fn row_39_a_fight_is_broken() {
-    let mut stage = Stage::open("row39").await;
+pub(crate) async fn row_39_a_fight_is_broken(seen: Seen) {
+    let mut stage = Stage::of(&seen).await;
     stage.policy.on_conflict = OnConflict::Force;
     let map = config_map("fought", json!({"mode": "ours"}));
     stage.apply(&map).await.unwrap();
@@ -268,9 +261,8 @@ async fn row_39_a_fight_is_broken() {
     );
 }
 
-#[tokio::test]
-async fn row_39_another_fairlead_release_is_a_sibling() {
-    let mut stage = Stage::open("row39").await;
+pub(crate) async fn row_39_another_fairlead_release_is_a_sibling(seen: Seen) {
+    let mut stage = Stage::of(&seen).await;
     let map = config_map("shared", json!({"mode": "a"}));
     stage.apply(&map).await.unwrap();
     stage
@@ -288,9 +280,8 @@ async fn row_39_another_fairlead_release_is_a_sibling() {
     assert_eq!(stage.live(&map).await["data"]["mode"], json!("a"));
 }
 
-#[tokio::test]
-async fn row_40_what_admission_changes_is_reported() {
-    let mut stage = Stage::open("row40").await;
+pub(crate) async fn row_40_what_admission_changes_is_reported(seen: Seen) {
+    let mut stage = Stage::of(&seen).await;
     let name = format!("stamp-{}", stage.namespace.name());
     let policy = json!({"apiVersion": "admissionregistration.k8s.io/v1", "kind": "MutatingAdmissionPolicy", "metadata": {"name": name}, "spec": {
         "matchConstraints": {"resourceRules": [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE", "UPDATE"], "resources": ["configmaps"]}]},

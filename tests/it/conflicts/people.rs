@@ -5,11 +5,11 @@ use fairlead::ownership::managed::Operation;
 use fairlead::ownership::policy::{Action, OnConflict};
 use serde_json::json;
 
+use super::seen::Seen;
 use super::stage::{Stage, config_map, deployment, told, version};
 
-#[tokio::test]
-async fn row_02_kubectl_scale_is_a_persons_change() {
-    let mut stage = Stage::open("row02").await;
+pub(crate) async fn row_02_kubectl_scale_is_a_persons_change(seen: Seen) {
+    let mut stage = Stage::of(&seen).await;
     let chart = deployment(3, "app:1");
     stage.apply(&chart).await.unwrap();
     stage.scale_as("kubectl", &chart, 5).await;
@@ -30,10 +30,9 @@ async fn row_02_kubectl_scale_is_a_persons_change() {
     assert_eq!(stage.live(&chart).await["spec"]["replicas"], json!(3));
 }
 
-#[tokio::test]
-async fn row_16_an_edited_image_follows_the_policy() {
+pub(crate) async fn row_16_an_edited_image_follows_the_policy(seen: Seen) {
     for manager in ["kubectl-edit", "kubectl-patch", "kubectl-set"] {
-        let mut stage = Stage::open("row16").await;
+        let mut stage = Stage::of(&seen).await;
         let chart = deployment(1, "app:1");
         stage.apply(&chart).await.unwrap();
         let edit = json!({"spec": {"template": {"spec": {"containers": [{"name": "app", "image": "app:debug"}]}}}});
@@ -80,9 +79,8 @@ async fn row_16_an_edited_image_follows_the_policy() {
     }
 }
 
-#[tokio::test]
-async fn row_17_a_dotted_key_has_an_exact_path() {
-    let mut stage = Stage::open("row17").await;
+pub(crate) async fn row_17_a_dotted_key_has_an_exact_path(seen: Seen) {
+    let mut stage = Stage::of(&seen).await;
     let chart = |value: &str| {
         config_map(
             "config",
@@ -109,9 +107,8 @@ async fn row_17_a_dotted_key_has_an_exact_path() {
     );
 }
 
-#[tokio::test]
-async fn row_19_kubectl_server_side_apply_is_an_apply_owner() {
-    let mut stage = Stage::open("row19").await;
+pub(crate) async fn row_19_kubectl_server_side_apply_is_an_apply_owner(seen: Seen) {
+    let mut stage = Stage::of(&seen).await;
     let chart = config_map("config", json!({"a": "1", "b": "1"}));
     stage.apply(&chart).await.unwrap();
     stage
@@ -174,9 +171,8 @@ async fn a_secrets_values_are_never_told() {
     assert_ne!(contested.first().unwrap().ours, contested.first().unwrap().theirs);
 }
 
-#[tokio::test]
-async fn row_20_a_rollout_restart_survives() {
-    let mut stage = Stage::open("row20").await;
+pub(crate) async fn row_20_a_rollout_restart_survives(seen: Seen) {
+    let mut stage = Stage::of(&seen).await;
     let chart = deployment(1, "app:1");
     stage.apply(&chart).await.unwrap();
     let restart = json!({"spec": {"template": {"metadata": {"annotations": {"kubectl.kubernetes.io/restartedAt": "2026-01-01T00:00:00Z"}}}}});

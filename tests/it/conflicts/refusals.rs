@@ -6,11 +6,11 @@ use fairlead::ownership::conflict::Rejection;
 use fairlead::ownership::policy::OnConflict;
 use serde_json::json;
 
+use super::seen::Seen;
 use super::stage::{MANAGER, Stage, config_map, deployment, moment, told};
 
-#[tokio::test]
-async fn row_29_duplicate_entries_are_the_charts_fault() {
-    let mut stage = Stage::open("row29").await;
+pub(crate) async fn row_29_duplicate_entries_are_the_charts_fault(seen: Seen) {
+    let mut stage = Stage::of(&seen).await;
     let mut chart = deployment(1, "app:1");
     chart["spec"]["template"]["spec"]["containers"][0]["env"] =
         json!([{"name": "A", "value": "1"}, {"name": "A", "value": "2"}]);
@@ -31,9 +31,8 @@ async fn row_29_duplicate_entries_are_the_charts_fault() {
     assert!(error.to_string().contains(stage.namespace.name()), "{error}");
 }
 
-#[tokio::test]
-async fn row_31_unknown_fields_are_the_charts_fault() {
-    let mut stage = Stage::open("row31").await;
+pub(crate) async fn row_31_unknown_fields_are_the_charts_fault(seen: Seen) {
+    let mut stage = Stage::of(&seen).await;
     let mut chart = deployment(1, "app:1");
     chart["spec"]["template"]["spec"]["$patch"] = json!("replace");
     let error = stage.apply(&chart).await.unwrap_err();
@@ -49,9 +48,8 @@ async fn row_31_unknown_fields_are_the_charts_fault() {
     );
 }
 
-#[tokio::test]
-async fn row_41_a_change_after_the_decision_is_decided_anew() {
-    let mut stage = Stage::open("row41").await;
+pub(crate) async fn row_41_a_change_after_the_decision_is_decided_anew(seen: Seen) {
+    let mut stage = Stage::of(&seen).await;
     let chart = config_map("config", json!({"a": "1", "b": "1"}));
     stage.apply(&chart).await.unwrap();
     stage
@@ -78,12 +76,12 @@ async fn row_41_a_change_after_the_decision_is_decided_anew() {
         ".data.b some-operator Real Failed onConflict",
     ];
     assert_eq!(told(contested), expected);
+    stage.seen.failed(&error);
     assert_eq!(stage.live(&chart).await["data"], json!({"a": "2", "b": "2"}));
 }
 
-#[tokio::test]
-async fn row_41_an_object_that_vanishes_after_the_decision_is_created() {
-    let mut stage = Stage::open("row41").await;
+pub(crate) async fn row_41_an_object_that_vanishes_after_the_decision_is_created(seen: Seen) {
+    let mut stage = Stage::of(&seen).await;
     let chart = config_map("config", json!({"a": "1"}));
     stage.apply(&chart).await.unwrap();
     stage
@@ -92,6 +90,7 @@ async fn row_41_an_object_that_vanishes_after_the_decision_is_created() {
     stage.rule(&[".data.a"], &[], OnConflict::Force);
     let applier = stage.applier();
     let decided = applier.decide(vec![stage.request(&chart)], moment()).await;
+    stage.seen.decided(&decided);
     let (api, name) = stage.api(&chart).await;
     api.delete(&name, &kube::api::DeleteParams::default()).await.unwrap();
     let applied = applier.write(decided.plans, moment()).await.pop().unwrap().unwrap();

@@ -20,6 +20,8 @@ use kube::Client;
 use kube::api::{Api, DynamicObject, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 
+use super::seen::Seen;
+
 /// The release's field manager in all scenarios.
 pub(super) const MANAGER: &str = "helm-platform-v4";
 
@@ -28,7 +30,7 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// A release on the shared control plane.
 pub(super) struct Stage {
     pub(super) client: Client,
-    pub(super) namespace: Namespace,
+    pub(super) namespace: Arc<Namespace>,
     pub(super) calls: Calls,
     pub(super) kinds: Arc<KindCache>,
     pub(super) ledger: Ledger,
@@ -37,6 +39,7 @@ pub(super) struct Stage {
     pub(super) adoption: Adoption,
     pub(super) manager: String,
     pub(super) retries_exhausted: bool,
+    pub(super) seen: Seen,
 }
 
 /// The time of all scenarios.
@@ -48,13 +51,23 @@ pub(super) fn moment() -> Moment {
 }
 
 impl Stage {
+    /// The stage of a test that is no scenario of the catalogue.
     pub(super) async fn open(prefix: &str) -> Self {
+        Self::named(prefix, Seen::by("none")).await
+    }
+
+    /// The stage of a scenario, which tells it what is decided.
+    pub(super) async fn of(seen: &Seen) -> Self {
+        Self::named(&seen.prefix(), seen.clone()).await
+    }
+
+    async fn named(prefix: &str, seen: Seen) -> Self {
         let plane = ControlPlane::shared().await.unwrap();
         let client = plane.client().unwrap();
         Self {
             calls: Calls::new(client.clone(), TIMEOUT),
             kinds: Arc::new(KindCache::new(client.clone(), TIMEOUT)),
-            namespace: plane.namespace(prefix).await.unwrap(),
+            namespace: Arc::new(plane.namespace(prefix).await.unwrap()),
             client,
             ledger: Ledger::default(),
             policy: Policy::default(),
@@ -64,6 +77,7 @@ impl Stage {
             adoption: Adoption::OnlyOurs,
             manager: MANAGER.to_owned(),
             retries_exhausted: false,
+            seen,
         }
     }
 
@@ -119,6 +133,8 @@ impl Stage {
         let mut reference = ObjectReference::of(manifest).unwrap();
         let cluster_scoped = [
             "ClusterRole",
+            "MutatingAdmissionPolicy",
+            "MutatingAdmissionPolicyBinding",
             "MutatingWebhookConfiguration",
             "Namespace",
             "CustomResourceDefinition",
@@ -141,12 +157,14 @@ impl Stage {
         let requests = manifests.iter().map(|manifest| self.request(manifest)).collect();
         let applier = self.applier();
         let decided = applier.decide(requests, self.moment()).await;
+        self.seen.decided(&decided);
         if decided.stops() {
             return Err(decided);
         }
         let mut outcomes = Vec::new();
         for outcome in applier.write(decided.plans, self.moment()).await {
             let applied = outcome.unwrap();
+            self.seen.applied(&applied);
             let policy = self.policy.fingerprint(moment().now);
             self.ledger.record(&applied.observation(&policy), moment().now);
             outcomes.push(applied);
@@ -157,7 +175,12 @@ impl Stage {
     /// Applies one object.
     pub(super) async fn apply(&mut self, manifest: &Value) -> Result<Applied, ApplyError> {
         let request = self.request(manifest);
-        let applied = self.applier().apply(request, self.moment()).await?;
+        let outcome = self.applier().apply(request, self.moment()).await;
+        match &outcome {
+            Ok(applied) => self.seen.applied(applied),
+            Err(error) => self.seen.failed(error),
+        }
+        let applied = outcome?;
         let policy = self.policy.fingerprint(moment().now);
         self.ledger.record(&applied.observation(&policy), moment().now);
         Ok(applied)

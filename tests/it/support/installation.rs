@@ -1,6 +1,7 @@
 //! An operator of its own for one namespace, with a chart repository: what a test of whole releases needs.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use fairlead::api::HelmRelease;
@@ -25,7 +26,7 @@ pub(crate) const DEADLINE: Duration = Duration::from_mins(1);
 pub(crate) struct Installation {
     pub(crate) plane: &'static ControlPlane,
     pub(crate) client: Client,
-    pub(crate) namespace: Namespace,
+    pub(crate) namespace: Arc<Namespace>,
     pub(crate) repository: ChartRepository,
     pub(crate) operator: Operator,
 }
@@ -39,7 +40,12 @@ impl Installation {
     }
 
     /// In this namespace, with the rights of this kubeconfig.
-    pub(crate) async fn with(plane: &'static ControlPlane, namespace: Namespace, kubeconfig: &Path) -> Result<Self> {
+    pub(crate) async fn with(
+        plane: &'static ControlPlane,
+        namespace: impl Into<Arc<Namespace>>,
+        kubeconfig: &Path,
+    ) -> Result<Self> {
+        let namespace = namespace.into();
         let mut operator = Operator::start(
             kubeconfig,
             &["--namespace", namespace.name(), "--log=info,fairlead=debug"],

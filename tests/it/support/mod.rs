@@ -2,6 +2,7 @@
 //! `fairlead_controlplane`'s.
 
 pub(crate) mod chart_repository;
+pub(crate) mod documents;
 pub(crate) mod http;
 pub(crate) mod installation;
 pub(crate) mod metrics;

@@ -73,9 +73,14 @@ impl Operator {
         }
     }
 
+    /// Where its metrics are.
+    pub(crate) fn metrics_url(&self) -> String {
+        format!("http://{}/metrics", self.admin)
+    }
+
     /// Its metrics.
     pub(crate) async fn metrics(&self) -> Result<Metrics> {
-        Metrics::read(&format!("http://{}/metrics", self.admin)).await
+        Metrics::read(&self.metrics_url()).await
     }
 
     /// What it wrote to its standard output and error so far.
@@ -88,6 +93,13 @@ impl Operator {
         self.child.kill()?;
         self.child.wait()?;
         Ok(self.end())
+    }
+
+    /// Kills it as SIGKILL does; another one may take its place.
+    pub(crate) fn stop(&mut self) -> Result {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
     }
 
     /// Asks it to end as Kubernetes does, and returns whether its exit code is 0, and its log.
