@@ -99,6 +99,27 @@ pub fn replace(object: &mut Value, path: &FieldPath, new: Value) -> bool {
     true
 }
 
+/// Puts a value at a path whose parent the object has: a field of a map, or an item of a list. `false` without the parent.
+pub fn insert(object: &mut Value, path: &FieldPath, new: Value) -> bool {
+    if lookup(object, path).is_some() {
+        return replace(object, path, new);
+    }
+    let Some((last, above)) = path.elements().split_last() else {
+        return false;
+    };
+    let mut parent = lookup(object, &FieldPath::new(above.to_vec()))
+        .cloned()
+        .unwrap_or_default();
+    match (&mut parent, last) {
+        (Value::Object(map), PathElement::Field(name)) => {
+            map.insert(name.clone(), new);
+        }
+        (Value::Array(items), PathElement::Key(_) | PathElement::Value(_) | PathElement::Index(_)) => items.push(new),
+        _ => return false,
+    }
+    replace(object, &FieldPath::new(above.to_vec()), parent)
+}
+
 fn is_empty_container(value: &Value) -> bool {
     match value {
         Value::Object(map) => map.is_empty(),
@@ -220,6 +241,21 @@ mod tests {
              "ports": [{"containerPort": 53, "protocol": "UDP", "name": "u"}, {"containerPort": 53, "name": "t"}]},
             {"name": "side"}]}}},
             "metadata": {"finalizers": ["a/b", "c"], "labels": {"a.b/c": "x"}}})
+    }
+
+    #[test]
+    fn inserts_where_there_is_a_parent() {
+        let mut object = json!({"a": {"list": [{"name": "x"}]}});
+        assert!(insert(&mut object, &".a.b".parse().unwrap(), json!(1)));
+        assert!(insert(&mut object, &".a.b".parse().unwrap(), json!(2)));
+        assert!(insert(
+            &mut object,
+            &".a.list[name=\"y\"]".parse().unwrap(),
+            json!({"name": "y"})
+        ));
+        assert!(!insert(&mut object, &".none.b".parse().unwrap(), json!(1)));
+        assert!(!insert(&mut object, &".a.b.c".parse().unwrap(), json!(1)));
+        assert_eq!(object, json!({"a": {"b": 2, "list": [{"name": "x"}, {"name": "y"}]}}));
     }
 
     #[test]

@@ -25,6 +25,7 @@ scenarios!(
     operators,
     people,
     play,
+    race,
     refusals,
     stage,
     unions,

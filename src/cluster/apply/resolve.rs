@@ -36,6 +36,7 @@ use crate::ownership::policy::most_cautious;
 use crate::ownership::transfer::managers_in;
 use crate::ownership::union::Exclusion;
 use crate::ownership::union::exclusions;
+use crate::ownership::value::insert;
 use crate::ownership::value::lookup;
 use crate::ownership::value::remove;
 use crate::ownership::value::replace;
@@ -242,9 +243,18 @@ impl Applier {
             let excluded = |path: &FieldPath| Some((path.clone(), lookup(&draft.probe, path)?.clone()));
             let values: Vec<_> = ours.iter().filter_map(excluded).collect();
             draft.excluded.extend(values);
-            for path in &ours {
-                is_new |= remove(&mut draft.probe, path).is_some();
+            // As it is, the object is valid: a dry run says what else there is to say.
+            let before = draft.probe.clone();
+            if let Some(there) = lookup(&live.object, &theirs) {
+                insert(&mut draft.probe, &theirs, there.clone());
             }
+            for path in &ours {
+                match lookup(&live.object, path) {
+                    Some(there) => _ = replace(&mut draft.probe, path, there.clone()),
+                    None => _ = remove(&mut draft.probe, path),
+                }
+            }
+            is_new |= draft.probe != before;
             let mut holders: Vec<Manager> = other_holders(&live.managed, manager, &theirs)
                 .into_iter()
                 .cloned()
