@@ -1,6 +1,6 @@
 //! Work on many things at once, where it is worth a thread.
 //!
-//! Knows nothing of what is done. Pure: the result is that of doing one thing after the other.
+//! Knows nothing of what is done. Pure but for the threads: the result is that of doing one thing after the other.
 
 use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -47,6 +47,20 @@ pub(crate) fn map<T: Sync, S, R: Send>(
     let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
     done.sort_unstable_by_key(|(index, _)| *index);
     done.into_iter().map(|(_, result)| result).collect()
+}
+
+/// Does `main`, and meanwhile, where there is a processor to spare, what may be prepared for later.
+pub(crate) fn meanwhile<R>(prepare: Option<impl FnOnce() + Send>, main: impl FnOnce() -> R) -> R {
+    let Some(prepare) = prepare.filter(|_| available(2) > 1) else {
+        return main();
+    };
+    thread::scope(|scope| {
+        // Without a thread it is done when it is needed.
+        let _ = thread::Builder::new()
+            .stack_size(STACK_BYTES)
+            .spawn_scoped(scope, prepare);
+        main()
+    })
 }
 
 fn available(items: usize) -> usize {

@@ -35,10 +35,19 @@ fn named(kustomization: &Path) -> Vec<PathBuf> {
     let [document] = &documents(kustomization)[..] else {
         panic!("{}", kustomization.display())
     };
-    ["resources", "components"]
+    let all = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    let generated = all(&document["configMapGenerator"]);
+    let files = generated.iter().flat_map(|generator| all(&generator["files"]));
+    let named = ["resources", "components"]
         .iter()
-        .flat_map(|field| document[field].as_array().cloned().unwrap_or_default())
-        .map(|entry| folder.join(entry.as_str().unwrap()))
+        .flat_map(|field| all(&document[field]));
+    named
+        .chain(files)
+        .map(|entry| {
+            let entry = entry.as_str().unwrap();
+            // A generator's file may be given another name, in front.
+            folder.join(entry.rsplit_once('=').map_or(entry, |(_, file)| file))
+        })
         .collect()
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Whether the alerts fire when they should is shown by `tests/it/alerts.rs`; this needs no cluster.
 
-#![expect(clippy::panic, clippy::unwrap_used, reason = "a helper of a test fails the test")]
+#![expect(clippy::unwrap_used, reason = "a helper of a test fails the test")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -37,6 +37,7 @@ const ACTED_ON: &[ActedOn] = &[
     all("chartRef.name"),
     all("chartRef.namespace"),
     all("interval"),
+    all("mode"),
     all("timeout"),
     all("values"),
     all("valuesFrom"),
@@ -72,7 +73,6 @@ const AS_DONE_ANYWAY: &[(&str, &str)] = &[
     ("chart.spec.reconcileStrategy", "ChartVersion"),
     ("driftDetection.mode", "disabled"),
     ("install.serverSideApply", "true"),
-    ("mode", "Apply"),
     ("persistentClient", "true"),
     ("rollback.serverSideApply", "enabled"),
     ("upgrade.serverSideApply", "enabled"),
@@ -100,7 +100,6 @@ const NOT_WITHOUT: &[&str] = &[
     "spec.chart.spec.valuesFiles",
     "spec.chart.spec.verify",
     "spec.kubeConfig",
-    "spec.mode",
     "spec.plugins",
     "spec.postRenderers",
     "spec.serviceAccountName",
@@ -204,7 +203,7 @@ mod tests {
                 "sourceRef": {"kind": "HelmRepository", "name": "acme"}}},
             "values": {"replicas": 3, "a": {"b": null}},
             "install": {"crds": "CreateReplace", "disableHooks": false},
-            "mode": "Apply",
+            "mode": "Shadow",
             "ownership": {"onConflict": "Yield", "rules": [{"paths": [".spec.replicas"], "onConflict": "Force"}]},
         });
         assert_eq!(ignored(spec), Vec::<String>::new());
@@ -217,11 +216,10 @@ mod tests {
             "chartRef": {"kind": "OCIRepository", "name": "shop"},
             "serviceAccountName": "deployer",
             "kubeConfig": {"secretRef": {"name": "other-cluster"}},
-            "mode": "Shadow",
             "maxHistory": 3,
         });
         let spec: HelmReleaseSpec = serde_json::from_value(spec).unwrap();
-        let expected = ["spec.kubeConfig.secretRef.name", "spec.mode", "spec.serviceAccountName"];
+        let expected = ["spec.kubeConfig.secretRef.name", "spec.serviceAccountName"];
         assert_eq!(fields_not_to_go_without(&spec).unwrap(), expected);
     }
 

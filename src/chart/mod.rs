@@ -88,13 +88,22 @@ impl Chart {
 
     /// Checks values against the schema, if the chart has one.
     pub fn validate(&self, values: &JsonMap) -> Result<(), SchemaError> {
-        let Some(schema) = &self.schema else {
-            return Ok(());
-        };
-        match self.validator.get_or_init(|| Validator::new(schema)) {
-            Ok(validator) => validator.validate(values),
-            Err(error) => Err(error.clone()),
+        match self.validator() {
+            None => Ok(()),
+            Some(Ok(validator)) => validator.validate(values),
+            Some(Err(error)) => Err(error.clone()),
         }
+    }
+
+    /// Whether there is a schema that has not been compiled so far, which takes some milliseconds.
+    pub(crate) fn has_new_schema(&self) -> bool {
+        self.schema.is_some() && self.validator.get().is_none()
+    }
+
+    /// The schema, compiled; nothing when there is none.
+    pub(crate) fn validator(&self) -> Option<&Result<Validator, SchemaError>> {
+        let schema = self.schema.as_ref()?;
+        Some(self.validator.get_or_init(|| Validator::new(schema)))
     }
 
     /// Whether this is a library chart, whose only templates are partials.

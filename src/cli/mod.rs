@@ -47,6 +47,8 @@ enum Command {
     Ownership(cluster::ownership::OwnershipArguments),
     #[cfg(feature = "cluster")]
     Policy(cluster::policy::PolicyArguments),
+    #[cfg(feature = "operator")]
+    Shadow(cluster::shadow::ShadowArguments),
     Template(Box<template::TemplateArguments>),
 }
 
@@ -88,6 +90,8 @@ impl Command {
             Self::Ownership(arguments) => cluster::ownership::run(&arguments),
             #[cfg(feature = "cluster")]
             Self::Policy(arguments) => cluster::policy::run(&arguments),
+            #[cfg(feature = "operator")]
+            Self::Shadow(arguments) => cluster::shadow::run(&arguments),
             Self::Template(arguments) => template::run(&arguments),
         }
     }

@@ -19,6 +19,9 @@ use crate::cluster::calls::{ApplyOptions, CallError};
 use crate::cluster::discovery::{DiscoveryError, Resource};
 use crate::ownership::intent::{Intent, IntentError};
 use crate::ownership::reference::ObjectReference;
+use crate::ownership::shadow::{Effect, ObjectShadow};
+use crate::ownership::value::same_content;
+use crate::plan::shadow::Refusal;
 
 /// How long it is awaited that the API server serves a CRD. It takes milliseconds, unless names collide.
 const ESTABLISHED_WITHIN: Duration = Duration::from_secs(30);
@@ -85,11 +88,7 @@ pub async fn apply(
     rendering: &Rendering,
     action: ReleaseAction,
 ) -> Result<(), CrdError> {
-    let policy = match action {
-        ReleaseAction::Install => release.spec.install.as_ref().and_then(|install| install.crds),
-        ReleaseAction::Upgrade => release.spec.upgrade.as_ref().and_then(|upgrade| upgrade.crds),
-    };
-    let policy = policy.unwrap_or_default();
+    let policy = policy_of(release, action);
     if policy == CrdsPolicy::Skip || rendering.crds.is_empty() {
         return Ok(());
     }
@@ -131,6 +130,111 @@ pub async fn apply(
     Ok(())
 }
 
+/// What [`apply`] and [`ensure_namespace`] would do.
+#[derive(Debug, Default)]
+pub struct Foreseen {
+    /// The CRDs, and the namespace if it would be created.
+    pub objects: Vec<ObjectShadow>,
+    /// Those that the API server would refuse, conflicts included: CRDs are never forced.
+    pub refused: Vec<Refusal>,
+}
+
+/// Foretells what [`apply`] and [`ensure_namespace`] would do; writes nothing.
+pub async fn foresee(
+    context: &Context,
+    release: &HelmRelease,
+    rendering: &Rendering,
+    action: ReleaseAction,
+) -> Result<Foreseen, CrdError> {
+    let mut foreseen = Foreseen::default();
+    if let Some(name) = namespace_to_create(release) {
+        let intent = Intent::new(namespace_manifest(name), None)?;
+        foresee_one(
+            context,
+            CrdsPolicy::Create,
+            &intent,
+            names::CONTROLLER_FIELD_MANAGER,
+            &mut foreseen,
+        )
+        .await?;
+        // That it is there already is nothing to tell.
+        foreseen.objects.retain(|object| object.effect == Effect::Created);
+    }
+    let policy = policy_of(release, action);
+    if policy == CrdsPolicy::Skip {
+        return Ok(foreseen);
+    }
+    let manager = release.field_manager();
+    for crd in &rendering.crds {
+        let intent = Intent::new(crd.clone(), None)?;
+        foresee_one(context, policy, &intent, &manager, &mut foreseen).await?;
+    }
+    Ok(foreseen)
+}
+
+async fn foresee_one(
+    context: &Context,
+    policy: CrdsPolicy,
+    intent: &Intent,
+    manager: &str,
+    foreseen: &mut Foreseen,
+) -> Result<(), CrdError> {
+    let (object, resource) = resolve(context, intent).await?;
+    let failed = |source| CrdError::Call {
+        object: object.clone(),
+        source,
+    };
+    let live = context.calls.get(&resource, None, &object.name).await.map_err(failed)?;
+    let mut shadow = ObjectShadow::created(object.clone());
+    match &live {
+        None => {}
+        Some(_) if policy == CrdsPolicy::Create => shadow.effect = Effect::Unchanged,
+        Some(live) => {
+            let options = ApplyOptions {
+                manager,
+                force: false,
+                dry_run: true,
+            };
+            let answer = context
+                .calls
+                .apply(&resource, None, &object.name, intent.body(), options)
+                .await;
+            match answer {
+                Ok(foretold) if same_content(live, &foretold) => shadow.effect = Effect::Unchanged,
+                Ok(_) => {
+                    shadow.effect = Effect::Changed;
+                    shadow.changed = 1;
+                }
+                Err(CallError::Refused(status)) => {
+                    let message = status.message.clone();
+                    foreseen.refused.push(Refusal { object, message });
+                    return Ok(());
+                }
+                Err(error) => return Err(failed(error)),
+            }
+        }
+    }
+    foreseen.objects.push(shadow);
+    Ok(())
+}
+
+/// What is done about the CRDs of the chart's `crds/` folders.
+fn policy_of(release: &HelmRelease, action: ReleaseAction) -> CrdsPolicy {
+    let policy = match action {
+        ReleaseAction::Install => release.spec.install.as_ref().and_then(|install| install.crds),
+        ReleaseAction::Upgrade => release.spec.upgrade.as_ref().and_then(|upgrade| upgrade.crds),
+    };
+    policy.unwrap_or_default()
+}
+
+fn namespace_manifest(name: &str) -> Value {
+    json!({
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": {"name": name, "labels": {"name": name}},
+    })
+}
+
 async fn resolve(context: &Context, intent: &Intent) -> Result<(ObjectReference, Resource), CrdError> {
     let object = intent.reference().clone();
     match context.kinds.resolve(&object.api_version, &object.kind).await {
@@ -168,12 +272,7 @@ pub async fn ensure_namespace(context: &Context, release: &HelmRelease) -> Resul
     let Some(name) = namespace_to_create(release) else {
         return Ok(());
     };
-    let manifest: Value = json!({
-        "apiVersion": "v1",
-        "kind": "Namespace",
-        "metadata": {"name": name, "labels": {"name": name}},
-    });
-    let intent = Intent::new(manifest, None)?;
+    let intent = Intent::new(namespace_manifest(name), None)?;
     let (object, resource) = resolve(context, &intent).await?;
     let failed = |source| CrdError::Call {
         object: object.clone(),

@@ -9,11 +9,13 @@ use std::time::Instant;
 
 use k8s_openapi::jiff::Timestamp;
 
+use crate::api::HelmRelease;
 use crate::health::Health;
 use crate::ownership::fights::Fights;
 use crate::ownership::ledger::Ledger;
 use crate::ownership::reference::ObjectReference;
 use crate::plan::decide::Failure;
+use crate::plan::shadow::ReleaseShadow;
 use crate::source::ResolvedChart;
 
 use super::reconcile::render::Rendering;
@@ -27,6 +29,16 @@ pub struct ReleaseKey {
     pub name: String,
 }
 
+impl ReleaseKey {
+    /// Of a HelmRelease.
+    pub fn of(release: &HelmRelease) -> Self {
+        Self {
+            namespace: release.own_namespace().to_owned(),
+            name: release.own_name().to_owned(),
+        }
+    }
+}
+
 /// A chart that was looked up, and when.
 #[derive(Debug, Clone)]
 pub struct LookedUp {
@@ -36,6 +48,17 @@ pub struct LookedUp {
     pub at: Instant,
     /// What was found.
     pub chart: ResolvedChart,
+}
+
+/// A comparison in shadow mode, and when it was made.
+#[derive(Debug)]
+pub struct Compared {
+    /// When everything was last dry-run; what did not change since is not dry-run again before the interval is over.
+    pub at: Instant,
+    /// The annotation that asked for a reconcile then.
+    pub requested: Option<String>,
+    /// What it came to.
+    pub release: ReleaseShadow,
 }
 
 /// What is remembered of one release.
@@ -70,6 +93,8 @@ pub struct ReleaseMemory {
     pub sighting: Option<u64>,
     /// Reconciles in a row that could not make out the desired state.
     pub blocked: u32,
+    /// What the last comparison in shadow mode came to.
+    pub shadow: Option<Compared>,
 }
 
 /// The memory of all releases. A release is reconciled by one worker at a time, which takes its memory out and puts it

@@ -36,7 +36,7 @@ use self::charts::Charts;
 use self::children::Children;
 use self::context::{Context, Settings};
 use self::follow::Follow;
-use self::memory::Memory;
+use self::memory::{Memory, ReleaseKey};
 use self::policies::Policies;
 use self::reconcile::{ReconcileError, reconcile, seed};
 use self::sources::Sources;
@@ -120,6 +120,7 @@ impl Operator {
             } => {}
         }
         let mut readiness = Some(readiness);
+        let (watching, reporting) = (context.clone(), context.clone());
         let triggers = watcher(
             scoped::<HelmRelease>(&client, &context.settings),
             watcher::Config::default(),
@@ -134,6 +135,10 @@ impl Operator {
                 readiness.set_ready();
                 info!("watches are synced");
             }
+            // One with a finalizer was forgotten with its last reconcile; one that is only compared has none.
+            if let watcher::Event::Delete(release) = event {
+                reconcile::forget(&watching, &ReleaseKey::of(release));
+            }
         })
         .touched_objects()
         .predicate_filter(unchanged, PredicateConfig::default());
@@ -143,17 +148,56 @@ impl Operator {
             .reconcile_on(UnboundedReceiverStream::new(source_changes))
             .graceful_shutdown_on(shutdown.cancelled_owned())
             .run(reconcile, after_error, context)
-            .for_each_concurrent(REPORTS, |result| async move {
+            .for_each_concurrent(REPORTS, |result| {
                 match result {
                     Ok((release, _)) => debug!(%release, "reconciled"),
                     // The object went between its event and its turn in the queue.
-                    Err(kube::runtime::controller::Error::ObjectNotFound(_)) => {}
+                    Err(kube::runtime::controller::Error::ObjectNotFound(release)) => {
+                        let key = ReleaseKey {
+                            namespace: release.namespace.unwrap_or_default(),
+                            name: release.name,
+                        };
+                        reconcile::forget(&reporting, &key);
+                    }
                     Err(error) => warn!(%error, "reconcile failed"),
                 }
+                std::future::ready(())
             })
             .await;
         Ok(())
     }
+}
+
+/// What a reconcile needs, for somebody who reconciles nothing but looks at what releases would do: sources and policies are watched
+/// until `shutdown`, and were listed once when it is returned.
+///
+/// # Errors
+/// When the chart cache or the system's randomness cannot be used.
+pub async fn observer(
+    client: &Client,
+    settings: Settings,
+    shutdown: &CancellationToken,
+) -> Result<Context, OperatorError> {
+    let (children, _changes) = Children::new(client.clone(), shutdown.clone());
+    let (changed, _changes) = mpsc::unbounded_channel();
+    let (releases, _writer) = reflector::store::<HelmRelease>();
+    let follow = Follow::new(releases, changed, shutdown.clone());
+    let repositories = follow.source::<HelmRepository>(scoped(client, &settings), follow::refers_to_repository);
+    let artifacts = follow.source::<OCIRepository>(scoped(client, &settings), follow::refers_to_artifact);
+    let policies = Policies::follow(client, &follow);
+    let followed = Followed {
+        children,
+        sources: Sources::new(client.clone(), repositories.clone(), artifacts.clone()),
+        policies,
+    };
+    let context = context(client, settings, Arc::default(), followed, shutdown).await?;
+    // The writers live until the shutdown, so waiting fails only then.
+    let _ = tokio::join!(
+        repositories.wait_until_ready(),
+        artifacts.wait_until_ready(),
+        context.policies.wait_until_ready()
+    );
+    Ok(context)
 }
 
 /// What watches keep up to date.

@@ -22,6 +22,7 @@ pub mod policy;
 mod quantity;
 pub mod redact;
 pub mod reference;
+pub mod shadow;
 pub mod summary;
 pub mod transfer;
 pub mod union;

@@ -14,6 +14,14 @@ pub const MAX_SHOWN_LENGTH: usize = 256;
 /// How much of a longer one is shown, in characters.
 const SHOWN_CHARACTERS: usize = 120;
 
+/// What is shown of a secret value begins with this; its digest follows.
+const REDACTED: &str = "<redacted ";
+
+/// Whether what is shown stands for a secret value.
+pub fn is_redacted(shown: &Value) -> bool {
+    shown.as_str().is_some_and(|text| text.starts_with(REDACTED))
+}
+
 /// A value that is fit for a status, an event or a log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShownValue(Value);
@@ -46,7 +54,7 @@ impl Redactor {
     /// The value at a path of an object, as it may be shown.
     pub fn show(&self, object: &ObjectReference, path: &FieldPath, value: &Value) -> ShownValue {
         if object.is_secret() && !is_public_in_secret(path) {
-            return ShownValue(Value::String(format!("<redacted {}>", self.digest(value))));
+            return ShownValue(Value::String(format!("{REDACTED}{}>", self.digest(value))));
         }
         let text = match value {
             Value::String(text) => text.clone(),

@@ -10,3 +10,4 @@ pub mod policy;
 pub mod retry;
 pub mod revision;
 pub mod settle;
+pub mod shadow;

@@ -36,6 +36,13 @@ pub enum Outcome {
         /// Name and version of the chart.
         chart: String,
     },
+    /// What the release would do was found out, and nothing was written: it is in shadow mode.
+    Compared {
+        /// What it would do, in a line.
+        summary: String,
+        /// Whether it could be applied as it is.
+        applies: bool,
+    },
     /// The policy stopped the attempt because of a conflict.
     Conflicted {
         /// Install or upgrade.
@@ -118,7 +125,7 @@ impl Outcome {
             | Self::Progressing { .. }
             | Self::Uninstalling { .. }
             | Self::Standing => Verdict::Waiting,
-            Self::Deployed { .. } | Self::Suspended => Verdict::Succeeded,
+            Self::Deployed { .. } | Self::Compared { .. } | Self::Suspended => Verdict::Succeeded,
             Self::Conflicted { .. } => Verdict::Conflicted,
             Self::Blocked { .. } | Self::Failed { .. } | Self::UninstallFailed { .. } => Verdict::Failed,
         }
@@ -130,6 +137,7 @@ impl Outcome {
             Self::Blocked { reason, .. } | Self::Conflicted { reason, .. } => reason.as_str(),
             Self::Progressing { .. } | Self::Uninstalling { .. } => Reason::Progressing.as_str(),
             Self::Deployed { action, .. } => succeeded(*action).as_str(),
+            Self::Compared { .. } => Reason::ShadowCompared.as_str(),
             Self::Failed { action, .. } => failed(*action).as_str(),
             Self::UninstallFailed { .. } => Reason::UninstallFailed.as_str(),
             Self::Standing => STANDING,
@@ -264,6 +272,8 @@ pub fn record(status: &mut HelmReleaseStatus, outcome: &Outcome, generation: i64
             set(Ready, True, succeeded(*action), &message);
             set(Released, True, succeeded(*action), &message);
         }
+        // What the spec asks for is done. What the release would do stands in its message, in `Conflicted` and in `Drifted`.
+        Outcome::Compared { summary, applies: _ } => set(Ready, True, Reason::ShadowCompared, summary),
         Outcome::Conflicted {
             action,
             reason,
@@ -343,6 +353,7 @@ fn move_newest(status: &mut HelmReleaseStatus, outcome: &Outcome) {
         | Outcome::Conflicted { .. }
         | Outcome::Blocked { .. }
         | Outcome::Progressing { .. }
+        | Outcome::Compared { .. }
         | Outcome::Standing
         | Outcome::Suspended => return,
     };
@@ -372,6 +383,7 @@ fn count(status: &mut HelmReleaseStatus, outcome: &Outcome) {
         Outcome::UninstallFailed { .. } => status.failures += 1,
         Outcome::Blocked { .. }
         | Outcome::Progressing { .. }
+        | Outcome::Compared { .. }
         | Outcome::Uninstalling { .. }
         | Outcome::Standing
         | Outcome::Suspended => {}
@@ -460,6 +472,27 @@ mod tests {
         assert_eq!(
             (status.history[0].status.as_str(), status.observed_generation),
             ("deployed", Some(1))
+        );
+    }
+
+    #[test]
+    fn a_comparison_is_ready_and_moves_nothing_of_what_was_applied() {
+        let mut status = HelmReleaseStatus::default();
+        begun(ReleaseAction::Install, 1, &mut status);
+        record(&mut status, &failed(true), 1, &at(2));
+        let before = (status.history.clone(), status.failures);
+        let compared = Outcome::Compared {
+            summary: "nothing was written".into(),
+            applies: false,
+        };
+        record(&mut status, &compared, 2, &at(3));
+        assert_eq!((status.history.clone(), status.failures), before);
+        assert_eq!(
+            conditions(&status),
+            [
+                ("Ready", "True", "ShadowCompared"),
+                ("Released", "False", "UpgradeFailed")
+            ]
         );
     }
 

@@ -130,7 +130,7 @@ fn shown(object: &ObjectReference, record: &ContestRecord) -> ContestedField {
 
 /// The time as the API server gives it back. With a fraction, a status would never equal what is stored of it, and every
 /// reconcile would write it anew.
-fn whole_seconds(time: Timestamp) -> Time {
+pub(super) fn whole_seconds(time: Timestamp) -> Time {
     Time(Timestamp::from_second(time.as_second()).unwrap_or(time))
 }
 

@@ -293,7 +293,7 @@ fn parse(
 }
 
 /// The items of a list kind, or the object itself. As for kubectl, whatever has `items` is a list.
-fn flatten(object: &Value) -> impl Iterator<Item = &Value> {
+pub fn flatten(object: &Value) -> impl Iterator<Item = &Value> {
     let (items, single) = match object {
         Value::Null => (None, None),
         object => match object.get("items").and_then(Value::as_array) {

@@ -65,7 +65,7 @@ mod shared_text;
 mod text;
 
 pub use error::{Document, Mismatch, RenderError};
-pub use manifest::{Crd, Hook, HookEvent, Manifest};
+pub use manifest::{Crd, Hook, HookEvent, Manifest, flatten};
 pub use order::{install_position, uninstall_position};
 pub use output::{TemplateOutput, select};
 pub use program::Program;
@@ -76,8 +76,12 @@ pub use text::Failure;
 // What a caller needs besides: a rendering is asked for with these.
 pub use crate::template::{Host, Limits, Mode};
 
-use crate::chart::{Capabilities, JsonMap, View, Warning, capabilities::is_compatible, values};
+use std::sync::Arc;
+
+use crate::chart::{Capabilities, Chart, JsonMap, View, Warning, capabilities::is_compatible, values};
+use crate::parallel;
 use crate::template::value::{Map, MapType, Scope};
+use program::Plan;
 
 /// What `.Release` says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -206,11 +210,17 @@ pub fn render(request: &Request<'_>, host: &mut dyn Host) -> Result<Rendered, Re
     let table = values::table(values);
     values::coalesce(&view, &table, values::Nulls::Delete, &mut rendered.warnings)?;
     rendered.values = to_json(&table)?;
+    let schemas = if request.skip_schema_validation {
+        None
+    } else {
+        new_schemas(&view)
+    };
+    let plan = parallel::meanwhile(schemas, || program.plan(&view));
     if !request.skip_schema_validation {
         check_schemas(&view, &rendered.values)?;
     }
     check_kube_version(&view, capabilities)?;
-    let files = execute(request, &view, &table, host)?;
+    let files = execute(request, &*plan?, &view, &table, host)?;
     drop(scope);
     rendered.crds = manifest::crds(&view);
     rendered.notes = text::take_notes(&files, &view.metadata.name, request.subchart_notes);
@@ -218,16 +228,34 @@ pub fn render(request: &Request<'_>, host: &mut dyn Host) -> Result<Rendered, Re
     Ok(rendered)
 }
 
+/// Compiles the schemas that no rendering has needed so far; nothing when there are none.
+fn new_schemas(view: &View) -> Option<impl FnOnce() + Send + use<>> {
+    fn collect(view: &View, found: &mut Vec<Arc<Chart>>) {
+        found.extend(Some(&view.chart).filter(|chart| chart.has_new_schema()).cloned());
+        view.subcharts.iter().for_each(|subchart| collect(subchart, found));
+    }
+    let mut charts = Vec::new();
+    collect(view, &mut charts);
+    if charts.is_empty() {
+        return None;
+    }
+    Some(move || {
+        for chart in charts {
+            chart.validator();
+        }
+    })
+}
+
 fn execute(
     request: &Request<'_>,
+    plan: &Plan,
     view: &View,
     table: &Map,
     host: &mut dyn Host,
 ) -> Result<Vec<(String, String)>, RenderError> {
     let shared = scope::Shared::new(request.release, request.capabilities);
     let roots = scope::roots(view, &table.with_type(MapType::Values), &shared);
-    let plan = request.program.plan(view)?;
-    text::execute(&plan, &roots, request.limits, request.mode, host)
+    text::execute(plan, &roots, request.limits, request.mode, host)
 }
 
 fn to_json(table: &Map) -> Result<JsonMap, RenderError> {

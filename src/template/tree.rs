@@ -33,6 +33,7 @@ impl Template {
         self.root.nodes.iter().all(|node| match node {
             Node::Text { range, .. } => self.source.text[range.clone()].trim_ascii().is_empty(),
             Node::Action { .. }
+            | Node::Raw { .. }
             | Node::If(_)
             | Node::With(_)
             | Node::Range(_)
@@ -57,6 +58,11 @@ pub(super) enum Node {
     },
     Action {
         pipe: Pipe,
+    },
+    /// An action that is one raw string, such as {{`{{`}}: charts full of braces have thousands of them.
+    Raw {
+        /// Where it stands, with its quotes.
+        literal: Range<usize>,
     },
     If(Box<Branch>),
     With(Box<Branch>),
@@ -220,6 +226,7 @@ impl Node {
     pub(super) fn position(&self) -> usize {
         match self {
             Self::Text { range } => range.start,
+            Self::Raw { literal } => literal.start,
             Self::Action { pipe } => pipe.position,
             Self::If(branch) | Self::With(branch) | Self::Range(branch) => branch.pipe.position,
             Self::Template { position, .. } | Self::Break { position } | Self::Continue { position } => *position,

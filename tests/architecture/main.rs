@@ -58,7 +58,8 @@ fn wrong_use(rule: &Rule, path: &[String]) -> Option<String> {
         }
         Nature::Pure => {
             let is_below = |prefix: &&str| text == *prefix || text.starts_with(&format!("{prefix}::"));
-            let impure = IMPURE.iter().any(is_below) || rest.iter().any(|name| name == SYSTEM_RANDOM);
+            let mut forbidden = IMPURE.iter().filter(|prefix| !rule.crates.contains(prefix));
+            let impure = forbidden.any(is_below) || rest.iter().any(|name| name == SYSTEM_RANDOM);
             impure.then_some(text)
         }
     }

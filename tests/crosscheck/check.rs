@@ -179,7 +179,7 @@ impl<S: Subject> Checker<S> {
             };
             let ours = ours::<S>(&cases[index]);
             let differs = !S::same(&cases[index], &ours, &theirs) && self.goes_on();
-            if differs && self.is_determined(&questions[index], &theirs) && ours::<S>(&cases[index]) == ours {
+            if differs && self.is_determined(&questions[index], &theirs) && self::ours::<S>(&cases[index]) == ours {
                 let difference = self.shrink(tree, (cases[index].clone(), ours, theirs));
                 eprintln!("{}: {difference}", S::NAME);
                 self.differences.push(difference);

@@ -10,5 +10,6 @@ mod noop;
 mod policies;
 mod releases;
 mod resources;
+mod shadow;
 mod source;
 mod support;

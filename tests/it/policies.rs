@@ -2,6 +2,7 @@
 
 mod commands;
 mod decisions;
+mod record;
 mod secrets;
 
 use fairlead::api::HelmRelease;

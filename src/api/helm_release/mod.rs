@@ -10,6 +10,7 @@ pub mod history;
 pub mod ownership;
 pub mod ownership_status;
 pub mod post_render;
+pub mod shadow;
 pub mod status;
 pub mod values;
 

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::history::{Inventory, Snapshot};
 use super::ownership_status::OwnershipStatus;
+use super::shadow::ShadowStatus;
 
 /// The observed state of a Helm release.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -22,6 +23,9 @@ pub struct HelmReleaseStatus {
     /// What the release owns, and which fields others contest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ownership: Option<OwnershipStatus>,
+    /// What the release would do; only in shadow mode.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shadow: Option<ShadowStatus>,
     /// What was released, newest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "atomic"))]

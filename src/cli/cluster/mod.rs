@@ -1,4 +1,4 @@
-//! The commands that look at a cluster: conflicts, blame, ownership, resolve, policy.
+//! The commands that look at a cluster: conflicts, blame, ownership, resolve, policy, shadow.
 //!
 //! Edge. This module knows how to reach the cluster and how answers are printed; what a command asks stands in its file.
 
@@ -8,6 +8,8 @@ mod kinds;
 pub(super) mod ownership;
 pub(super) mod policy;
 pub(super) mod resolve;
+#[cfg(feature = "operator")]
+pub(super) mod shadow;
 mod table;
 
 use std::io::{IsTerminal, Write};

@@ -91,15 +91,25 @@ pub(in crate::cli) fn run(arguments: &PolicyArguments) -> Result<(), CommandErro
 }
 
 /// The policy as the operator composes it, without the breakers of fights, which only the operator knows.
-async fn read_policy(cluster: &Cluster, release: &HelmRelease) -> Result<Policy, CommandError> {
+pub(super) async fn read_policy(cluster: &Cluster, release: &HelmRelease) -> Result<Policy, CommandError> {
     let namespaces: Api<Namespace> = Api::all(cluster.client.clone());
     let namespace = namespaces.get_metadata(release.own_namespace()).await?;
-    let shared: Api<ConflictPolicy> = Api::all(cluster.client.clone());
-    let shared = shared.list(&ListParams::default()).await?.items;
+    let shared = shared_policies(cluster).await?;
     let selecting = shared
         .iter()
         .filter(|policy| selects(policy, Some(namespace.labels()), release.labels()));
     Ok(policy_of(release, selecting.collect())?)
+}
+
+/// The ConflictPolicies of the cluster; none where Fairlead is not installed.
+pub(super) async fn shared_policies(cluster: &Cluster) -> Result<Vec<ConflictPolicy>, CommandError> {
+    let shared: Api<ConflictPolicy> = Api::all(cluster.client.clone());
+    match shared.list(&ListParams::default()).await {
+        Ok(policies) => Ok(policies.items),
+        // Of a kind that is not served, the answer is no JSON; only its code tells.
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(Vec::new()),
+        Err(error) => Err(error.into()),
+    }
 }
 
 impl ExplainArguments {

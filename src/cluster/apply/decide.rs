@@ -125,7 +125,7 @@ impl Applier {
     }
 
     /// The intent in the namespace that its kind asks for, and the resource that serves it, if any does.
-    async fn place(&self, intent: Intent) -> Result<(Intent, Option<Resource>), ApplyError> {
+    pub(super) async fn place(&self, intent: Intent) -> Result<(Intent, Option<Resource>), ApplyError> {
         let reference = intent.reference();
         match self.kinds.resolve(&reference.api_version, &reference.kind).await {
             Ok(resource) => Ok((self.settle(intent, &resource), Some(resource))),
@@ -190,7 +190,7 @@ impl Applier {
         true
     }
 
-    async fn read(&self, resource: &Resource, intent: &Intent) -> Result<Option<Live>, ApplyError> {
+    pub(super) async fn read(&self, resource: &Resource, intent: &Intent) -> Result<Option<Live>, ApplyError> {
         let reference = intent.reference();
         let read = self
             .calls
@@ -212,7 +212,7 @@ impl Applier {
         Ok(Some(Live { object, managed, basis }))
     }
 
-    fn check_ours(&self, plan: &ObjectPlan, live: &Live) -> Result<(), ApplyError> {
+    pub(super) fn check_ours(&self, plan: &ObjectPlan, live: &Live) -> Result<(), ApplyError> {
         let settings = &self.settings;
         let marks = live.object.pointer("/metadata/annotations");
         let mark = |key: &str| marks.and_then(|marks| marks.get(key)).and_then(Value::as_str);

@@ -12,6 +12,7 @@ mod error;
 mod preflight;
 mod resolve;
 mod review;
+mod shadow;
 mod types;
 mod write;
 
@@ -21,6 +22,7 @@ use std::time::Duration;
 use futures::StreamExt as _;
 
 pub use error::ApplyError;
+pub use shadow::Shadowed;
 pub use types::Adoption;
 pub use types::Applied;
 pub use types::ApplyRequest;
@@ -67,7 +69,7 @@ impl Applier {
     ///
     /// The results are in the order of the requests.
     pub async fn decide(&self, requests: Vec<ApplyRequest>, moment: Moment) -> Decided {
-        let autoscalers = types::autoscalers(&requests);
+        let autoscalers = types::autoscalers(requests.iter().map(|request| &request.intent));
         let decisions = requests.into_iter().map(|request| {
             let autoscalers = autoscalers.clone();
             async move { self.decide_one(request, autoscalers, moment, Care::Sparing).await }
@@ -92,7 +94,7 @@ impl Applier {
 
     /// Decides and writes one object.
     pub async fn apply(&self, request: ApplyRequest, moment: Moment) -> Result<Applied, ApplyError> {
-        let autoscalers = types::autoscalers(std::slice::from_ref(&request));
+        let autoscalers = types::autoscalers([&request.intent]);
         let plan = self.decide_one(request, autoscalers, moment, Care::Sparing).await?;
         self.write_one(plan, moment).await
     }

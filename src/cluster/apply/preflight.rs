@@ -27,6 +27,15 @@ impl Applier {
         if !plans.iter().any(ObjectPlan::was_dry_run) {
             return Vec::new();
         }
+        self.dry_run_the_others(plans, namespaces).await
+    }
+
+    /// Dry-runs what deciding did not dry-run, whether it dry-ran anything or not.
+    pub(super) async fn dry_run_the_others(
+        &self,
+        plans: &[ObjectPlan],
+        namespaces: &HashSet<String>,
+    ) -> Vec<ApplyError> {
         let companions = Companions::of(plans, namespaces);
         let runs: Vec<_> = plans.iter().map(|plan| self.preflight_one(plan, &companions)).collect();
         futures::stream::iter(runs)

@@ -38,7 +38,7 @@ use crate::ownership::value::lookup;
 use crate::ownership::value::project;
 
 /// What a dry run said.
-enum DryRun {
+pub(super) enum DryRun {
     /// It would succeed, with this object as the result.
     Fits(Value),
     /// Other managers own fields with other values.
@@ -73,6 +73,18 @@ pub(super) struct Draft {
     pub(super) excluded: Vec<(FieldPath, Value)>,
 }
 
+impl Draft {
+    pub(super) fn new(body: Value, contested: Vec<ContestedField>) -> Self {
+        Self {
+            probe: body.clone(),
+            body,
+            contested,
+            transfer: Transfer::default(),
+            excluded: Vec::new(),
+        }
+    }
+}
+
 impl Applier {
     /// What to write to this live object; `None` if it changed while we looked.
     pub(super) async fn review(
@@ -86,13 +98,7 @@ impl Applier {
         let manager = self.settings.roster.field_manager();
         let mut body = intent.body().clone();
         let contested = self.keep_yielding(plan, live, &mut body, scene.moment);
-        let mut draft = Draft {
-            probe: body.clone(),
-            body,
-            contested,
-            transfer: Transfer::default(),
-            excluded: Vec::new(),
-        };
+        let mut draft = Draft::new(body, contested);
         self.note_losses(plan, live, &mut draft, scene.moment);
         let is_wiped = record_of(plan, live).is_some_and(|record| is_wiped(&record.owned, &live.managed, manager));
         let dry_run = scene.care == Care::Thorough
@@ -188,7 +194,13 @@ impl Applier {
     }
 
     /// Asks what an apply of this body to exactly this live object would do.
-    async fn dry_run(&self, plan: &ObjectPlan, body: &Value, live: &Live, force: bool) -> Result<DryRun, ApplyError> {
+    pub(super) async fn dry_run(
+        &self,
+        plan: &ObjectPlan,
+        body: &Value,
+        live: &Live,
+        force: bool,
+    ) -> Result<DryRun, ApplyError> {
         let reference = plan.intent.reference();
         let resource = resource_of(plan)?;
         let body = on_basis(body, &live.basis);
@@ -218,7 +230,7 @@ impl Applier {
 
     /// The fields that only we hold, that the new intent drops, and whose next owner has not written yet: without a
     /// hand-over they would fall back to their defaults, such as one replica.
-    async fn hand_over(
+    pub(super) async fn hand_over(
         &self,
         plan: &ObjectPlan,
         live: &Live,

@@ -289,16 +289,15 @@ impl Decided {
 }
 
 /// The autoscalers among the objects of a release.
-pub(super) fn autoscalers(requests: &[ApplyRequest]) -> Arc<[Value]> {
-    let is_autoscaler = |intent: &&Intent| {
+pub(super) fn autoscalers<'a>(intents: impl IntoIterator<Item = &'a Intent>) -> Arc<[Value]> {
+    let is_autoscaler = |intent: &&'a Intent| {
         matches!(
             intent.reference().kind.as_str(),
             "HorizontalPodAutoscaler" | "ScaledObject"
         )
     };
-    requests
-        .iter()
-        .map(|request| &request.intent)
+    intents
+        .into_iter()
         .filter(is_autoscaler)
         .map(|intent| intent.body().clone())
         .collect()

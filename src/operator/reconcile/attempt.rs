@@ -9,7 +9,7 @@ use tracing::{debug, info, warn};
 
 use super::inputs::{self, Inputs};
 use super::record::{self, Recorded};
-use super::render::{self, Rendering};
+use super::render::{self, Purpose, Rendering};
 use super::{Done, Next, ReconcileError, compare, execute, health};
 use crate::api::HelmRelease;
 use crate::api::conditions::Reason;
@@ -56,7 +56,7 @@ pub(super) async fn attempt(
     }
 }
 
-fn blocked(reason: Reason, error: &dyn std::error::Error, retryable: bool) -> Done {
+pub(super) fn blocked(reason: Reason, error: &dyn std::error::Error, retryable: bool) -> Done {
     let message = error.to_string();
     Done {
         outcome: Outcome::Blocked {
@@ -79,7 +79,7 @@ async fn desired(context: &Context, recorded: &Recorded, memory: &mut ReleaseMem
     let newest_chart_digest = status.last_attempted_revision_digest.as_deref();
     let newest = status.history.first();
     let revision = revision(newest, newest_chart_digest, &inputs.identity, Timestamp::now());
-    let rendering = render::render(context, release, &inputs, &revision, memory)
+    let rendering = render::render(context, release, &inputs, &revision, Purpose::Apply, memory)
         .await
         .map_err(|error| blocked(error.reason(), &error, error.is_retryable()))?;
     Ok(Desired {

@@ -179,7 +179,7 @@ pub async fn execute(
     removed(context, recorded, memory, inputs, remove).await
 }
 
-fn applier(context: &Context, inputs: &Inputs) -> Applier {
+pub(super) fn applier(context: &Context, inputs: &Inputs) -> Applier {
     let settings = ApplySettings {
         roster: inputs.roster.clone(),
         policy: inputs.policy.clone(),

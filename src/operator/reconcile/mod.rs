@@ -11,6 +11,7 @@ pub mod inputs;
 pub mod record;
 pub mod render;
 pub mod seed;
+pub mod shadow;
 pub mod uninstall;
 
 use std::sync::Arc;
@@ -26,11 +27,12 @@ use super::context::Context;
 use super::memory::{ReleaseKey, ReleaseMemory};
 use crate::api::HelmRelease;
 use crate::api::conditions::Reason;
-use crate::api::helm_release::HelmReleaseSpec;
+use crate::api::helm_release::{HelmReleaseSpec, Mode};
 use crate::plan::decide::Failure;
 use crate::plan::outcome::{GONE, Outcome, RACE, Verdict};
 use crate::plan::ownership_status;
 use crate::plan::retry::{backoff, conflict_wait, jittered};
+use crate::telemetry::metrics::ReleaseLabels;
 use record::Recorded;
 
 /// How soon a reconcile follows on one that lost a race for the HelmRelease.
@@ -75,10 +77,7 @@ enum Next {
 
 /// Reconciles a HelmRelease once.
 pub async fn reconcile(cached: Arc<HelmRelease>, context: Arc<Context>) -> Result<Action, ReconcileError> {
-    let key = ReleaseKey {
-        namespace: cached.own_namespace().to_owned(),
-        name: cached.own_name().to_owned(),
-    };
+    let key = ReleaseKey::of(&cached);
     let started = Instant::now();
     let mut memory = context.memory.take(&key);
     let result = pass(&context, &cached, &mut memory).await;
@@ -102,6 +101,17 @@ pub async fn reconcile(cached: Arc<HelmRelease>, context: Arc<Context>) -> Resul
     result.map(|(_, action)| action)
 }
 
+/// Forgets a release that went without being reconciled: one without a finalizer, because it was never applied.
+pub(super) fn forget(context: &Context, key: &ReleaseKey) {
+    let labels = ReleaseLabels {
+        namespace: key.namespace.clone(),
+        release: key.name.clone(),
+    };
+    context.memory.take(key);
+    record::forget(context, &labels);
+    context.policies.recount();
+}
+
 /// How a reconcile ended: in a word, and in short.
 type Ended = (&'static str, Verdict);
 
@@ -120,7 +130,7 @@ async fn pass(
     if recorded.release().metadata.deletion_timestamp.is_some() {
         return match uninstall::uninstall(context, &mut recorded, memory).await? {
             uninstall::Progress::Gone => {
-                record::forget(context, &recorded);
+                record::forget(context, &record::release_labels(recorded.release()));
                 Ok((IS_GONE, Action::await_change()))
             }
             uninstall::Progress::Waiting(outcome) => {
@@ -130,16 +140,20 @@ async fn pass(
             }
         };
     }
-    if !record::ensure_finalizer(context, &mut recorded, memory).await? {
+    let (mode, suspended) = (recorded.release().spec.mode, recorded.release().spec.suspend);
+    // A release in shadow mode has nothing to clean up that it did not have before.
+    if mode == Mode::Apply && !record::ensure_finalizer(context, &mut recorded, memory).await? {
         return Ok((LOST_RACE, Action::requeue(AFTER_RACE)));
     }
-    let Done { outcome, next } = if recorded.release().spec.suspend {
+    let Done { outcome, next } = if suspended {
         Done {
             outcome: Outcome::Suspended,
             next: Next::Interval {
                 policy_changes_at: None,
             },
         }
+    } else if mode == Mode::Shadow {
+        shadow::shadow(context, &mut recorded, memory).await
     } else {
         attempt::attempt(context, &mut recorded, memory).await?
     };
@@ -182,7 +196,9 @@ fn note(memory: &mut ReleaseMemory, outcome: &Outcome, spec: &HelmReleaseSpec) {
                 memory.conflict_retries = 0;
             }
         }
-        Outcome::Progressing { .. } | Outcome::Uninstalling { .. } | Outcome::Suspended => memory.blocked = 0,
+        Outcome::Progressing { .. } | Outcome::Compared { .. } | Outcome::Uninstalling { .. } | Outcome::Suspended => {
+            memory.blocked = 0;
+        }
         Outcome::Standing => {}
     }
 }

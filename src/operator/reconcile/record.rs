@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::{ReconcileError, now};
 use crate::api::conditions::{self, ConditionType, ConditionUpdate, Reason};
-use crate::api::helm_release::HelmReleaseStatus;
+use crate::api::helm_release::{HelmReleaseStatus, Mode};
 use crate::api::{HelmRelease, acted_on, names};
 use crate::operator::context::Context;
 use crate::operator::ledger_store::{self, LedgerStoreError};
@@ -200,6 +200,9 @@ pub async fn record(
         let fights = memory.fights.going_on(time.0);
         ownership_status::conflicted(&mut recorded.status, &fights, generation, &time);
     }
+    if recorded.release.spec.mode == Mode::Apply {
+        leave_shadow(context, recorded, memory);
+    }
     export(context, recorded, memory);
     if recorded.release.status.as_ref() == Some(&recorded.status) {
         return Ok(false);
@@ -219,6 +222,16 @@ pub async fn record(
     }
     announce(context, recorded, before.as_ref(), outcome);
     Ok(true)
+}
+
+/// Takes back what shadow mode said, which an apply says otherwise.
+fn leave_shadow(context: &Context, recorded: &mut Recorded, memory: &mut ReleaseMemory) {
+    memory.shadow = None;
+    if recorded.status.shadow.take().is_some() {
+        conditions::remove(&mut recorded.status.conditions, ConditionType::Drifted);
+    }
+    let labels = release_labels(&recorded.release);
+    context.metrics.shadow_conflicts_now(&labels, std::iter::empty());
 }
 
 /// Reports spec fields that are accepted but not acted on, and the chart's hooks, which are not run.
@@ -258,6 +271,8 @@ fn announce(context: &Context, recorded: &Recorded, before: Option<&HelmReleaseS
     };
     let (severity, action) = match outcome {
         Outcome::Deployed { action, .. } => (Severity::Normal, outcome::verb(*action)),
+        Outcome::Compared { applies: true, .. } => (Severity::Normal, "compare"),
+        Outcome::Compared { applies: false, .. } => (Severity::Warning, "compare"),
         Outcome::Failed { action, .. } | Outcome::Conflicted { action, .. } => {
             (Severity::Warning, outcome::verb(*action))
         }
@@ -278,9 +293,13 @@ fn export(context: &Context, recorded: &Recorded, memory: &ReleaseMemory) {
     let ready = conditions::is_true(&recorded.status.conditions, ConditionType::Ready);
     metrics.release(&labels, ready, recorded.release.spec.suspend);
     metrics.fights_now(&labels, memory.fights.going_on(Timestamp::now()).len());
-    let Some(ledger) = &memory.ledger else { return };
-    // What was forced or resolved is ours now; contested are the others.
-    let sorts = ledger.objects().flat_map(|object| {
+    let is_shadow = recorded.release.spec.mode == Mode::Shadow;
+    if memory.ledger.is_none() && !is_shadow {
+        return;
+    }
+    // What was forced or resolved is ours now; contested are the others. Those of a shadow have a gauge of their own.
+    let objects = memory.ledger.iter().flat_map(Ledger::objects);
+    let sorts = objects.flat_map(|object| {
         let sorts = object.tally.iter().filter(|((_, action, _), _)| action.is_unresolved());
         sorts.map(|(sort, number)| (&object.reference.kind, sort, *number))
     });
@@ -326,8 +345,8 @@ pub fn conflict_labels(
 }
 
 /// Removes the metrics of a release that is gone.
-pub fn forget(context: &Context, recorded: &Recorded) {
-    context.metrics.forget(&release_labels(&recorded.release));
+pub fn forget(context: &Context, labels: &ReleaseLabels) {
+    context.metrics.forget(labels);
 }
 
 /// The release's ledger: what is remembered, or read from the cluster.

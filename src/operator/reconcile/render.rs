@@ -33,6 +33,15 @@ pub struct DesiredObject {
     pub resource: Resource,
 }
 
+/// What a rendering is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// It is applied: what it takes from randomness is kept.
+    Apply,
+    /// It is only dry-run: nothing is kept, and it must never be applied (see [`seed::Seed::of_shadow`]).
+    Shadow,
+}
+
 /// What a rendering was made from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Key {
@@ -41,6 +50,7 @@ struct Key {
     action: ReleaseAction,
     /// Of the HelmRelease: a new object with the same name has another seed.
     uid: Option<String>,
+    purpose: Purpose,
 }
 
 /// What a release should be.
@@ -143,6 +153,7 @@ pub async fn render(
     release: &HelmRelease,
     inputs: &Inputs,
     revision: &Revision,
+    purpose: Purpose,
     memory: &mut ReleaseMemory,
 ) -> Result<Arc<Rendering>, RenderStepError> {
     let key = Key {
@@ -150,31 +161,35 @@ pub async fn render(
         number: revision.number,
         action: revision.action,
         uid: release.metadata.uid.clone(),
+        purpose,
     };
     if let Some(rendering) = memory.rendering.as_ref().filter(|rendering| rendering.key == key) {
         return Ok(rendering.clone());
     }
-    let rendered = with_seed(context, release, inputs, revision).await?;
+    let rendered = with_seed(context, release, inputs, revision, purpose).await?;
     let rendering = Arc::new(arrange(context, release, inputs, key, rendered).await?);
     memory.rendering = Some(rendering.clone());
     Ok(rendering)
 }
 
-/// Renders with the release's seed. One is made and kept when templates ask for randomness and there is none yet.
+/// Renders with the release's seed. One is made, and kept for what is applied, when templates ask for randomness and there is none
+/// yet.
 async fn with_seed(
     context: &Context,
     release: &HelmRelease,
     inputs: &Inputs,
     revision: &Revision,
+    purpose: Purpose,
 ) -> Result<Rendered, RenderStepError> {
     let kept = seed::read(context, release).await?;
     let is_kept = kept.is_some();
-    let used = match kept {
-        Some(kept) => kept,
-        None => seed::Seed::random()?,
+    let used = match (kept, purpose) {
+        (Some(kept), _) => kept,
+        (None, Purpose::Apply) => seed::Seed::random()?,
+        (None, Purpose::Shadow) => seed::Seed::of_shadow(release),
     };
     let (rendered, used_randomness) = on_a_thread(context, release, inputs, revision, used.clone()).await?;
-    if is_kept || !used_randomness {
+    if is_kept || !used_randomness || purpose == Purpose::Shadow {
         return Ok(rendered);
     }
     let kept = seed::keep(context, release, used.clone()).await?;
@@ -279,7 +294,7 @@ async fn arrange(
     let mut seen = HashSet::new();
     for manifest in manifests {
         let mut manifest = manifest.clone();
-        label(&mut manifest, release);
+        label(&mut manifest, release.own_namespace(), release.own_name());
         let intent = Intent::new(manifest, Some(&identity))?;
         warnings.extend_from_slice(intent.warnings());
         let resource = resource(context, &own_kinds, &intent).await?;
@@ -312,8 +327,8 @@ async fn arrange(
     })
 }
 
-/// The labels by which the watches find the object and its release.
-fn label(manifest: &mut Value, release: &HelmRelease) {
+/// The labels by which the watches find the object and its HelmRelease, of which namespace and name are given.
+pub fn label(manifest: &mut Value, namespace: &str, name: &str) {
     let Some(Value::Object(metadata)) = manifest.get_mut("metadata") else {
         return;
     };
@@ -322,7 +337,7 @@ fn label(manifest: &mut Value, release: &HelmRelease) {
         *labels = Value::Object(Map::new());
     }
     if let Value::Object(labels) = labels {
-        for (label, value) in names::release_labels(release.own_namespace(), release.own_name()) {
+        for (label, value) in names::release_labels(namespace, name) {
             labels.insert(label.to_owned(), Value::String(value));
         }
     }

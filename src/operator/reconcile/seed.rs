@@ -56,6 +56,13 @@ impl Seed {
         getrandom::fill(&mut bytes).map_err(SeedError::Random)?;
         Ok(Self(bytes))
     }
+
+    /// One that anybody can work out, and so good for nothing that is applied: of a release in shadow mode, which keeps none
+    /// and must render the same each time.
+    pub fn of_shadow(release: &HelmRelease) -> Self {
+        let uid = release.metadata.uid.as_deref().unwrap_or_default();
+        Self(Sha256::digest(format!("shadow {uid}")).into())
+    }
 }
 
 /// Random bytes that keep digests of secret values from being looked up.

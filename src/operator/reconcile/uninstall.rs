@@ -10,6 +10,7 @@ use tracing::info;
 use super::ReconcileError;
 use super::record::{self, Recorded};
 use super::seed;
+use crate::api::helm_release::Mode;
 use crate::api::names;
 use crate::cluster::delete::{DeleteError, Deleter, Deletion};
 use crate::cluster::discovery::DiscoveryError;
@@ -42,8 +43,10 @@ pub async fn uninstall(
     recorded: &mut Recorded,
     memory: &mut ReleaseMemory,
 ) -> Result<Progress, ReconcileError> {
-    // Flux's rule: a suspended release goes without its objects, so that a release can be handed to another tool.
-    let mut objects = if recorded.release().spec.suspend {
+    // Flux's rule: a suspended release goes without its objects, so that a release can be handed to another tool. One in shadow
+    // mode writes nothing but status, so it deletes nothing either.
+    let spec = &recorded.release().spec;
+    let mut objects = if spec.suspend || spec.mode == Mode::Shadow {
         Vec::new()
     } else {
         inventory(recorded)

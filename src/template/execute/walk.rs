@@ -74,6 +74,12 @@ impl Context<'_> {
                 output.extend_from_slice(&frame.template.source.text[range.clone()]);
                 self.check_output(frame, output)?;
             }
+            Node::Raw { literal } => {
+                self.step(frame)?;
+                let text = &frame.template.source.text[literal.clone()];
+                output.extend_from_slice(text.get(1..text.len().saturating_sub(1)).unwrap_or_default());
+                self.check_output(frame, output)?;
+            }
             Node::Action { pipe } => {
                 let operand = self.pipeline(frame, dot, pipe)?;
                 if !pipe.declares() {

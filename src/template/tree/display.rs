@@ -95,6 +95,11 @@ impl Display for Shown<'_, Node> {
     fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
         match self.part {
             Node::Text { range } => write_bytes(formatter, &self.source[range.clone()]),
+            Node::Raw { literal } => {
+                formatter.write_str("{{")?;
+                write_bytes(formatter, &self.source[literal.clone()])?;
+                formatter.write_str("}}")
+            }
             Node::Action { pipe } => write!(formatter, "{{{{{}}}}}", self.with(pipe)),
             Node::If(branch) => self.branch(formatter, "if", branch),
             Node::With(branch) => self.branch(formatter, "with", branch),

@@ -24,9 +24,10 @@ impl Timeline {
         );
     }
 
-    /// All texts of all scrapes.
-    pub(super) fn texts(&self) -> impl Iterator<Item = &str> {
-        self.0.values().flat_map(|samples| samples.keys().map(String::as_str))
+    /// The first series of any scrape that has one of these words.
+    pub(super) fn with_any(&self, words: &[&str]) -> Option<&str> {
+        let mut series = self.0.values().flat_map(BTreeMap::keys).map(String::as_str);
+        series.find(|series| words.iter().any(|word| series.contains(word)))
     }
 
     /// The series as promtool reads them, for this many minutes.

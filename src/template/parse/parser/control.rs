@@ -5,9 +5,12 @@ use crate::go::strconv;
 use crate::template::tree::{Branch, List, Node};
 use crate::template::value::Text;
 
-impl Parser<'_, '_> {
+impl<'s> Parser<'_, 's> {
     pub(super) fn action(&mut self) -> Parsed<Item> {
         let token = self.next_non_space();
+        if let Some(raw) = self.raw(&token) {
+            return Ok(Item::Node(raw));
+        }
         let Kind::Keyword(keyword) = token.kind else {
             self.backup();
             let pipe = self.pipeline(Place::Command)?;
@@ -49,6 +52,20 @@ impl Parser<'_, '_> {
                 Node::Action { pipe }
             }
         }))
+    }
+
+    /// The whole action, if it is nothing but a raw string. From those that have them, carriage returns are taken away.
+    fn raw(&mut self, token: &Token<'s>) -> Option<Node> {
+        if token.kind != Kind::RawString || token.text.contains(&b'\r') {
+            return None;
+        }
+        if self.peek().kind != Kind::RightDelimiter {
+            self.tokens[1] = *token; // for `backup`
+            return None;
+        }
+        self.next();
+        let literal = token.position..token.position + token.text.len();
+        Some(Node::Raw { literal })
     }
 
     fn jump(&mut self, name: &str, node: Node) -> Parsed<Node> {

@@ -35,6 +35,7 @@ pub(in crate::template) fn parse(
         nodes: Vec::new(),
         commands: Vec::new(),
         operands: Vec::new(),
+        fields: Vec::new(),
     };
     let mut parser = Parser::new(&mut input);
     let parsed = parser
@@ -62,6 +63,7 @@ struct Input<'s> {
     nodes: Vec<Node>,
     commands: Vec<Command>,
     operands: Vec<Expression>,
+    fields: Vec<Text>,
 }
 
 /// Builds the tree of one template.

@@ -4,6 +4,7 @@ use super::{Kind, Parsed, Parser, Place, Token, collected, quoted};
 use crate::template::functions;
 use crate::template::parse::number;
 use crate::template::tree::{Builtin, Command, Expression, UNDEFINED};
+use crate::template::value::Text;
 
 impl Parser<'_, '_> {
     pub(super) fn command(&mut self) -> Parsed<Command> {
@@ -37,16 +38,8 @@ impl Parser<'_, '_> {
             return Ok(Some(term));
         }
         let position = self.peek().position;
-        let mut fields = Vec::new();
-        while self.peek().kind == Kind::Field {
-            let field = self.next();
-            fields.push(self.input.names.share(&field.text[1..]));
-        }
+        let fields = self.fields(None);
         let operand = match term {
-            Expression::Field { mut names, .. } => {
-                names.append(&mut fields);
-                Expression::Field { position, names }
-            }
             Expression::Variable { name, slot, .. } => Expression::Variable {
                 position,
                 name,
@@ -57,7 +50,9 @@ impl Parser<'_, '_> {
             | Expression::String { .. }
             | Expression::Number { .. }
             | Expression::Nil { .. }
-            | Expression::Dot { .. } => {
+            | Expression::Dot { .. }
+            | Expression::Field { .. } => {
+                // (A field takes all fields behind it, so none of them is left here.)
                 let shown = term.display(&self.input.source.text).to_string();
                 return self.error(format!("unexpected . after term {}", quoted(&shown)));
             }
@@ -70,6 +65,21 @@ impl Parser<'_, '_> {
         Ok(Some(operand))
     }
 
+    /// The names of fields behind each other, `first` and those that follow.
+    fn fields(&mut self, first: Option<&Token<'_>>) -> Vec<Text> {
+        let start = self.input.fields.len();
+        if let Some(first) = first {
+            let name = self.input.names.share(&first.text[1..]);
+            self.input.fields.push(name);
+        }
+        while self.peek().kind == Kind::Field {
+            let field = self.next();
+            let name = self.input.names.share(&field.text[1..]);
+            self.input.fields.push(name);
+        }
+        collected(&mut self.input.fields, start)
+    }
+
     fn term(&mut self) -> Parsed<Option<Expression>> {
         let token = self.next_non_space();
         let position = token.position;
@@ -78,10 +88,17 @@ impl Parser<'_, '_> {
             Kind::Dot => Expression::Dot { position },
             Kind::Nil => Expression::Nil { position },
             Kind::Variable => self.variable(&token)?,
-            Kind::Field => Expression::Field {
-                position,
-                names: vec![self.input.names.share(&token.text[1..])],
-            },
+            Kind::Field => {
+                let second = self.peek();
+                // As Go, whose node for several names is made when the second one is read.
+                let position = if second.kind == Kind::Field {
+                    second.position
+                } else {
+                    position
+                };
+                let names = self.fields(Some(&token));
+                Expression::Field { position, names }
+            }
             Kind::Bool => Expression::Bool {
                 position,
                 value: token.text == b"true",

@@ -1,0 +1,365 @@
+//! `fairlead shadow`: what releases would do under server-side apply. Nothing is written.
+//!
+//! Edge. HelmReleases go the operator's own way up to the dry runs; of releases that only Helm knows, the manifest that Helm stored
+//! is dry-run, as the HelmRelease would that adopts them. Needs the rights to read, and to patch and create for the dry runs.
+
+use std::collections::{BTreeMap, HashSet};
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::jiff::Timestamp;
+use kube::api::{Api, ListParams};
+use kube::{Resource, ResourceExt};
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use super::policy::{read_policy, shared_policies};
+use super::{Cluster, ClusterArguments, TIMEOUT, print, print_json};
+use crate::api::HelmRelease;
+use crate::api::helm_release::ownership::DEFAULT_ADOPT_FROM;
+use crate::cli::CommandError;
+use crate::cluster::apply::{Adoption, Applier, ApplySettings, Shadowed};
+use crate::cluster::calls::Calls;
+use crate::cluster::discovery::KindCache;
+use crate::operator::context::{Context, Settings};
+use crate::operator::memory::ReleaseMemory;
+use crate::operator::observer;
+use crate::operator::reconcile::render::label;
+use crate::operator::reconcile::seed;
+use crate::operator::reconcile::shadow::{compare, refusals};
+use crate::ownership::intent::{Intent, ReleaseIdentity};
+use crate::ownership::policy::Moment;
+use crate::ownership::redact::Redactor;
+use crate::plan::policy::roster;
+use crate::plan::shadow::{Failure, ReleaseShadow, ShadowReports, Source, generate, is_generated, markdown};
+use crate::release::{Labelled, Record, label as record_label, newest_deployed};
+use crate::template::Limits;
+
+/// How many objects are dry-run at once.
+const PARALLEL: NonZeroUsize = NonZeroUsize::new(8).unwrap();
+/// How many records are listed with one request.
+const PAGE: u32 = 500;
+
+/// Say what releases would do under server-side apply: conflicts, what each policy would do about them, and what would change.
+/// Nothing is written.
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct ShadowArguments {
+    /// A HelmRelease, or else a release of Helm; without it, all of both
+    release: Option<String>,
+    /// Look at all namespaces
+    #[arg(short = 'A', long, conflicts_with = "release")]
+    all_namespaces: bool,
+    /// How the answer is printed: a report, or a ConflictPolicy that would let the releases through
+    #[arg(short, long, value_enum, default_value_t)]
+    output: Output,
+    /// Further field managers that wrote releases of Helm before, such as terraform-provider-helm; repeatable
+    #[arg(long, value_name = "MANAGER", value_delimiter = ',')]
+    adopt_from: Vec<String>,
+    /// Name of the ConflictPolicy
+    #[arg(long, default_value = "shadow")]
+    policy_name: String,
+    /// Fail when a release could not be applied as it is
+    #[arg(long, value_enum)]
+    fail_on: Option<FailOn>,
+    #[command(flatten)]
+    cluster: ClusterArguments,
+}
+
+/// How the answer is printed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+enum Output {
+    /// For people.
+    #[default]
+    Markdown,
+    /// For programs.
+    Json,
+    /// For kubectl.
+    Policy,
+}
+
+/// What makes the command fail although it did its work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum FailOn {
+    /// A conflict would stop a release, or the API server would refuse an object.
+    Conflicts,
+}
+
+/// Namespace and name of a release of Helm.
+type HelmName = (String, String);
+
+/// What was found out.
+#[derive(Default)]
+struct Found {
+    releases: Vec<ReleaseShadow>,
+    failures: Vec<Failure>,
+}
+
+impl Found {
+    fn add(&mut self, namespace: &str, release: &str, shadow: Result<ReleaseShadow, CommandError>) {
+        match shadow {
+            Ok(shadow) => self.releases.push(shadow),
+            Err(error) => self.failures.push(Failure {
+                namespace: namespace.to_owned(),
+                release: release.to_owned(),
+                message: error.to_string(),
+            }),
+        }
+    }
+}
+
+/// Runs the command.
+pub(in crate::cli) fn run(arguments: &ShadowArguments) -> Result<(), CommandError> {
+    arguments.cluster.run(async |cluster| {
+        let found = arguments.look(&cluster).await?;
+        match arguments.output {
+            Output::Policy => {
+                let priority = priority(&cluster, &arguments.policy_name).await?;
+                print(&generate(&found.releases, &arguments.policy_name, priority).to_yaml())?;
+            }
+            Output::Json => print_json(&ShadowReports::of(&found.releases, found.failures.clone()))?,
+            Output::Markdown => print(&markdown(&ShadowReports::of(&found.releases, found.failures.clone())))?,
+        }
+        arguments.verdict(&found)
+    })
+}
+
+/// Above every policy but those that this command made under the same name.
+async fn priority(cluster: &Cluster, name: &str) -> Result<i32, CommandError> {
+    let policies = shared_policies(cluster).await?;
+    let others = policies.iter().filter(|policy| !is_generated(name, &policy.name_any()));
+    let highest = others.map(|policy| policy.spec.priority).max();
+    Ok(highest.map_or(0, |highest| highest.saturating_add(1)))
+}
+
+impl ShadowArguments {
+    fn verdict(&self, found: &Found) -> Result<(), CommandError> {
+        let Found { releases, failures } = found;
+        if let Some(first) = failures.first() {
+            let Failure {
+                namespace,
+                release,
+                message,
+            } = first;
+            let more = failures.len() - 1;
+            let rest = if more == 0 {
+                String::new()
+            } else {
+                format!("; and {more} more releases")
+            };
+            return Err(format!("cannot look at {namespace}/{release}: {message}{rest}").into());
+        }
+        let stopped = releases.iter().filter(|release| !release.applies()).count();
+        if self.fail_on == Some(FailOn::Conflicts) && stopped > 0 {
+            let all = releases.len();
+            return Err(format!("{stopped} of {all} releases could not be applied as they are").into());
+        }
+        Ok(())
+    }
+
+    async fn look(&self, cluster: &Cluster) -> Result<Found, CommandError> {
+        let mut found = Found::default();
+        let releases = self.helm_releases(cluster).await?;
+        let mut records = Vec::new();
+        // A HelmRelease speaks for the release of Helm that it is about.
+        if self.release.is_none() || releases.is_empty() {
+            let covered: HashSet<HelmName> = releases
+                .iter()
+                .map(|release| (release.storage_namespace().to_owned(), release.release_name()))
+                .collect();
+            records = self.records(cluster).await?;
+            records.retain(|record| !covered.contains(&(record.namespace.clone(), record.release.clone())));
+        }
+        if let Some(name) = self
+            .release
+            .as_ref()
+            .filter(|_| releases.is_empty() && records.is_empty())
+        {
+            let namespace = &cluster.namespace;
+            return Err(format!(
+                "there is neither a HelmRelease {name} in the namespace {namespace} nor a release of Helm of this name that is deployed"
+            )
+            .into());
+        }
+        if !releases.is_empty() {
+            let shutdown = CancellationToken::new();
+            let _guard = shutdown.clone().drop_guard();
+            let context = self.observer(cluster, &releases, &shutdown).await?;
+            for release in &releases {
+                let mut memory = ReleaseMemory::default();
+                let compared = compare(&context, release, None, &mut memory).await;
+                let shadow = compared.map(|(shadow, _)| shadow).map_err(Into::into);
+                found.add(release.own_namespace(), release.own_name(), shadow);
+            }
+        }
+        let redactor = Redactor::new(seed::salt()?);
+        let kinds = Arc::new(KindCache::new(cluster.client.clone(), TIMEOUT));
+        for record in &records {
+            let shadow = self.adopt(cluster, record, &redactor, &kinds).await;
+            found.add(&record.namespace, &record.release, shadow);
+        }
+        Ok(found)
+    }
+
+    /// The HelmReleases that are meant; none where Fairlead is not installed.
+    async fn helm_releases(&self, cluster: &Cluster) -> Result<Vec<HelmRelease>, CommandError> {
+        let api: Api<HelmRelease> = if self.all_namespaces {
+            Api::all(cluster.client.clone())
+        } else {
+            Api::namespaced(cluster.client.clone(), &cluster.namespace)
+        };
+        let read = match &self.release {
+            Some(name) => api.get(name).await.map(|release| vec![release]),
+            None => api.list(&ListParams::default()).await.map(|releases| releases.items),
+        };
+        match read {
+            Ok(releases) => Ok(releases),
+            // Of a kind that is not served, the answer is no JSON; only its code tells.
+            Err(kube::Error::Api(status)) if status.code == 404 => Ok(Vec::new()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The newest deployed revision of each release of Helm that is meant, by the labels of the records.
+    async fn records(&self, cluster: &Cluster) -> Result<Vec<Labelled>, CommandError> {
+        let api: Api<Secret> = if self.all_namespaces {
+            Api::all(cluster.client.clone())
+        } else {
+            Api::namespaced(cluster.client.clone(), &cluster.namespace)
+        };
+        let selector = match &self.release {
+            Some(name) => format!("{},name={name}", record_label::SELECTOR),
+            None => record_label::SELECTOR.to_owned(),
+        };
+        let mut parameters = ListParams::default().labels(&selector).limit(PAGE);
+        let mut records = Vec::new();
+        loop {
+            let page = api.list_metadata(&parameters).await?;
+            records.extend(page.items.iter().filter_map(|object| {
+                let namespace = object.meta().namespace.as_deref().unwrap_or_default();
+                Labelled::of(namespace, &object.name_any(), object.labels())
+            }));
+            match page.metadata.continue_.filter(|token| !token.is_empty()) {
+                Some(token) => parameters = parameters.continue_token(&token),
+                None => return Ok(newest_deployed(records)),
+            }
+        }
+    }
+
+    async fn observer(
+        &self,
+        cluster: &Cluster,
+        releases: &[HelmRelease],
+        shutdown: &CancellationToken,
+    ) -> Result<Context, CommandError> {
+        // Who may look into one namespace only should not be asked for more, unless a chart is elsewhere.
+        let whole_cluster = self.all_namespaces || releases.iter().any(has_source_elsewhere);
+        let settings = Settings {
+            concurrency: 1,
+            parallel_writes: PARALLEL,
+            request_timeout: TIMEOUT,
+            namespace: (!whole_cluster).then(|| cluster.namespace.clone()),
+            chart_cache: None,
+            limits: Limits::default(),
+        };
+        match tokio::time::timeout(TIMEOUT, observer(&cluster.client, settings, shutdown)).await {
+            Ok(context) => Ok(context?),
+            Err(_elapsed) => Err(format!(
+                "HelmRepositories, OCIRepositories, ConflictPolicies and Namespaces could not be listed within {TIMEOUT:?}: \
+                 the rights to list and watch them are needed"
+            )
+            .into()),
+        }
+    }
+
+    /// What the HelmRelease would do that adopts a release of Helm, with its chart and values as they are.
+    async fn adopt(
+        &self,
+        cluster: &Cluster,
+        labelled: &Labelled,
+        redactor: &Redactor,
+        kinds: &Arc<KindCache>,
+    ) -> Result<ReleaseShadow, CommandError> {
+        let record = read_record(cluster, labelled).await?;
+        let adopter = self.adopter(labelled)?;
+        let identity = ReleaseIdentity {
+            name: labelled.release.clone(),
+            namespace: labelled.namespace.clone(),
+        };
+        let mut intents = Vec::new();
+        for mut manifest in record.objects()? {
+            label(&mut manifest, &labelled.namespace, &labelled.release);
+            intents.push(Intent::new(manifest, Some(&identity))?);
+        }
+        let namespaces = intents
+            .iter()
+            .map(Intent::reference)
+            .filter(|reference| reference.kind == "Namespace" && reference.group().is_empty())
+            .map(|reference| reference.name.clone())
+            .collect();
+        let settings = ApplySettings {
+            roster: roster(&adopter),
+            policy: read_policy(cluster, &adopter).await?,
+            release: identity,
+            redactor: redactor.clone(),
+            adoption: Adoption::TakeOwnership,
+            parallelism: PARALLEL,
+        };
+        let calls = Calls::new(cluster.client.clone(), TIMEOUT);
+        let applier = Applier::new(calls, kinds.clone(), Arc::new(settings));
+        let moment = Moment {
+            now: Timestamp::now(),
+            retries_exhausted: false,
+        };
+        let Shadowed { objects, failures } = applier.shadow(intents, &[], &namespaces, moment).await;
+        let mut refused = refusals(failures)?;
+        refused.sort();
+        Ok(ReleaseShadow {
+            source: Source::HelmRecord,
+            namespace: labelled.namespace.clone(),
+            name: labelled.release.clone(),
+            chart: format!("{}@{}", record.chart_name, record.chart_version),
+            field_manager: adopter.field_manager(),
+            objects,
+            removed: Vec::new(),
+            refused,
+        })
+    }
+
+    /// A HelmRelease of the same name, with the defaults. Its chart is never looked up.
+    fn adopter(&self, labelled: &Labelled) -> Result<HelmRelease, CommandError> {
+        let given = self.adopt_from.iter().map(String::as_str);
+        let adopt_from: Vec<&str> = DEFAULT_ADOPT_FROM.into_iter().chain(given).collect();
+        Ok(serde_json::from_value(json!({
+            "apiVersion": HelmRelease::api_version(&()), "kind": HelmRelease::kind(&()),
+            "metadata": {"name": labelled.release, "namespace": labelled.namespace, "labels": BTreeMap::<String, String>::new()},
+            "spec": {"interval": "10m", "releaseName": labelled.release, "ownership": {"adoptFrom": adopt_from}},
+        }))?)
+    }
+}
+
+fn has_source_elsewhere(release: &HelmRelease) -> bool {
+    let spec = &release.spec;
+    let chart = spec
+        .chart
+        .as_ref()
+        .and_then(|chart| chart.spec.source_ref.namespace.as_deref());
+    let artifact = spec.chart_ref.as_ref().and_then(|chart| chart.namespace.as_deref());
+    let mut namespaces = chart.into_iter().chain(artifact);
+    namespaces.any(|namespace| namespace != release.own_namespace())
+}
+
+async fn read_record(cluster: &Cluster, labelled: &Labelled) -> Result<Record, CommandError> {
+    let secrets: Api<Secret> = Api::namespaced(cluster.client.clone(), &labelled.namespace);
+    let secret = secrets.get(&labelled.object).await?;
+    if secret.type_.as_deref() != Some(record_label::SECRET_TYPE) {
+        let expected = record_label::SECRET_TYPE;
+        return Err(format!("Secret {} is not of the type {expected}", labelled.object).into());
+    }
+    let data = secret.data.unwrap_or_default();
+    let encoded = data.get(record_label::KEY).ok_or_else(|| {
+        let key = record_label::KEY;
+        format!("Secret {} has no key {key}", labelled.object)
+    })?;
+    Ok(Record::decode(&encoded.0)?)
+}

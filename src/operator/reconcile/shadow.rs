@@ -1,0 +1,196 @@
+//! Shadow mode: observe, render, dry-run, and tell what the release would do. Writes nothing but the status.
+//!
+//! Edge. `fairlead shadow` goes the same way ([`compare`]); what is made of the dry runs is `plan::shadow`'s.
+
+use std::collections::HashSet;
+use std::time::Instant;
+
+use k8s_openapi::jiff::Timestamp;
+
+use super::inputs::{self, InputError, Inputs};
+use super::record::{self, Recorded, conflict_labels, release_labels};
+use super::render::{self, Purpose, RenderStepError, Rendering};
+use super::{Done, Next, execute, now};
+use crate::api::HelmRelease;
+use crate::api::conditions::Reason;
+use crate::cluster::apply::{ApplyError, Shadowed};
+use crate::operator::context::Context;
+use crate::operator::crds::{self, CrdError};
+use crate::operator::memory::{Compared, ReleaseMemory};
+use crate::ownership::intent::Intent;
+use crate::ownership::policy::Moment;
+use crate::ownership::shadow::ObjectShadow;
+use crate::plan::inventory;
+use crate::plan::outcome::Outcome;
+use crate::plan::revision::{Revision, revision};
+use crate::plan::shadow::{self, Refusal, ReleaseShadow, Source};
+
+/// Why it cannot be said what a release would do.
+#[derive(Debug, thiserror::Error)]
+pub enum ShadowError {
+    /// The desired state could not be made out.
+    #[error(transparent)]
+    Inputs(#[from] InputError),
+    /// There is nothing to compare.
+    #[error(transparent)]
+    Render(#[from] RenderStepError),
+    /// A CRD of the chart could not be looked at.
+    #[error(transparent)]
+    Crd(#[from] CrdError),
+    /// The cluster could not be asked about an object.
+    #[error(transparent)]
+    Object(#[from] Box<ApplyError>),
+}
+
+impl ShadowError {
+    /// The reason in `Ready`.
+    pub fn reason(&self) -> Reason {
+        match self {
+            Self::Inputs(error) => error.reason(),
+            Self::Render(error) => error.reason(),
+            Self::Crd(_) | Self::Object(_) => Reason::ClusterError,
+        }
+    }
+
+    /// Whether it may pass without a change of the spec.
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Inputs(error) => error.is_retryable(),
+            Self::Render(error) => error.is_retryable(),
+            Self::Crd(error) => error.is_retryable(),
+            Self::Object(error) => error.is_retryable(),
+        }
+    }
+}
+
+/// Compares a release with the cluster and puts what it would do into the status that is being worked on.
+pub(super) async fn shadow(context: &Context, recorded: &mut Recorded, memory: &mut ReleaseMemory) -> Done {
+    // The ledger tells what was applied; another run of the operator may apply meanwhile.
+    memory.ledger = None;
+    let release = recorded.release();
+    let requested = record::requested_at(release).map(str::to_owned);
+    let interval = release.spec.interval.as_std();
+    let known = memory
+        .shadow
+        .take()
+        .filter(|known| known.at.elapsed() < interval && known.requested == requested);
+    let (at, before) = known.map_or_else(|| (Instant::now(), None), |known| (known.at, Some(known.release)));
+    let (compared, policy_changes_at) = match compare(context, release, before.as_ref(), memory).await {
+        Ok(compared) => compared,
+        Err(error) => return super::attempt::blocked(error.reason(), &error, error.is_retryable()),
+    };
+    let labels = release_labels(release);
+    let generation = release.metadata.generation.unwrap_or_default();
+    shadow::apply_to(recorded.status_mut(), &compared, generation, &now());
+    let decisions = compared.contested().into_iter().map(|contested| {
+        let field = contested.field;
+        let manager = (field.manager.name.as_str(), field.manager.subresource.as_deref());
+        conflict_labels(&labels, contested.object, manager, field.class, field.action)
+    });
+    context.metrics.shadow_conflicts_now(&labels, decisions);
+    let outcome = Outcome::Compared {
+        summary: shadow::summary(&compared),
+        applies: compared.applies(),
+    };
+    memory.shadow = Some(Compared {
+        at,
+        requested,
+        release: compared,
+    });
+    Done {
+        outcome,
+        next: Next::Interval { policy_changes_at },
+    }
+}
+
+/// What a release would do if it were applied now, and when its policy next changes by itself. Nothing is written.
+///
+/// What was found out `before` about objects that did not change since is taken over.
+///
+/// # Errors
+/// When the desired state cannot be made out, or the cluster cannot be asked. What the API server would refuse is no error: the
+/// answer tells of it.
+pub async fn compare(
+    context: &Context,
+    release: &HelmRelease,
+    before: Option<&ReleaseShadow>,
+    memory: &mut ReleaseMemory,
+) -> Result<(ReleaseShadow, Option<Timestamp>), ShadowError> {
+    let inputs = inputs::observe(context, release, memory).await?;
+    let revision = revision_of(release, &inputs);
+    let rendering = render::render(context, release, &inputs, &revision, Purpose::Shadow, memory).await?;
+    let mut namespaces: HashSet<String> = rendering.namespaces.clone();
+    namespaces.extend(crds::namespace_to_create(release).cloned());
+    let foreseen = crds::foresee(context, release, &rendering, revision.action).await?;
+    let moment = Moment {
+        now: Timestamp::now(),
+        retries_exhausted: false,
+    };
+    let applier = execute::applier(context, &inputs);
+    let intents: Vec<Intent> = rendering.objects.iter().map(|object| object.intent.clone()).collect();
+    let known = before.map_or(&[][..], |before| before.objects.as_slice());
+    let Shadowed { objects, failures } = applier.shadow(intents, known, &namespaces, moment).await;
+    let mut refused = refusals(failures)?;
+    refused.extend(foreseen.refused);
+    refused.sort();
+    watch(context, &rendering, &objects);
+    let status = release.status.as_ref();
+    let inventory = status.and_then(|status| status.inventory.as_ref());
+    let shadow = ReleaseShadow {
+        source: Source::HelmRelease,
+        namespace: release.own_namespace().to_owned(),
+        name: release.own_name().to_owned(),
+        chart: inputs.chart_label(),
+        field_manager: release.field_manager(),
+        removed: inventory::leftovers(inventory, rendering.references()),
+        objects: foreseen.objects.into_iter().chain(objects).collect(),
+        refused,
+    };
+    Ok((shadow, inputs.policy_changes_at))
+}
+
+/// What the server would refuse; an error if it could not be asked.
+pub fn refusals(failures: Vec<ApplyError>) -> Result<Vec<Refusal>, Box<ApplyError>> {
+    let mut refused = Vec::with_capacity(failures.len());
+    for failure in failures {
+        match failure {
+            ApplyError::Call { .. } | ApplyError::Discovery { .. } | ApplyError::Unstable { .. } => {
+                return Err(Box::new(failure));
+            }
+            ApplyError::Rejected { .. }
+            | ApplyError::Stopped { .. }
+            | ApplyError::NotOurs { .. }
+            | ApplyError::Terminating { .. }
+            | ApplyError::ManagedFields { .. } => refused.push(Refusal {
+                object: failure.object().clone(),
+                message: failure.to_string(),
+            }),
+        }
+    }
+    Ok(refused)
+}
+
+/// The revision that an apply would be about. One that would begin now has the time at which the release was made: rendering
+/// it again must give the same.
+fn revision_of(release: &HelmRelease, inputs: &Inputs) -> Revision {
+    let status = release.status.as_ref();
+    let newest_chart_digest = status.and_then(|status| status.last_attempted_revision_digest.as_deref());
+    let newest = status.and_then(|status| status.history.first());
+    let made = release.metadata.creation_timestamp.as_ref();
+    let began = made.map_or(Timestamp::UNIX_EPOCH, |made| made.0);
+    revision(newest, newest_chart_digest, &inputs.identity, began)
+}
+
+/// Watches the kinds of the objects that the release once applied: only they bear its label.
+fn watch(context: &Context, rendering: &Rendering, objects: &[ObjectShadow]) {
+    let applied: HashSet<_> = objects
+        .iter()
+        .filter(|object| object.owned.is_some())
+        .map(|object| &object.reference)
+        .collect();
+    for object in &rendering.objects {
+        if applied.contains(object.intent.reference()) {
+            context.children.watch(&object.resource.api);
+        }
+    }
+}

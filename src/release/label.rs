@@ -1,0 +1,107 @@
+//! Which revisions of which releases there are, from the labels of their records: without reading a record.
+//!
+//! Pure. The labels are Helm's own (`name`, `owner`, `status`, `version`), the same on Secrets and on ConfigMaps.
+
+use std::collections::BTreeMap;
+
+use super::record::Status;
+
+/// The label selector of all records.
+pub const SELECTOR: &str = "owner=helm";
+/// The type of the Secrets that hold records.
+pub const SECRET_TYPE: &str = "helm.sh/release.v1";
+/// The key of the record in its object's data.
+pub const KEY: &str = "release";
+
+/// One revision as the labels of its record tell of it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Labelled {
+    /// The namespace of the record, which is that of the release.
+    pub namespace: String,
+    /// The name of the release.
+    pub release: String,
+    /// The number of the revision.
+    pub revision: u32,
+    /// Where the revision stands.
+    pub status: Status,
+    /// The name of the object that holds the record.
+    pub object: String,
+}
+
+impl Labelled {
+    /// Reads the labels of an object; `None` if it holds no record.
+    pub fn of(namespace: &str, object: &str, labels: &BTreeMap<String, String>) -> Option<Self> {
+        let label = |name: &str| labels.get(name).map(String::as_str);
+        if label("owner") != Some("helm") {
+            return None;
+        }
+        Some(Self {
+            namespace: namespace.to_owned(),
+            release: label("name").filter(|name| !name.is_empty())?.to_owned(),
+            revision: label("version")?.parse().ok()?,
+            status: Status::from_word(label("status")?),
+            object: object.to_owned(),
+        })
+    }
+}
+
+/// Of each release the newest revision that is deployed, by namespace and name: what `helm get manifest` would show of a release
+/// whose last upgrade failed is not what the cluster was last brought to. Releases without one are left out.
+pub fn newest_deployed(records: impl IntoIterator<Item = Labelled>) -> Vec<Labelled> {
+    let mut newest: BTreeMap<(String, String), Labelled> = BTreeMap::new();
+    for record in records {
+        if record.status != Status::Deployed {
+            continue;
+        }
+        let key = (record.namespace.clone(), record.release.clone());
+        let is_older = |known: &Labelled| known.revision >= record.revision;
+        if !newest.get(&key).is_some_and(is_older) {
+            newest.insert(key, record);
+        }
+    }
+    newest.into_values().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn labels(status: &str, version: &str) -> BTreeMap<String, String> {
+        [
+            ("owner", "helm"),
+            ("name", "shop"),
+            ("status", status),
+            ("version", version),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into()
+    }
+
+    fn labelled(status: &str, version: &str) -> Labelled {
+        let object = format!("sh.helm.release.v1.shop.v{version}");
+        Labelled::of("prod", &object, &labels(status, version)).unwrap()
+    }
+
+    #[test]
+    fn the_newest_deployed_revision_counts_not_the_newest() {
+        let records = [
+            labelled("superseded", "8"),
+            labelled("deployed", "9"),
+            labelled("deployed", "10"),
+            labelled("failed", "11"),
+        ];
+        let found = newest_deployed(records);
+        assert_eq!(found, [labelled("deployed", "10")]);
+        assert!(newest_deployed([labelled("pending-install", "1")]).is_empty());
+    }
+
+    #[test]
+    fn an_object_that_is_no_record_is_none() {
+        let mut foreign = labels("deployed", "1");
+        foreign.insert("owner".to_owned(), "somebody".to_owned());
+        assert_eq!(Labelled::of("prod", "x", &foreign), None);
+        assert_eq!(Labelled::of("prod", "x", &labels("deployed", "-1")), None);
+        assert_eq!(Labelled::of("prod", "x", &labels("deployed", "99999999999")), None);
+        assert_eq!(Labelled::of("prod", "x", &BTreeMap::new()), None);
+    }
+}
