@@ -9,7 +9,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use super::labels::{ConflictLabels, OTHER, ReleaseLabels};
 
 /// How many series of one metric a release may have before kinds and managers are told as `Other`. What is folded adds at
-/// most one series for each class and action: 42.
+/// most one series for each class and action.
 pub const MAX_CONFLICT_SERIES: usize = 100;
 
 /// The label sets of one metric that releases have.
