@@ -122,6 +122,15 @@ impl Children {
         hasher.finish()
     }
 
+    /// Takes note of a live object, as a watch tells it.
+    pub fn seen(&self, resource: &ApiResource, object: &PartialObjectMeta<DynamicObject>) {
+        let watched = Watched {
+            group: resource.group.clone(),
+            kind: resource.kind.clone(),
+        };
+        self.changed_to(identity_of(&watched, object), object);
+    }
+
     /// Remembers that Fairlead wrote `reference` at `resource_version`, so that the watch's echo wakes nobody.
     pub fn wrote(&self, reference: &ObjectReference, resource_version: &str) {
         self.lock()

@@ -177,7 +177,7 @@ async fn charts_and_values_that_are_wrong() -> Result {
             &["schema", "replicas", "integer"],
         ),
         wrong("twice", json!({}), &["ConfigMap", "/twice twice"]),
-        wrong("field", json!({}), &["nothing was applied", "Deployment", "containerz"]),
+        wrong("field", json!({}), &["Deployment", "containerz", "correct the chart"]),
         wrong(
             "object",
             json!({"valuesFrom": [{"kind": "Secret", "name": "absent"}]}),

@@ -122,7 +122,14 @@ impl Applier {
             };
             tell(&FieldPath::of_fields(MANAGED_FIELDS), &taken_back);
         }
-        for path in lost_fields(&record.owned, &live.managed, manager, &live.object, &draft.body) {
+        // One who let go of a field that was contested has not taken it from us.
+        let was_theirs = |path: &FieldPath| {
+            let is_other = |field: &ContestedField| field.action.is_unresolved() && field.class != Class::Lost;
+            let mut contested = record.contested.iter();
+            contested.any(|field| is_other(field) && field.path.as_ref() == Some(path))
+        };
+        let lost = lost_fields(&record.owned, &live.managed, manager, &live.object, &draft.body);
+        for path in lost.into_iter().filter(|path| !was_theirs(path)) {
             let contest = Contest {
                 object: intent.reference(),
                 path: Some(&path),
