@@ -4,7 +4,6 @@
 
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "a fixture that cannot be made fails the test")]
-#![expect(clippy::print_stderr, reason = "the figures are what one wants to know")]
 
 use fairlead::cluster::observe::fingerprint_of;
 use fairlead::operator::children::{Children, Known};

@@ -19,6 +19,9 @@ struct Wrong {
     texts: Vec<&'static str>,
 }
 
+/// The release whose chart has a field that the schema of its kind does not know.
+const UNDECLARED: &str = "field";
+
 fn wrong(name: &'static str, spec: Value, texts: &[&'static str]) -> Wrong {
     Wrong {
         name,
@@ -34,10 +37,14 @@ async fn refuses_all(installation: &Installation, cases: &[Wrong]) -> Result {
     for Wrong { name, spec: _, texts } in cases {
         let release = installation.ready_is(name, "False", texts).await?;
         eprintln!("{name}: {}", condition(&release, "Ready")["message"]);
+        assert!(installation.objects_of::<Deployment>(name).await?.is_empty(), "{name}");
+        if *name == UNDECLARED {
+            // Only the server knows; what comes before it in an install is there by then.
+            continue;
+        }
         assert!(installation.objects_of::<ConfigMap>(name).await?.is_empty(), "{name}");
         assert!(installation.objects_of::<Secret>(name).await?.is_empty(), "{name}");
         assert!(installation.objects_of::<Service>(name).await?.is_empty(), "{name}");
-        assert!(installation.objects_of::<Deployment>(name).await?.is_empty(), "{name}");
     }
     Ok(())
 }
@@ -177,7 +184,11 @@ async fn charts_and_values_that_are_wrong() -> Result {
             &["schema", "replicas", "integer"],
         ),
         wrong("twice", json!({}), &["ConfigMap", "/twice twice"]),
-        wrong("field", json!({}), &["Deployment", "containerz", "correct the chart"]),
+        wrong(
+            UNDECLARED,
+            json!({}),
+            &["Deployment", "containerz", "correct the chart"],
+        ),
         wrong(
             "object",
             json!({"valuesFrom": [{"kind": "Secret", "name": "absent"}]}),

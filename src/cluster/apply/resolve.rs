@@ -219,22 +219,6 @@ impl Applier {
         }
     }
 
-    /// What there is to tell when managedFields names a version that is served no more.
-    pub(super) fn versions_lost(&self, live: &Live, removed: &str) -> Vec<ContestedField> {
-        managers_in(&live.managed, removed)
-            .map(|manager| ContestedField {
-                path: Some(FieldPath::of_fields(MANAGED_FIELDS)),
-                field: FieldPath::of_fields(MANAGED_FIELDS).to_string(),
-                ours: None,
-                theirs: None,
-                manager: manager.clone(),
-                class: Class::Lost,
-                action: Action::Resolved,
-                rule: format!("{removed} is served no more"),
-            })
-            .collect()
-    }
-
     /// Decides about the fields that exclude ours. `false` if the refusal is about something else.
     pub(super) fn exclude(
         &self,
@@ -439,6 +423,22 @@ impl Applier {
             rule: decision.rule.clone(),
         }
     }
+}
+
+/// What there is to tell when managedFields names a version that is served no more.
+pub(super) fn versions_lost(live: &Live, removed: &str) -> Vec<ContestedField> {
+    managers_in(&live.managed, removed)
+        .map(|manager| ContestedField {
+            path: Some(FieldPath::of_fields(MANAGED_FIELDS)),
+            field: FieldPath::of_fields(MANAGED_FIELDS).to_string(),
+            ours: None,
+            theirs: None,
+            manager: manager.clone(),
+            class: Class::Lost,
+            action: Action::Resolved,
+            rule: format!("{removed} is served no more"),
+        })
+        .collect()
 }
 
 /// Where a wiped or unreadable record of owners is told of.

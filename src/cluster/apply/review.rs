@@ -13,6 +13,7 @@ use super::decide::on_basis;
 use super::decide::record_of;
 use super::decide::resource_of;
 use super::error::ApplyError;
+use super::resolve::versions_lost;
 use super::types::Configure;
 use super::types::ObjectPlan;
 use super::types::Repair;
@@ -190,7 +191,7 @@ impl Applier {
             basis: live.basis.clone(),
             managed_fields: in_served_version(&live.object, removed, served),
         };
-        (Step::Repair(Box::new(repair)), self.versions_lost(live, removed))
+        (Step::Repair(Box::new(repair)), versions_lost(live, removed))
     }
 
     /// Asks what an apply of this body to exactly this live object would do.

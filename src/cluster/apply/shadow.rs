@@ -229,7 +229,7 @@ impl Applier {
             Asked::Stale => return Ok(None),
             Asked::Unreadable(removed) => {
                 // Applying would bring managedFields to a served version first; before that nothing more can be said.
-                let contested = self.versions_lost(live, &removed);
+                let contested = super::resolve::versions_lost(live, &removed);
                 let owned = live.managed.applied_by(self.settings.roster.field_manager());
                 return Ok(Some(ObjectShadow {
                     effect: Effect::Adopted,

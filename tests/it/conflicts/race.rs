@@ -109,12 +109,11 @@ async fn watch(stage: Arc<Stage>, mut from: String, stop: Arc<AtomicBool>) -> Hi
                 from = object.metadata.resource_version.clone().unwrap_or_default();
                 history.entry(name).or_default().push(serde_json::to_value(object).unwrap());
             }
-            Ok(Some(Ok(WatchEvent::Bookmark(_)))) => {}
             // The server ends watches now and then; the next goes on where this one ended.
             Ok(None) => events = maps.watch(&WatchParams::default(), &from).await.unwrap().boxed(),
             // Everybody has stopped, and nothing has come for a while.
             Err(_) if stop.load(Ordering::Relaxed) => return history,
-            Err(_) => {}
+            Ok(Some(Ok(WatchEvent::Bookmark(_)))) | Err(_) => {}
             other => panic!("the history has a gap: {other:?}"),
         }
     }
