@@ -110,7 +110,7 @@ impl Applier {
             match self.probe(plan, live, &mut draft, scene).await? {
                 Probed::Decided => {}
                 Probed::Stale => return Ok(None),
-                Probed::Repair(removed) => return Ok(Some(self.repair(plan, live, &removed))),
+                Probed::Repair(removed) => return Ok(Some(repair(plan, live, &removed))),
             }
         }
         self.note_taken_along(plan, live, &mut draft);
@@ -183,15 +183,6 @@ impl Applier {
             }
         }
         Ok(Probed::Stale)
-    }
-
-    fn repair(&self, plan: &ObjectPlan, live: &Live, removed: &str) -> (Step, Vec<ContestedField>) {
-        let served = &plan.intent.reference().api_version;
-        let repair = Repair {
-            basis: live.basis.clone(),
-            managed_fields: in_served_version(&live.object, removed, served),
-        };
-        (Step::Repair(Box::new(repair)), versions_lost(live, removed))
     }
 
     /// Asks what an apply of this body to exactly this live object would do.
@@ -305,4 +296,14 @@ fn name_as(part: &mut Value, whole: &Value) {
             }
         }
     }
+}
+
+/// Bringing managedFields to a version that is served, and what is lost by it.
+fn repair(plan: &ObjectPlan, live: &Live, removed: &str) -> (Step, Vec<ContestedField>) {
+    let served = &plan.intent.reference().api_version;
+    let repair = Repair {
+        basis: live.basis.clone(),
+        managed_fields: in_served_version(&live.object, removed, served),
+    };
+    (Step::Repair(Box::new(repair)), versions_lost(live, removed))
 }
