@@ -6,22 +6,16 @@ use std::fmt;
 use std::time::Duration;
 
 use kube::Client;
-use kube::api::DeleteParams;
-use kube::api::DynamicObject;
-use kube::api::GetParams;
-use kube::api::PartialObjectMeta;
-use kube::api::Patch;
-use kube::api::PatchParams;
-use kube::api::Preconditions;
-use kube::api::PropagationPolicy;
-use kube::api::Resource as _;
+use kube::api::{
+    DeleteParams, DynamicObject, GetParams, PartialObjectMeta, Patch, PatchParams, Preconditions, PropagationPolicy,
+    Resource as _,
+};
 use kube::core::Status;
 use kube::core::request::Request;
 use serde_json::Value;
 
 use super::discovery::Resource;
-use crate::ownership::conflict::ServerStatus;
-use crate::ownership::conflict::StatusCause;
+use crate::ownership::conflict::{ServerStatus, StatusCause};
 
 /// How long one call may take, retries of the client included.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_mins(1);

@@ -2,10 +2,8 @@
 
 use serde_json::Value;
 
-use super::calls::CallError;
-use super::calls::Calls;
-use super::discovery::DiscoveryError;
-use super::discovery::KindCache;
+use super::calls::{CallError, Calls};
+use super::discovery::{DiscoveryError, KindCache};
 use crate::ownership::conflict::Rejection;
 use crate::ownership::intent::ReleaseIdentity;
 use crate::ownership::managed::ManagedFields;

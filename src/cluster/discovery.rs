@@ -7,8 +7,7 @@ use std::time::Duration;
 use kube::Client;
 use kube::api::ApiResource;
 use kube::discovery::Scope;
-use tokio::sync::Mutex;
-use tokio::sync::RwLock;
+use tokio::sync::{Mutex, RwLock};
 
 /// A kind as the server serves it.
 #[derive(Debug, Clone, PartialEq, Eq)]

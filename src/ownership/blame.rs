@@ -4,12 +4,9 @@
 
 use serde_json::Value;
 
-use super::fieldset::FieldSet;
-use super::fieldset::Relation;
-use super::managed::ManagedFields;
-use super::managed::Manager;
-use super::path::FieldPath;
-use super::path::PathElement;
+use super::fieldset::{FieldSet, Relation};
+use super::managed::{ManagedFields, Manager};
+use super::path::{FieldPath, PathElement};
 use super::value::position;
 
 /// What the release's chart has to do with a field.

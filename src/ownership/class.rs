@@ -7,8 +7,7 @@ use super::conflict::ConflictCause;
 use super::fieldset::FieldSet;
 use super::managed::Manager;
 use super::path::FieldPath;
-use super::value::lookup;
-use super::value::same_content;
+use super::value::{lookup, same_content};
 pub use crate::api::helm_release::ownership_status::ConflictClass as Class;
 
 /// The beginning of the default field manager of every Fairlead release.
@@ -191,8 +190,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::ownership::managed::ManagedFields;
-    use crate::ownership::managed::Operation;
+    use crate::ownership::managed::{ManagedFields, Operation};
 
     fn manager(name: &str) -> Manager {
         Manager {

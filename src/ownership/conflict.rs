@@ -8,11 +8,8 @@ use std::sync::OnceLock;
 use regex::Regex;
 
 use super::fieldset::FieldSet;
-use super::managed::ManagedEntry;
-use super::managed::Manager;
-use super::managed::Operation;
-use super::path::FieldPath;
-use super::path::PathElement;
+use super::managed::{ManagedEntry, Manager, Operation};
+use super::path::{FieldPath, PathElement};
 
 /// The parts of a `Status` that the meaning depends on.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

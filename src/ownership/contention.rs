@@ -4,13 +4,10 @@ use serde_json::Value;
 
 use super::class::Class;
 use super::fieldset::Relation;
-use super::managed::ManagedFields;
-use super::managed::Manager;
-use super::path::FieldPath;
-use super::path::PathElement;
+use super::managed::{ManagedFields, Manager};
+use super::path::{FieldPath, PathElement};
 use super::reference::ObjectReference;
-use super::value::lookup;
-use super::value::satisfies;
+use super::value::{lookup, satisfies};
 
 /// Whether somebody else owns a field that the body would change, or may do so: then a dry run must tell.
 ///

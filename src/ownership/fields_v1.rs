@@ -5,14 +5,10 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Map;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use super::fieldset::FieldSet;
-use super::fieldset::Node;
-use super::path::MAX_PATH_DEPTH;
-use super::path::PathElement;
-use super::path::Scalar;
+use super::fieldset::{FieldSet, Node};
+use super::path::{MAX_PATH_DEPTH, PathElement, Scalar};
 
 /// Why a JSON value is not FieldsV1.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

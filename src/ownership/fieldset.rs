@@ -6,8 +6,7 @@
 use std::cmp::Ordering;
 use std::iter::Peekable;
 
-use super::path::FieldPath;
-use super::path::PathElement;
+use super::path::{FieldPath, PathElement};
 
 /// What stands below one step.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]

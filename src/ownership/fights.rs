@@ -8,15 +8,12 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use jiff::SignedDuration;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::class::Class;
 use super::contested::ContestedField;
 use super::path::FieldPath;
-use super::policy::Action;
-use super::policy::OnConflict;
-use super::policy::Rule;
+use super::policy::{Action, OnConflict, Rule};
 use super::reference::ObjectReference;
 
 /// How many contested fields are watched; the coolest is forgotten first.
@@ -207,11 +204,8 @@ impl Fight {
 mod tests {
     use super::*;
     use crate::ownership::class::Class;
-    use crate::ownership::managed::Manager;
-    use crate::ownership::managed::Operation;
-    use crate::ownership::policy::Contest;
-    use crate::ownership::policy::Moment;
-    use crate::ownership::policy::Policy;
+    use crate::ownership::managed::{Manager, Operation};
+    use crate::ownership::policy::{Contest, Moment, Policy};
 
     fn object() -> ObjectReference {
         ObjectReference {

@@ -4,13 +4,10 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::Map;
-use serde_json::Value;
-use sha2::Digest;
-use sha2::Sha256;
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
 
-use super::path::FieldPath;
-use super::path::PathElement;
+use super::path::{FieldPath, PathElement};
 use super::reference::ObjectReference;
 
 /// The label by which Helm knows its objects.

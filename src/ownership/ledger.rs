@@ -8,11 +8,9 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::class::Class;
-use super::contested::AdmissionOverride;
-use super::contested::ContestedField;
+use super::contested::{AdmissionOverride, ContestedField};
 use super::fieldset::FieldSet;
-use super::managed::Manager;
-use super::managed::Operation;
+use super::managed::{Manager, Operation};
 use super::manager_class::ManagerClass;
 use super::policy::Action;
 use super::redact::ShownValue;

@@ -10,20 +10,14 @@ use serde_json::Value;
 use super::class::Class;
 use super::contention::other_holders;
 use super::contested::ContestedField;
-use super::fieldset::FieldSet;
-use super::fieldset::Relation;
+use super::fieldset::{FieldSet, Relation};
 use super::intent::is_identity;
 use super::ledger::ObjectRecord;
-use super::managed::ManagedFields;
-use super::managed::Manager;
-use super::managed::Operation;
-use super::path::FieldPath;
-use super::path::PathElement;
+use super::managed::{ManagedFields, Manager, Operation};
+use super::path::{FieldPath, PathElement};
 use super::policy::Action;
 use super::reference::ObjectReference;
-use super::value::is_empty;
-use super::value::lookup;
-use super::value::satisfies;
+use super::value::{is_empty, lookup, satisfies};
 
 /// How a writer is called of whom nothing is known.
 pub const UNKNOWN_MANAGER: &str = "unknown";

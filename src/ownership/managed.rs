@@ -4,8 +4,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::fields_v1::FieldsError;
-use super::fieldset::FieldSet;
-use super::fieldset::Relation;
+use super::fieldset::{FieldSet, Relation};
 use super::path::FieldPath;
 pub use crate::api::helm_release::ownership_status::ManagerOperation as Operation;
 

@@ -10,8 +10,7 @@ use std::str::FromStr;
 
 use serde_json::Value;
 
-use super::path_parser::Parser;
-use super::path_parser::Step;
+use super::path_parser::{Parser, Step};
 
 /// The longest path text that is parsed, in bytes.
 pub const MAX_PATH_LENGTH: usize = 4096;

@@ -4,10 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::path::MAX_PATH_DEPTH;
-use super::path::MAX_PATH_LENGTH;
-use super::path::PathError;
-use super::path::Scalar;
+use super::path::{MAX_PATH_DEPTH, MAX_PATH_LENGTH, PathError, Scalar};
 
 /// One step as written.
 pub(super) enum Step {

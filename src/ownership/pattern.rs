@@ -7,12 +7,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-use super::path::FieldPath;
-use super::path::PathElement;
-use super::path::PathError;
-use super::path::Scalar;
-use super::path_parser::Parser;
-use super::path_parser::Step;
+use super::path::{FieldPath, PathElement, PathError, Scalar};
+use super::path_parser::{Parser, Step};
 
 /// One step of a pattern.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -4,11 +4,9 @@
 //! then what the class of the conflict says, then `onConflict`. Pure: the time comes in.
 
 use jiff::Timestamp;
-use regex::Regex;
-use regex::RegexBuilder;
+use regex::{Regex, RegexBuilder};
 use serde_json::Value;
-use sha2::Digest;
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
 
 use super::class::Class;
 use super::managed::Manager;

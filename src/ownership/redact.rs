@@ -1,11 +1,9 @@
 //! Values as they may be shown: never a Secret's, never a long one whole.
 
 use serde_json::Value;
-use sha2::Digest;
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
 
-use super::path::FieldPath;
-use super::path::PathElement;
+use super::path::{FieldPath, PathElement};
 use super::reference::ObjectReference;
 
 /// The longest JSON text of a value that is shown whole, in bytes.

@@ -2,19 +2,15 @@
 //!
 //! Pure. It compares the live object with the one that the API server foretells; both come in.
 
-use std::collections::BTreeMap;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
 use super::contested::ContestedField;
 use super::fieldset::FieldSet;
-use super::intent::MANAGED_BY_LABEL;
-use super::intent::RELEASE_NAME_ANNOTATION;
-use super::intent::RELEASE_NAMESPACE_ANNOTATION;
+use super::intent::{MANAGED_BY_LABEL, RELEASE_NAME_ANNOTATION, RELEASE_NAMESPACE_ANNOTATION};
 use super::managed::ManagedFields;
-use super::path::FieldPath;
-use super::path::PathElement;
+use super::path::{FieldPath, PathElement};
 use super::policy::Action;
 use super::redact::ShownValue;
 use super::reference::ObjectReference;

@@ -105,8 +105,7 @@ fn order(contest: &ObjectContest) -> (bool, &ObjectReference, (&str, &str, &str)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ownership::managed::Manager;
-    use crate::ownership::managed::Operation;
+    use crate::ownership::managed::{Manager, Operation};
 
     fn contest(name: &str, field: &str, action: Action) -> ObjectContest {
         let object = ObjectReference {

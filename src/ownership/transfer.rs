@@ -5,15 +5,11 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::class::Roster;
-use super::fieldset::FieldSet;
-use super::fieldset::Relation;
-use super::managed::ManagedFields;
-use super::managed::Manager;
-use super::managed::Operation;
+use super::fieldset::{FieldSet, Relation};
+use super::managed::{ManagedFields, Manager, Operation};
 use super::path::FieldPath;
 use super::value::lookup;
 

@@ -3,20 +3,14 @@
 //! The server names positions in lists that exist only in the merged object, and sometimes fields of its internal version;
 //! so the refusal only says where to look. Sources of the texts: `k8s.io/kubernetes/pkg/apis/*/validation`.
 
-use std::collections::BTreeMap;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Map;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::conflict::StatusCause;
 use super::managed::ManagedFields;
-use super::path::FieldPath;
-use super::path::PathElement;
-use super::path::Scalar;
-use super::value::default_of_key;
-use super::value::lookup;
-use super::value::satisfies;
+use super::path::{FieldPath, PathElement, Scalar};
+use super::value::{default_of_key, lookup, satisfies};
 
 /// A member of a union that is there, and those of ours that it excludes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

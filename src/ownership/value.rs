@@ -4,14 +4,10 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Map;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use super::fieldset::FieldSet;
-use super::fieldset::Node;
-use super::path::FieldPath;
-use super::path::PathElement;
-use super::path::Scalar;
+use super::fieldset::{FieldSet, Node};
+use super::path::{FieldPath, PathElement, Scalar};
 use super::quantity::nanos;
 
 /// The defaults of list keys in the built-in kinds: an item that leaves the key out has this one.

@@ -6,8 +6,7 @@ use std::sync::OnceLock;
 
 use super::class::Class;
 use super::pattern::PathPattern;
-use super::policy::Anchored;
-use super::policy::Contest;
+use super::policy::{Anchored, Contest};
 use super::value::is_empty;
 
 /// An entry of the catalogue.
@@ -264,12 +263,10 @@ pub fn find(contest: &Contest<'_>) -> Option<&'static WellKnownOwner> {
 mod tests {
     use std::collections::BTreeSet;
 
-    use serde_json::Value;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
-    use crate::ownership::managed::Manager;
-    use crate::ownership::managed::Operation;
+    use crate::ownership::managed::{Manager, Operation};
     use crate::ownership::reference::ObjectReference;
 
     #[test]

@@ -1,6 +1,6 @@
 //! Template expressions: calls of all functions, with arguments of fitting and of other types, in pipelines.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap; // ordered: the cases must not depend on chance
 
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -141,7 +141,7 @@ a: (l).a; (a).a; (s).a; .Values.AsMap.m; .Files.Get s; .Files.Glob s; .Files.Lin
 impl Expressions {
     /// Expressions of any type, calls nested as deep as said.
     pub(crate) fn all(depth: usize) -> BoxedStrategy<String> {
-        let mut types: HashMap<char, BoxedStrategy<String>> = literals();
+        let mut types: BTreeMap<char, BoxedStrategy<String>> = literals();
         for _ in 0..depth {
             types = calls(&types);
         }
@@ -212,7 +212,7 @@ fn strings(literals: &'static [&'static str]) -> BoxedStrategy<String> {
 }
 
 #[expect(clippy::too_many_lines, reason = "a table of what stands in expressions")]
-fn literals() -> HashMap<char, BoxedStrategy<String>> {
+fn literals() -> BTreeMap<char, BoxedStrategy<String>> {
     let quoted = "[ -~éß世\u{1F600}]{0,12}".prop_map(|text| fairlead_quote(&text));
     let text = prop_oneof![
         4 => strings(&[
@@ -345,7 +345,7 @@ fn literals() -> HashMap<char, BoxedStrategy<String>> {
         r#""[[:alpha:]]+?""#,
         r#""\\Qa.b\\E""#,
     ]);
-    HashMap::from([
+    BTreeMap::from([
         ('s', text.boxed()),
         (
             'w',
@@ -623,8 +623,8 @@ fn fairlead_quote(text: &str) -> String {
 }
 
 /// The next level: calls with arguments of the level below, and the level below itself.
-fn calls(below: &HashMap<char, BoxedStrategy<String>>) -> HashMap<char, BoxedStrategy<String>> {
-    let mut options: HashMap<char, Vec<BoxedStrategy<String>>> = HashMap::new();
+fn calls(below: &BTreeMap<char, BoxedStrategy<String>>) -> BTreeMap<char, BoxedStrategy<String>> {
+    let mut options: BTreeMap<char, Vec<BoxedStrategy<String>>> = BTreeMap::new();
     for line in SIGNATURES.lines().filter(|line| !line.is_empty()) {
         let (result, functions) = line.split_once(": ").unwrap();
         let kind = result.chars().next().unwrap();
@@ -650,7 +650,7 @@ fn calls(below: &HashMap<char, BoxedStrategy<String>>) -> HashMap<char, BoxedStr
 }
 
 /// A call by its signature: single letters are arguments.
-fn call(signature: &str, below: &HashMap<char, BoxedStrategy<String>>) -> BoxedStrategy<String> {
+fn call(signature: &str, below: &BTreeMap<char, BoxedStrategy<String>>) -> BoxedStrategy<String> {
     let parts: Vec<BoxedStrategy<String>> = signature.split(' ').map(|part| argument(part, below)).collect();
     parts
         .prop_map(|parts| {
@@ -660,7 +660,7 @@ fn call(signature: &str, below: &HashMap<char, BoxedStrategy<String>>) -> BoxedS
         .boxed()
 }
 
-fn argument(part: &str, below: &HashMap<char, BoxedStrategy<String>>) -> BoxedStrategy<String> {
+fn argument(part: &str, below: &BTreeMap<char, BoxedStrategy<String>>) -> BoxedStrategy<String> {
     let letters = part.trim_matches(|character| matches!(character, '(' | ')' | '*'));
     let mut characters = letters.chars();
     let (Some(kind), None) = (characters.next(), characters.next()) else {

@@ -4,30 +4,18 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::Applier;
-use super::MAX_ROUNDS;
 use super::error::ApplyError;
-use super::pause_before;
-use super::types::Adoption;
-use super::types::ApplyRequest;
-use super::types::Basis;
-use super::types::ObjectPlan;
-use super::types::Observed;
-use super::types::Step;
-use crate::cluster::discovery::DiscoveryError;
-use crate::cluster::discovery::Resource;
+use super::types::{Adoption, ApplyRequest, Basis, ObjectPlan, Observed, Step};
+use super::{Applier, MAX_ROUNDS, pause_before};
+use crate::cluster::discovery::{DiscoveryError, Resource};
 use crate::cluster::observe::fingerprint_of;
 use crate::ownership::class::Class;
 use crate::ownership::contested::ContestedField;
-use crate::ownership::intent::Intent;
-use crate::ownership::intent::RELEASE_NAME_ANNOTATION;
-use crate::ownership::intent::RELEASE_NAMESPACE_ANNOTATION;
-use crate::ownership::ledger::ObjectRecord;
-use crate::ownership::ledger::yielded;
+use crate::ownership::intent::{Intent, RELEASE_NAME_ANNOTATION, RELEASE_NAMESPACE_ANNOTATION};
+use crate::ownership::ledger::{ObjectRecord, yielded};
 use crate::ownership::loss::changed_behind;
 use crate::ownership::managed::ManagedFields;
-use crate::ownership::policy::Action;
-use crate::ownership::policy::Moment;
+use crate::ownership::policy::{Action, Moment};
 
 /// A live object with what its managedFields say.
 pub(super) struct Live {

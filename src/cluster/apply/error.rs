@@ -2,9 +2,7 @@
 
 use crate::cluster::calls::CallError;
 use crate::cluster::discovery::DiscoveryError;
-use crate::ownership::conflict::Rejection;
-use crate::ownership::conflict::ServerStatus;
-use crate::ownership::conflict::StatusCause;
+use crate::ownership::conflict::{Rejection, ServerStatus, StatusCause};
 use crate::ownership::contested::ContestedField;
 use crate::ownership::managed::ManagedFieldsError;
 use crate::ownership::policy::Action;

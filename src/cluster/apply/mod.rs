@@ -7,6 +7,7 @@
 //! * A yielded field is left out for as long as somebody else holds it, and comes back when nobody does.
 //! * What did not change is not written, and not even read when the caller has seen its resourceVersion.
 
+mod ask;
 mod decide;
 mod error;
 mod preflight;
@@ -23,14 +24,7 @@ use futures::StreamExt as _;
 
 pub use error::ApplyError;
 pub use shadow::Shadowed;
-pub use types::Adoption;
-pub use types::Applied;
-pub use types::ApplyRequest;
-pub use types::ApplySettings;
-pub use types::Decided;
-pub use types::ObjectPlan;
-pub use types::Observed;
-pub use types::Operation;
+pub use types::{Adoption, Applied, ApplyRequest, ApplySettings, Decided, ObjectPlan, Observed, Operation};
 
 use decide::Care;
 

@@ -12,8 +12,7 @@ use serde_json::Value;
 
 use super::Applier;
 use super::error::ApplyError;
-use super::types::ObjectPlan;
-use super::types::Step;
+use super::types::{ObjectPlan, Step};
 use crate::cluster::calls::ApplyOptions;
 use crate::ownership::conflict::Rejection;
 

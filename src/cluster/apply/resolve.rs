@@ -3,44 +3,24 @@
 use serde_json::Value;
 
 use super::Applier;
-use super::decide::Live;
-use super::decide::record_of;
+use super::decide::{Live, record_of};
 use super::review::Draft;
 use super::types::ObjectPlan;
-use crate::ownership::class::Class;
-use crate::ownership::class::Contender;
-use crate::ownership::class::Evidence;
-use crate::ownership::class::contenders;
-use crate::ownership::conflict::ConflictCause;
-use crate::ownership::conflict::StatusCause;
-use crate::ownership::contention::class_of_yielded;
-use crate::ownership::contention::items_taken_along;
-use crate::ownership::contention::other_holders;
+use crate::ownership::class::{Class, Contender, Evidence, contenders};
+use crate::ownership::conflict::{ConflictCause, StatusCause};
+use crate::ownership::contention::{class_of_yielded, items_taken_along, other_holders};
 use crate::ownership::contested::ContestedField;
 use crate::ownership::fieldset::Relation;
 use crate::ownership::intent::Intent;
 use crate::ownership::ledger::ObjectRecord;
-use crate::ownership::loss::changed_behind;
-use crate::ownership::loss::is_wiped;
-use crate::ownership::loss::lost_fields;
-use crate::ownership::loss::unknown_manager;
-use crate::ownership::loss::written_as;
+use crate::ownership::loss::{changed_behind, is_wiped, lost_fields, unknown_manager, written_as};
 use crate::ownership::managed::Manager;
 use crate::ownership::manager_class::ManagerClass;
 use crate::ownership::path::FieldPath;
-use crate::ownership::policy::Action;
-use crate::ownership::policy::Contest;
-use crate::ownership::policy::Decision;
-use crate::ownership::policy::Moment;
-use crate::ownership::policy::most_cautious;
+use crate::ownership::policy::{Action, Contest, Decision, Moment, most_cautious};
 use crate::ownership::transfer::managers_in;
-use crate::ownership::union::Exclusion;
-use crate::ownership::union::exclusions;
-use crate::ownership::value::insert;
-use crate::ownership::value::lookup;
-use crate::ownership::value::remove;
-use crate::ownership::value::replace;
-use crate::ownership::value::satisfies;
+use crate::ownership::union::{Exclusion, exclusions};
+use crate::ownership::value::{insert, lookup, remove, replace, satisfies};
 
 impl Applier {
     /// Leaves out what was yielded before and is still held by somebody to whom the policy yields.

@@ -1,42 +1,24 @@
 //! What to do with one live object: dry runs until the server has nothing more to say, and a decision on each field.
 
-use std::collections::BTreeSet;
-
 use serde_json::Value;
 
 use super::Applier;
-use super::MAX_ROUNDS;
-use super::decide::Care;
-use super::decide::Live;
-use super::decide::Scene;
-use super::decide::on_basis;
-use super::decide::record_of;
-use super::decide::resource_of;
+use super::ask::Asked;
+use super::decide::{Care, Live, Scene, on_basis, record_of, resource_of};
 use super::error::ApplyError;
 use super::resolve::versions_lost;
-use super::types::Configure;
-use super::types::ObjectPlan;
-use super::types::Repair;
-use super::types::Step;
-use crate::cluster::calls::ApplyOptions;
-use crate::cluster::calls::CallError;
-use crate::ownership::conflict::ConflictCause;
-use crate::ownership::conflict::Rejection;
-use crate::ownership::conflict::StatusCause;
-use crate::ownership::contention::abandoned;
-use crate::ownership::contention::is_scaled_by;
-use crate::ownership::contention::may_conflict;
-use crate::ownership::contention::may_exclude;
+use super::types::{Configure, ObjectPlan, Repair, Step};
+use crate::cluster::calls::{ApplyOptions, CallError};
+use crate::ownership::conflict::{ConflictCause, Rejection, StatusCause};
+use crate::ownership::contention::{abandoned, is_scaled_by, may_conflict, may_exclude};
 use crate::ownership::contested::ContestedField;
 use crate::ownership::fieldset::FieldSet;
 use crate::ownership::loss::is_wiped;
 use crate::ownership::managed::Manager;
 use crate::ownership::path::FieldPath;
 use crate::ownership::policy::Action;
-use crate::ownership::transfer::Transfer;
-use crate::ownership::transfer::in_served_version;
-use crate::ownership::value::lookup;
-use crate::ownership::value::project;
+use crate::ownership::transfer::{Transfer, in_served_version};
+use crate::ownership::value::{lookup, project};
 
 /// What a dry run said.
 pub(super) enum DryRun {
@@ -49,16 +31,6 @@ pub(super) enum DryRun {
     /// managedFields names a version that is served no more.
     RemovedVersion(String),
     /// The object is no longer the one that we looked at.
-    Stale,
-}
-
-/// What the dry runs of one object came to.
-enum Probed {
-    /// Everything that the server says has been decided on.
-    Decided,
-    /// managedFields must be brought to a served version before anything can be said.
-    Repair(String),
-    /// The object changed while we looked.
     Stale,
 }
 
@@ -107,10 +79,10 @@ impl Applier {
             || may_conflict(&live.managed, manager, &live.object, &draft.body, api_version)
             || may_exclude(&live.managed, manager, &live.object, &draft.body);
         if dry_run {
-            match self.probe(plan, live, &mut draft, scene).await? {
-                Probed::Decided => {}
-                Probed::Stale => return Ok(None),
-                Probed::Repair(removed) => return Ok(Some(repair(plan, live, &removed))),
+            match self.ask(plan, live, &mut draft, scene.moment).await? {
+                Asked::Told(answers) => self.answer(plan, live, &answers, &mut draft, scene.moment),
+                Asked::Stale => return Ok(None),
+                Asked::Unreadable(removed) => return Ok(Some(repair(plan, live, &removed))),
             }
         }
         self.note_taken_along(plan, live, &mut draft);
@@ -144,45 +116,6 @@ impl Applier {
             transfer,
         };
         Ok(Some((Step::Configure(Box::new(configure)), contested)))
-    }
-
-    /// Dry-runs until everything that the server objects to has been decided on.
-    async fn probe(
-        &self,
-        plan: &ObjectPlan,
-        live: &Live,
-        draft: &mut Draft,
-        scene: Scene<'_>,
-    ) -> Result<Probed, ApplyError> {
-        // The first run sends everything, so that its conflicts are all that there are; what is excluded comes after them.
-        let mut causes: BTreeSet<ConflictCause> = BTreeSet::new();
-        for _ in 0..MAX_ROUNDS {
-            let mut answer = self.dry_run(plan, &draft.probe, live, false).await?;
-            if let DryRun::Conflicts(found) = answer {
-                causes.extend(found);
-                answer = self.dry_run(plan, &draft.probe, live, true).await?;
-            }
-            match answer {
-                DryRun::Fits(mut predicted) => {
-                    if !causes.is_empty() {
-                        for (path, ours) in &draft.excluded {
-                            crate::ownership::value::replace(&mut predicted, path, ours.clone());
-                        }
-                        let causes: Vec<ConflictCause> = causes.into_iter().collect();
-                        self.resolve(plan, live, &predicted, &causes, draft, scene.moment);
-                    }
-                    return Ok(Probed::Decided);
-                }
-                DryRun::Stale | DryRun::Conflicts(_) => return Ok(Probed::Stale),
-                DryRun::RemovedVersion(removed) => return Ok(Probed::Repair(removed)),
-                DryRun::Union(found, error) => {
-                    if !self.exclude(plan, live, &found, draft, scene.moment) {
-                        return Err(error);
-                    }
-                }
-            }
-        }
-        Ok(Probed::Stale)
     }
 
     /// Asks what an apply of this body to exactly this live object would do.

@@ -2,51 +2,31 @@
 //!
 //! The same calls and the same decisions as deciding and preflight make, for every object and for every policy.
 
-use std::collections::BTreeSet;
-use std::collections::HashMap;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use futures::StreamExt as _;
 use serde_json::Value;
-use sha2::Digest;
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
 
-use super::Applier;
-use super::MAX_ROUNDS;
-use super::decide::Care;
-use super::decide::Live;
-use super::decide::Scene;
+use super::ask::{Answers, Asked};
+use super::decide::{Care, Live, Scene};
 use super::error::ApplyError;
-use super::pause_before;
 use super::review::Draft;
-use super::review::DryRun;
-use super::types;
-use super::types::ObjectPlan;
-use super::types::Step;
+use super::types::{ObjectPlan, Step};
+use super::{Applier, MAX_ROUNDS, pause_before, types};
 use crate::api::helm_release::ownership::ConflictAction;
 use crate::ownership::class::Class;
-use crate::ownership::conflict::ConflictCause;
-use crate::ownership::conflict::StatusCause;
 use crate::ownership::contested::ContestedField;
 use crate::ownership::fieldset::FieldSet;
 use crate::ownership::intent::Intent;
 use crate::ownership::path::FieldPath;
-use crate::ownership::policy::Action;
-use crate::ownership::policy::Moment;
-use crate::ownership::policy::OnConflict;
+use crate::ownership::policy::{Action, Moment, OnConflict};
 use crate::ownership::reference::ObjectReference;
-use crate::ownership::shadow::Alternatives;
-use crate::ownership::shadow::Difference;
-use crate::ownership::shadow::Effect;
-use crate::ownership::shadow::FieldChange;
-use crate::ownership::shadow::MAX_CHANGES;
-use crate::ownership::shadow::ObjectShadow;
-use crate::ownership::shadow::Seen;
-use crate::ownership::shadow::count_actions;
-use crate::ownership::shadow::differences;
+use crate::ownership::shadow::{
+    Alternatives, Difference, Effect, FieldChange, MAX_CHANGES, ObjectShadow, Seen, count_actions, differences,
+};
 use crate::ownership::value::lookup;
-use crate::ownership::value::replace;
 
 /// The policies that are compared.
 const POLICIES: [(ConflictAction, OnConflict); 5] = [
@@ -91,26 +71,6 @@ fn content_of(object: &Value) -> String {
         }
     }
     format!("{:x}", Sha256::digest(object.to_string()))
-}
-
-/// What the dry runs of one object came to.
-enum Asked {
-    /// Everything that there is to decide about is known.
-    Told(Box<Answers>),
-    /// managedFields names this version, which is served no more.
-    Unreadable(String),
-    /// The object changed while we looked.
-    Stale,
-}
-
-/// What the server said, so that any policy can be asked about it.
-struct Answers {
-    /// The object as it would be, without our values that others exclude.
-    foretold: Value,
-    /// Who contests what.
-    causes: Vec<ConflictCause>,
-    /// Which fields exclude each other, dry run by dry run.
-    unions: Vec<Vec<StatusCause>>,
 }
 
 impl Look<'_> {
@@ -224,7 +184,8 @@ impl Applier {
             policy: _,
             moment,
         } = look;
-        let answers = match self.ask(plan, live, moment).await? {
+        let mut asking = Draft::new(plan.intent.body().clone(), Vec::new());
+        let answers = match self.ask(plan, live, &mut asking, moment).await? {
             Asked::Told(answers) => answers,
             Asked::Stale => return Ok(None),
             Asked::Unreadable(removed) => {
@@ -255,57 +216,13 @@ impl Applier {
         Ok(Some(object))
     }
 
-    /// Dry-runs until the server has nothing more to object to that a policy could decide about.
-    async fn ask(&self, plan: &ObjectPlan, live: &Live, moment: Moment) -> Result<Asked, ApplyError> {
-        let mut draft = Draft::new(plan.intent.body().clone(), Vec::new());
-        let mut causes: BTreeSet<ConflictCause> = BTreeSet::new();
-        let mut unions = Vec::new();
-        for _ in 0..MAX_ROUNDS {
-            let mut answer = self.dry_run(plan, &draft.probe, live, false).await?;
-            if let DryRun::Conflicts(found) = answer {
-                causes.extend(found);
-                answer = self.dry_run(plan, &draft.probe, live, true).await?;
-            }
-            match answer {
-                DryRun::Fits(foretold) => {
-                    let causes = causes.into_iter().collect();
-                    return Ok(Asked::Told(Box::new(Answers {
-                        foretold,
-                        causes,
-                        unions,
-                    })));
-                }
-                DryRun::Stale | DryRun::Conflicts(_) => return Ok(Asked::Stale),
-                DryRun::RemovedVersion(removed) => return Ok(Asked::Unreadable(removed)),
-                DryRun::Union(found, error) => {
-                    if !self.exclude(plan, live, &found, &mut draft, moment) {
-                        return Err(error);
-                    }
-                    unions.push(found);
-                }
-            }
-        }
-        Ok(Asked::Stale)
-    }
-
     /// What this policy decides on the server's answers.
     fn replay(&self, plan: &ObjectPlan, live: &Live, answers: &Answers, moment: Moment) -> Draft {
-        let Answers {
-            foretold,
-            causes,
-            unions,
-        } = answers;
         let mut draft = Draft::new(plan.intent.body().clone(), Vec::new());
-        for found in unions {
+        for found in &answers.unions {
             self.exclude(plan, live, found, &mut draft, moment);
         }
-        if !causes.is_empty() {
-            let mut foretold = foretold.clone();
-            for (path, ours) in &draft.excluded {
-                replace(&mut foretold, path, ours.clone());
-            }
-            self.resolve(plan, live, &foretold, causes, &mut draft, moment);
-        }
+        self.answer(plan, live, answers, &mut draft, moment);
         self.note_taken_along(plan, live, &mut draft);
         draft.contested.sort_by(|a, b| a.sort_key().cmp(&b.sort_key()));
         draft

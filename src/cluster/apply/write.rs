@@ -1,38 +1,22 @@
 //! The second phase for one object: exactly what was decided is written, or it is decided anew.
 
-use serde_json::Value;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::Applier;
-use super::MAX_ROUNDS;
-use super::decide::Care;
-use super::decide::on_basis;
-use super::decide::resource_of;
+use super::decide::{Care, on_basis, resource_of};
 use super::error::ApplyError;
-use super::types::Applied;
-use super::types::ApplyRequest;
-use super::types::Basis;
-use super::types::Configure;
-use super::types::ObjectPlan;
-use super::types::Observed;
-use super::types::Operation;
-use super::types::Step;
-use crate::cluster::calls::ApplyOptions;
-use crate::cluster::calls::CallError;
+use super::types::{Applied, ApplyRequest, Basis, Configure, ObjectPlan, Observed, Operation, Step};
+use super::{Applier, MAX_ROUNDS};
+use crate::cluster::calls::{ApplyOptions, CallError};
 use crate::cluster::observe::fingerprint_of;
 use crate::ownership::conflict::Rejection;
 use crate::ownership::contested::AdmissionOverride;
 use crate::ownership::fieldset::FieldSet;
-use crate::ownership::intent::Intent;
-use crate::ownership::intent::is_identity;
+use crate::ownership::intent::{Intent, is_identity};
 use crate::ownership::ledger::ObjectRecord;
 use crate::ownership::managed::ManagedFields;
-use crate::ownership::path::FieldPath;
-use crate::ownership::path::PathElement;
+use crate::ownership::path::{FieldPath, PathElement};
 use crate::ownership::policy::Moment;
-use crate::ownership::value::is_empty;
-use crate::ownership::value::lookup;
-use crate::ownership::value::satisfies;
+use crate::ownership::value::{is_empty, lookup, satisfies};
 
 /// A resourceVersion that no object has: with it an apply creates, or is refused as stale, but never changes.
 const CREATE_ONLY: &str = "1";

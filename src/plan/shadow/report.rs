@@ -238,7 +238,8 @@ fn json(value: Option<&ShownValue>) -> Option<Value> {
     value.map(|value| value.as_json().clone())
 }
 
-fn changes(release: &ReleaseShadow) -> Vec<ObjectReport> {
+/// What would be done, by object.
+pub(super) fn changes(release: &ReleaseShadow) -> Vec<ObjectReport> {
     let report = |object: String, effect| ObjectReport {
         object,
         effect,

@@ -7,7 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde_json::Value;
 
 use super::outlook::{adopted, conflicts, counts, policies, saturating};
-use super::{ReleaseShadow, Undecided};
+use super::{ObjectReport, ReleaseShadow, Undecided, report};
 use crate::api::conditions::{self, ConditionType, ConditionUpdate, Reason};
 use crate::api::helm_release::HelmReleaseStatus;
 use crate::api::helm_release::ownership_status::{ContestedField, FieldCounts, MAX_CONTESTED, OwnershipStatus};
@@ -18,7 +18,6 @@ use crate::ownership::contested::ContestedField as Contested;
 use crate::ownership::managed::Manager;
 use crate::ownership::policy::Action;
 use crate::ownership::redact::{ShownValue, is_redacted};
-use crate::ownership::shadow::{Effect, ObjectShadow};
 use crate::plan::ownership_status;
 
 /// The longest reason of a refusal in status, in characters.
@@ -183,45 +182,7 @@ fn keep_digest(shown: &mut Option<Value>, known: Option<&Value>) {
 
 /// What would be done, by object: what is worst first.
 fn changes(release: &ReleaseShadow) -> Vec<ShadowChange> {
-    let change = |object: String, effect| ShadowChange {
-        object,
-        effect,
-        fields: 0,
-        paths: Vec::new(),
-        message: None,
-    };
-    let refused = release.refused.iter().map(|refusal| ShadowChange {
-        message: Some(refusal.message.chars().take(MAX_MESSAGE).collect()),
-        ..change(refusal.object.to_string(), ShadowEffect::Refused)
-    });
-    let removed = release
-        .removed
-        .iter()
-        .map(|object| change(object.to_string(), ShadowEffect::Removed));
-    let applied = release.objects.iter().filter_map(|object| {
-        let ObjectShadow {
-            reference,
-            effect,
-            changes,
-            changed,
-            ..
-        } = object;
-        let effect = match effect {
-            Effect::Created => ShadowEffect::Created,
-            Effect::Changed => ShadowEffect::Changed,
-            Effect::Adopted | Effect::Unchanged => return None,
-        };
-        Some(ShadowChange {
-            fields: saturating(*changed),
-            paths: changes
-                .iter()
-                .take(MAX_PATHS)
-                .map(|change| shortened(&change.path.to_string()))
-                .collect(),
-            ..change(reference.to_string(), effect)
-        })
-    });
-    let mut all: Vec<ShadowChange> = refused.chain(removed).chain(applied).collect();
+    let mut all: Vec<ShadowChange> = report::changes(release).into_iter().map(in_short).collect();
     let rank = |effect: ShadowEffect| match effect {
         ShadowEffect::Refused => 0,
         ShadowEffect::Removed => 1,
@@ -230,6 +191,27 @@ fn changes(release: &ReleaseShadow) -> Vec<ShadowChange> {
     };
     all.sort_by(|a, b| (rank(a.effect), &a.object).cmp(&(rank(b.effect), &b.object)));
     all
+}
+
+fn in_short(report: ObjectReport) -> ShadowChange {
+    let ObjectReport {
+        object,
+        effect,
+        changed,
+        fields,
+        message,
+    } = report;
+    ShadowChange {
+        object,
+        effect,
+        fields: saturating(changed),
+        paths: fields
+            .iter()
+            .take(MAX_PATHS)
+            .map(|field| shortened(&field.path))
+            .collect(),
+        message: message.map(|message| message.chars().take(MAX_MESSAGE).collect()),
+    }
 }
 
 fn shortened(path: &str) -> String {
