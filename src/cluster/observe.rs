@@ -40,11 +40,21 @@ impl LiveMetadata {
 ///
 /// The resourceVersion moves with every status update, so that it says little about a Deployment. Each other write moves
 /// the generation or leaves its trace in `managedFields`: who owns which field, and when that writer last changed one
-/// (Kubernetes sets the time of an entry when a write changed something).
+/// (Kubernetes sets the time of an entry when a write changed something, in whole seconds).
+///
+/// An object without generation and without a status, such as a Secret, has nothing but writes that count to move its
+/// resourceVersion: there it tells of two of them within a second.
 pub fn fingerprint(metadata: &ObjectMeta) -> String {
     let mut hash = Sha256::new();
-    hash.update(metadata.generation.unwrap_or_default().to_be_bytes());
-    for entry in metadata.managed_fields.iter().flatten() {
+    let entries = metadata.managed_fields.as_deref().unwrap_or_default();
+    let has_status = entries
+        .iter()
+        .any(|entry| entry.subresource.as_deref() == Some("status"));
+    match (metadata.generation, &metadata.resource_version) {
+        (None, Some(version)) if !has_status => hash.update(version),
+        (generation, _) => hash.update(generation.unwrap_or_default().to_be_bytes()),
+    }
+    for entry in entries {
         let ManagedFieldsEntry {
             api_version,
             fields_type: _,
@@ -104,6 +114,17 @@ mod tests {
             "manager": "fairlead", "operation": "Apply", "apiVersion": "v1", "fieldsType": "FieldsV1", "time": time,
             "fieldsV1": {"f:data": {"f:password": {}}},
         }]}, "data": {"password": value}})
+    }
+
+    #[test]
+    fn two_writes_within_a_second_differ_where_the_version_tells() {
+        let config = |version: &str, status: bool| {
+            let mut entries = vec![json!({"manager": "web", "operation": "Update", "time": "2026-01-01T00:00:00Z"})];
+            entries.extend(status.then(|| json!({"manager": "node", "operation": "Update", "subresource": "status"})));
+            fingerprint_of(&json!({"metadata": {"resourceVersion": version, "managedFields": entries}}))
+        };
+        assert_ne!(config("1", false), config("2", false));
+        assert_eq!(config("1", true), config("2", true));
     }
 
     #[test]

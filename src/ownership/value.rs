@@ -133,6 +133,11 @@ pub fn is_empty(value: &Value) -> bool {
     }
 }
 
+/// Whether a value is Go's zero value, which the server leaves out of many fields (`omitempty`): [`is_empty`], false or 0.
+pub fn is_zero(value: &Value) -> bool {
+    is_empty(value) || *value == Value::Bool(false) || value.as_f64() == Some(0.0)
+}
+
 /// The part of an object that a field set names, with the keys of list items; `None` if nothing of it is there.
 pub fn project(source: &Value, fields: &FieldSet) -> Option<Value> {
     match source {
@@ -183,7 +188,7 @@ pub fn satisfies(live: &Value, wanted: &Value) -> bool {
     match (live, wanted) {
         (Value::Object(live), Value::Object(wanted)) => wanted.iter().all(|(name, wanted)| match live.get(name) {
             Some(live) => satisfies(live, wanted),
-            None => is_empty(wanted),
+            None => is_zero(wanted),
         }),
         (Value::Array(live), Value::Array(wanted)) => {
             live.len() == wanted.len() && live.iter().zip(wanted).all(|(live, wanted)| satisfies(live, wanted))
@@ -305,6 +310,9 @@ mod tests {
             &json!([{"port": 80, "protocol": "TCP"}]),
             &json!([{"port": 80}])
         ));
+        // As the server answers a Pod template with `hostNetwork: false`.
+        assert!(satisfies(&json!({}), &json!({"hostNetwork": false, "priority": 0})));
+        assert!(!satisfies(&json!({}), &json!({"hostNetwork": true})));
         assert!(!satisfies(&json!("Fail"), &json!("Ignore")));
         assert!(!satisfies(&json!([1, 2]), &json!([1])));
     }

@@ -16,7 +16,7 @@ use crate::ownership::ledger::ObjectRecord;
 use crate::ownership::managed::ManagedFields;
 use crate::ownership::path::{FieldPath, PathElement};
 use crate::ownership::policy::Moment;
-use crate::ownership::value::{is_empty, lookup, satisfies};
+use crate::ownership::value::{is_empty, is_zero, lookup, satisfies};
 
 /// A resourceVersion that no object has: with it an apply creates, or is refused as stale, but never changes.
 const CREATE_ONLY: &str = "1";
@@ -239,7 +239,7 @@ impl Applier {
             if live.is_some() && asks_the_server(&path, wanted) {
                 continue;
             }
-            if live.map_or_else(|| is_empty(wanted), |live| satisfies(live, wanted)) {
+            if live.map_or_else(|| is_zero(wanted), |live| satisfies(live, wanted)) {
                 continue;
             }
             let ours = redactor.show(reference, &path, wanted);

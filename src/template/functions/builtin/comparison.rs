@@ -2,9 +2,9 @@
 
 use super::Reflect;
 use crate::go::fmt;
-use crate::template::FunctionError;
 use crate::template::function::Variadic;
 use crate::template::value::{Kind, Object, Value};
+use crate::template::{Context, FunctionError};
 use std::cmp::Ordering;
 use std::rc::Rc;
 
@@ -41,19 +41,23 @@ fn incompatible(left: &Value, right: &Value) -> FunctionError {
 
 const NOT_COMPARABLE: &str = "invalid type for comparison";
 
-pub(super) fn eq(left: Reflect<'_>, others: Variadic<'_, Reflect<'_>>) -> Result<bool, FunctionError> {
+pub(super) fn eq(
+    context: &mut Context<'_>,
+    left: Reflect<'_>,
+    others: Variadic<'_, Reflect<'_>>,
+) -> Result<bool, FunctionError> {
     if others.as_slice().is_empty() {
         return Err(FunctionError::message("missing argument for comparison"));
     }
     for right in others.as_slice() {
-        if equal(left.0, right)? {
+        if equal(context, left.0, right)? {
             return Ok(true);
         }
     }
     Ok(false)
 }
 
-fn equal(left: &Value, right: &Value) -> Result<bool, FunctionError> {
+fn equal(context: &mut Context<'_>, left: &Value, right: &Value) -> Result<bool, FunctionError> {
     Ok(match (basic(left), basic(right)) {
         (Basic::Bool(left), Basic::Bool(right)) => left == right,
         (Basic::Int(left), Basic::Int(right)) => left == right,
@@ -64,24 +68,21 @@ fn equal(left: &Value, right: &Value) -> Result<bool, FunctionError> {
         #[expect(clippy::float_cmp, reason = "Go compares so")]
         (Basic::Complex(left, left_i), Basic::Complex(right, right_i)) => left == right && left_i == right_i,
         (Basic::String(left), Basic::String(right)) => left == right,
-        (Basic::Other, Basic::Other) => equal_others(left, right)?,
+        (Basic::Other, Basic::Other) => equal_others(context, left, right)?,
         _ if matches!(left, Value::Nil) || matches!(right, Value::Nil) => false,
         _ => return Err(incompatible(left, right)),
     })
 }
 
-fn equal_others(left: &Value, right: &Value) -> Result<bool, FunctionError> {
+fn equal_others(context: &mut Context<'_>, left: &Value, right: &Value) -> Result<bool, FunctionError> {
     let (left_kind, right_kind) = (left.kind(), right.kind());
     if left_kind != right_kind && left_kind != Kind::Invalid && right_kind != Kind::Invalid {
         // Go has these two the wrong way round, as here.
-        let left_text = fmt::sprintf(b"%s", std::slice::from_ref(left));
-        let right_text = fmt::sprintf(b"%v", std::slice::from_ref(right));
+        let left_text = shown(context, b"%s", left)?;
+        let right_text = shown(context, b"%v", right)?;
+        let (left, right) = (left.type_name(), right.type_name());
         return Err(FunctionError::message(format!(
-            "non-comparable types {}: {}, {}: {}",
-            String::from_utf8_lossy(&left_text),
-            left.type_name(),
-            right.type_name(),
-            String::from_utf8_lossy(&right_text),
+            "non-comparable types {left_text}: {left}, {right}: {right_text}"
         )));
     }
     if left.is_nil() || right.is_nil() {
@@ -90,14 +91,20 @@ fn equal_others(left: &Value, right: &Value) -> Result<bool, FunctionError> {
     match (left, right) {
         (Value::Object(left), Value::Object(right)) if right_kind != Kind::Map => Ok(same_object(left, right)),
         _ => {
-            let text = fmt::sprintf(b"%s", std::slice::from_ref(right));
-            let text = String::from_utf8_lossy(&text);
+            let text = shown(context, b"%s", right)?;
             Err(FunctionError::message(format!(
                 "non-comparable type {text}: {}",
                 right.type_name()
             )))
         }
     }
+}
+
+/// A value for an error. A map that holds itself has no end.
+fn shown(context: &mut Context<'_>, format: &[u8], value: &Value) -> Result<String, FunctionError> {
+    context.measure(value)?;
+    let text = fmt::sprintf(format, std::slice::from_ref(value));
+    Ok(String::from_utf8_lossy(&text).into_owned())
 }
 
 /// Pointers are equal when they are the same, structs when their types and contents are.
@@ -109,8 +116,8 @@ fn same_object(left: &Rc<dyn Object>, right: &Rc<dyn Object>) -> bool {
     left.kind() == Kind::Struct && left.type_name() == right.type_name() && shown(left) == shown(right)
 }
 
-pub(super) fn ne(left: Reflect<'_>, right: Reflect<'_>) -> Result<bool, FunctionError> {
-    Ok(!equal(left.0, right.0)?)
+pub(super) fn ne(context: &mut Context<'_>, left: Reflect<'_>, right: Reflect<'_>) -> Result<bool, FunctionError> {
+    Ok(!equal(context, left.0, right.0)?)
 }
 
 /// How two values are ordered; `None` for NaN.

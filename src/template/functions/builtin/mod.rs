@@ -29,7 +29,7 @@ impl<'a> Argument<'a> for Reflect<'a> {
 pub const FUNCTIONS: &[Function] = &[
     function!("and", first, (Reflect<'_>; Reflect<'_>) -> Value as Type::Reflect),
     function!("call", first, (Reflect<'_>; Reflect<'_>) -> Value as Type::Reflect),
-    function!("eq", eq, (Reflect<'_>; Reflect<'_>) -> Result<bool, FunctionError>),
+    function!("eq", @context eq, (Reflect<'_>; Reflect<'_>) -> Result<bool, FunctionError>),
     function!("ge", ge, (Reflect<'_>, Reflect<'_>) -> Result<bool, FunctionError>),
     function!("gt", gt, (Reflect<'_>, Reflect<'_>) -> Result<bool, FunctionError>),
     function!("html", escape::html, (; &Value) -> Vec<u8>).costs(Cost::Walks),
@@ -38,7 +38,7 @@ pub const FUNCTIONS: &[Function] = &[
     function!("le", le, (Reflect<'_>, Reflect<'_>) -> Result<bool, FunctionError>),
     function!("len", length, (Reflect<'_>) -> Result<Int, FunctionError>),
     function!("lt", lt, (Reflect<'_>, Reflect<'_>) -> Result<bool, FunctionError>),
-    function!("ne", ne, (Reflect<'_>, Reflect<'_>) -> Result<bool, FunctionError>),
+    function!("ne", @context ne, (Reflect<'_>, Reflect<'_>) -> Result<bool, FunctionError>),
     function!("not", not, (Reflect<'_>) -> bool),
     function!("or", first, (Reflect<'_>; Reflect<'_>) -> Value as Type::Reflect),
     function!("print", print, (; &Value) -> Vec<u8>).costs(Cost::Walks),
