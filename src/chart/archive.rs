@@ -106,20 +106,15 @@ pub(super) fn read(bytes: &[u8], limits: &ArchiveLimits, budget: &mut Budget) ->
         return Err(ArchiveError::Header);
     }
     let allowed = limits.decompressed.min(budget.0);
-    let (whole, failure) = decompress(bytes, allowed, limits);
-    let whole = Arc::new(whole);
-    let mut archive = tar::Archive::new(Decompressed {
-        whole: io::Cursor::new(whole.as_slice()),
-        failure,
-    });
+    let mut archive = tar::Archive::new(Decompressing::new(bytes, allowed, limits));
     let mut remaining = allowed;
-    let mut files = Vec::new();
+    let mut parts = Vec::new();
     for entry in archive.entries_with_seek().map_err(ArchiveError::Malformed)? {
         let entry = entry.map_err(ArchiveError::Malformed)?;
         let Some(name) = entry_name(&entry, limits)? else {
             continue;
         };
-        if files.len() >= limits.files {
+        if parts.len() >= limits.files {
             return Err(ArchiveError::Files(limits.files));
         }
         let size = entry.size();
@@ -127,68 +122,98 @@ pub(super) fn read(bytes: &[u8], limits: &ArchiveLimits, budget: &mut Budget) ->
             return Err(ArchiveError::Decompressed(allowed));
         }
         remaining -= size;
-        let part = part(&whole, entry.raw_file_position(), size).map_err(ArchiveError::Malformed)?;
-        files.push(File::shared(name, Content::part_of(&whole, part)));
+        parts.push((name, entry.raw_file_position(), size));
     }
     budget.0 = budget.0.saturating_sub(allowed - remaining);
-    if files.is_empty() {
-        Err(ArchiveError::Empty)
-    } else {
-        Ok(files)
+    if parts.is_empty() {
+        return Err(ArchiveError::Empty);
     }
-}
-
-/// The tar file as far as it could be decompressed. What went wrong there matters only to who reads so far: as for Go,
-/// whatever follows a tar file's end is not looked at.
-struct Decompressed<'a> {
-    whole: io::Cursor<&'a [u8]>,
-    failure: Option<io::Error>,
-}
-
-impl Read for Decompressed<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self.whole.read(buffer)? {
-            0 if !buffer.is_empty() => self.failure.take().map_or(Ok(0), Err),
-            count => Ok(count),
-        }
-    }
-}
-
-impl Seek for Decompressed<'_> {
-    fn seek(&mut self, position: SeekFrom) -> io::Result<u64> {
-        self.whole.seek(position)
-    }
-}
-
-/// The tar file, and why it ends early. It is also cut off where it is longer than its files may be together.
-fn decompress(bytes: &[u8], allowed: u64, limits: &ArchiveLimits) -> (Vec<u8>, Option<io::Error>) {
-    /// What is decompressed at once: it stays in the processor's cache until its checksum is made.
-    const STEP: usize = 256 << 10;
-    // Headers and padding take at most 4 blocks a file beside long names; a stream beyond that is a bomb.
-    let overhead = u64::try_from(limits.files)
-        .unwrap_or(u64::MAX)
-        .saturating_mul(2048 + 1024);
-    let most = usize::try_from(allowed.saturating_add(overhead)).unwrap_or(usize::MAX);
-    let mut stream = MultiGzDecoder::new(bytes);
-    // Memory that is reserved costs nothing until it is written, so a wrong promise does no harm.
-    let mut whole = vec![0; promised_size(bytes).min(most)];
-    let mut filled = 0;
-    let failure = loop {
-        if filled == whole.len() {
-            if filled == most {
-                break None;
-            }
-            whole.resize(filled.saturating_mul(2).clamp(STEP.min(most), most), 0);
-        }
-        let end = whole.len().min(filled + STEP);
-        match stream.read(&mut whole[filled..end]) {
-            Ok(0) => break None,
-            Ok(count) => filled += count,
-            Err(error) => break Some(error),
-        }
+    let whole = Arc::new(archive.into_inner().up_to(&parts).map_err(ArchiveError::Malformed)?);
+    let file = |(name, start, size)| {
+        let part = range(&whole, start, size).map_err(ArchiveError::Malformed)?;
+        Ok(File::shared(name, Content::part_of(&whole, part)))
     };
-    whole.truncate(filled);
-    (whole, failure)
+    parts.into_iter().map(file).collect()
+}
+
+/// A tar file that is decompressed as far as it is read: what an entry says of its size is seen before its content is there.
+struct Decompressing<'a> {
+    stream: MultiGzDecoder<&'a [u8]>,
+    whole: Vec<u8>,
+    /// How much of `whole` is there.
+    filled: usize,
+    /// No more is decompressed, however long the stream is.
+    most: usize,
+    position: usize,
+}
+
+impl<'a> Decompressing<'a> {
+    fn new(bytes: &'a [u8], allowed: u64, limits: &ArchiveLimits) -> Self {
+        // Headers and padding take at most 4 blocks a file beside long names; a stream beyond that is a bomb.
+        let overhead = u64::try_from(limits.files)
+            .unwrap_or(u64::MAX)
+            .saturating_mul(2048 + 1024);
+        let most = usize::try_from(allowed.saturating_add(overhead)).unwrap_or(usize::MAX);
+        Self {
+            stream: MultiGzDecoder::new(bytes),
+            // Memory that is reserved costs nothing until it is written, so a wrong promise does no harm.
+            whole: vec![0; promised_size(bytes).min(most)],
+            filled: 0,
+            most,
+            position: 0,
+        }
+    }
+
+    /// Decompresses up to a place, or to the end.
+    fn fill(&mut self, place: usize) -> io::Result<()> {
+        /// What is decompressed at once: it stays in the processor's cache until its checksum is made.
+        const STEP: usize = 256 << 10;
+        while self.filled < place.min(self.most) {
+            if self.filled == self.whole.len() {
+                let doubled = self.filled.saturating_mul(2);
+                self.whole.resize(doubled.clamp(STEP.min(self.most), self.most), 0);
+            }
+            let end = self.whole.len().min(self.filled + STEP);
+            match self.stream.read(&mut self.whole[self.filled..end])? {
+                0 => break,
+                count => self.filled += count,
+            }
+        }
+        Ok(())
+    }
+
+    /// The tar file as far as these entries reach.
+    fn up_to(mut self, parts: &[(String, u64, u64)]) -> io::Result<Vec<u8>> {
+        let ends = parts.iter().map(|(_, start, size)| start.saturating_add(*size));
+        self.fill(usize::try_from(ends.max().unwrap_or_default()).unwrap_or(usize::MAX))?;
+        self.whole.truncate(self.filled);
+        Ok(self.whole)
+    }
+}
+
+impl Read for Decompressing<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.fill(self.position.saturating_add(buffer.len()))?;
+        let there = self.whole.get(self.position..self.filled).unwrap_or_default();
+        let count = there.len().min(buffer.len());
+        buffer[..count].copy_from_slice(&there[..count]);
+        self.position += count;
+        Ok(count)
+    }
+}
+
+impl Seek for Decompressing<'_> {
+    fn seek(&mut self, position: SeekFrom) -> io::Result<u64> {
+        let place = match position {
+            SeekFrom::Start(place) => usize::try_from(place).ok(),
+            SeekFrom::Current(by) => isize::try_from(by)
+                .ok()
+                .and_then(|by| self.position.checked_add_signed(by)),
+            SeekFrom::End(_) => None,
+        };
+        self.position = place.ok_or(io::ErrorKind::InvalidInput)?;
+        Ok(self.position as u64)
+    }
 }
 
 /// How large a gzip stream says its content is, in its last four bytes, and a byte more to see its end.
@@ -198,7 +223,7 @@ fn promised_size(bytes: &[u8]) -> usize {
 }
 
 /// Where an entry's content is. An archive may end before it.
-fn part(whole: &[u8], start: u64, size: u64) -> io::Result<Range<usize>> {
+fn range(whole: &[u8], start: u64, size: u64) -> io::Result<Range<usize>> {
     let end = start.checked_add(size).and_then(|end| usize::try_from(end).ok());
     match (usize::try_from(start), end) {
         (Ok(start), Some(end)) if end <= whole.len() => Ok(start..end),
