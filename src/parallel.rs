@@ -4,14 +4,17 @@
 
 use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{LazyLock, Mutex, PoisonError};
 use std::thread;
 
 /// Most threads for one piece of work, the caller's included: what is done here is bound by memory before long.
 const MOST_THREADS: usize = 4;
 
-/// A thread's stack, as rendering has it. Memory is only taken for what is used.
-const STACK_BYTES: usize = 32 << 20;
+/// A thread's stack: what rendering needs. Memory is only taken for what is used.
+pub(crate) const STACK_BYTES: usize = 32 << 20;
+
+/// How many processors there are for us. Asking reads files of control groups.
+static PROCESSORS: LazyLock<usize> = LazyLock::new(|| thread::available_parallelism().map_or(1, NonZero::get));
 
 /// What each item becomes, in the order of the items. `state` is made once for each thread. `is_worth_it` tells whether
 /// there is enough to do for a second thread: starting one takes some 50 microseconds.
@@ -64,8 +67,7 @@ pub(crate) fn meanwhile<R>(prepare: Option<impl FnOnce() + Send>, main: impl FnO
 }
 
 fn available(items: usize) -> usize {
-    let processors = thread::available_parallelism().map_or(1, NonZero::get);
-    processors.min(items).min(MOST_THREADS)
+    PROCESSORS.min(items).min(MOST_THREADS)
 }
 
 #[cfg(test)]

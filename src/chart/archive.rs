@@ -122,18 +122,20 @@ pub(super) fn read(bytes: &[u8], limits: &ArchiveLimits, budget: &mut Budget) ->
             return Err(ArchiveError::Decompressed(allowed));
         }
         remaining -= size;
-        parts.push((name, entry.raw_file_position(), size));
+        parts.push((
+            name,
+            range(entry.raw_file_position(), size).map_err(ArchiveError::Malformed)?,
+        ));
     }
     budget.0 = budget.0.saturating_sub(allowed - remaining);
     if parts.is_empty() {
         return Err(ArchiveError::Empty);
     }
-    let whole = Arc::new(archive.into_inner().up_to(&parts).map_err(ArchiveError::Malformed)?);
-    let file = |(name, start, size)| {
-        let part = range(&whole, start, size).map_err(ArchiveError::Malformed)?;
-        Ok(File::shared(name, Content::part_of(&whole, part)))
-    };
-    parts.into_iter().map(file).collect()
+    let end = parts.iter().map(|(_, part)| part.end).max().unwrap_or_default();
+    let whole = archive.into_inner().up_to(end).map_err(ArchiveError::Malformed)?;
+    let whole = Arc::new(whole);
+    let file = |(name, part)| File::shared(name, Content::part_of(&whole, part));
+    Ok(parts.into_iter().map(file).collect())
 }
 
 /// A tar file that is decompressed as far as it is read: what an entry says of its size is seen before its content is there.
@@ -182,10 +184,12 @@ impl<'a> Decompressing<'a> {
         Ok(())
     }
 
-    /// The tar file as far as these entries reach.
-    fn up_to(mut self, parts: &[(String, u64, u64)]) -> io::Result<Vec<u8>> {
-        let ends = parts.iter().map(|(_, start, size)| start.saturating_add(*size));
-        self.fill(usize::try_from(ends.max().unwrap_or_default()).unwrap_or(usize::MAX))?;
+    /// The tar file, which must reach this far.
+    fn up_to(mut self, end: usize) -> io::Result<Vec<u8>> {
+        self.fill(end)?;
+        if self.filled < end {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
         self.whole.truncate(self.filled);
         Ok(self.whole)
     }
@@ -223,10 +227,10 @@ fn promised_size(bytes: &[u8]) -> usize {
 }
 
 /// Where an entry's content is. An archive may end before it.
-fn range(whole: &[u8], start: u64, size: u64) -> io::Result<Range<usize>> {
+fn range(start: u64, size: u64) -> io::Result<Range<usize>> {
     let end = start.checked_add(size).and_then(|end| usize::try_from(end).ok());
     match (usize::try_from(start), end) {
-        (Ok(start), Some(end)) if end <= whole.len() => Ok(start..end),
+        (Ok(start), Some(end)) => Ok(start..end),
         _ => Err(io::ErrorKind::UnexpectedEof.into()),
     }
 }

@@ -1,6 +1,7 @@
 //! How much one rendering may use.
 
 use super::error::LimitError;
+use crate::parallel;
 use std::time::Duration;
 
 /// Limits of one rendering. The defaults are far above what real charts need and stop a hostile one within a second of
@@ -43,7 +44,7 @@ pub struct Limits {
 impl Limits {
     /// The stack on which the default depth is safe, also in an unoptimised build (which uses at most 2.7 KiB a level;
     /// measured). Render on a thread with at least this much: memory is only taken for what is used.
-    pub const STACK_BYTES: usize = 32 << 20;
+    pub const STACK_BYTES: usize = parallel::STACK_BYTES;
 
     /// The names that [`Limits::set`] takes.
     pub const NAMES: [&str; 7] = ["depth", "bytes", "memory", "steps", "regex", "keys", "time"];

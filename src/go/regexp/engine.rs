@@ -29,7 +29,6 @@ pub(super) enum Engine {
     Simple {
         simple: Regex,
         full: OnceLock<Regex>,
-        translated: String,
         size: usize,
     },
 }
@@ -42,15 +41,14 @@ impl Engine {
             Some(simple) => Ok(Self::Simple {
                 simple,
                 full: OnceLock::new(),
-                translated: translated.to_owned(),
                 size,
             }),
             None => full(translated, size).map(Self::Full).ok_or(TooLarge),
         }
     }
 
-    /// What to match this text with. The outcome does not depend on the choice.
-    pub(super) fn for_text(&self, text: &[u8]) -> &Regex {
+    /// What to match this text with, of the pattern that it was made of. The outcome does not depend on the choice.
+    pub(super) fn for_text(&self, translated: &str, text: &[u8]) -> &Regex {
         match self {
             Self::Full(full) => full,
             Self::Simple { simple, .. } if text.len() <= SHORT_TEXT && text.is_ascii() => simple,
@@ -58,7 +56,6 @@ impl Engine {
             Self::Simple {
                 simple,
                 full: made,
-                translated,
                 size,
             } => made.get_or_init(|| full(translated, *size).unwrap_or_else(|| simple.clone())),
         }

@@ -72,10 +72,14 @@ impl Regexp {
         &self.translated
     }
 
+    fn regex_for(&self, text: &Text<'_>) -> &regex_automata::meta::Regex {
+        self.engine.for_text(&self.translated, text.read())
+    }
+
     /// `MatchString`.
     pub fn is_match(&self, text: &[u8]) -> bool {
         let text = Text::new(text);
-        self.engine.for_text(text.read()).is_match(text.read())
+        self.regex_for(&text).is_match(text.read())
     }
 
     /// `FindStringIndex`: where the first match is.
@@ -87,11 +91,7 @@ impl Regexp {
     pub fn find_all(&self, text: &[u8], limit: i64) -> Vec<Range<usize>> {
         let most = usize::try_from(limit).unwrap_or(usize::MAX);
         let text = Text::new(text);
-        let found = self
-            .engine
-            .for_text(text.read())
-            .find_iter(text.read())
-            .map(|found| found.range());
+        let found = self.regex_for(&text).find_iter(text.read()).map(|found| found.range());
         let whole = found.filter(|range| !splits_character(text.read(), range));
         whole.take(most).map(|range| text.given(&range)).collect()
     }
@@ -128,7 +128,7 @@ impl Regexp {
         let mut output = Vec::with_capacity(text.len());
         let mut copied = 0;
         let read = Text::new(text);
-        for captures in self.engine.for_text(read.read()).captures_iter(read.read()) {
+        for captures in self.regex_for(&read).captures_iter(read.read()) {
             let group = |number| captures.get_group(number).map(|group| read.given(&group.range()));
             let found = captures.get_match().map(|whole| whole.range());
             let Some(whole) = found.filter(|whole| !splits_character(read.read(), whole)) else {

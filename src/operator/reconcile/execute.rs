@@ -229,9 +229,7 @@ fn count_conflicts(
         if is_known(ledger.get(&object), &field) {
             continue;
         }
-        let manager = (field.manager.name.as_str(), field.manager.subresource.as_deref());
-        let labels = conflict_labels(&release, &object, manager, field.class, field.action);
-        context.metrics.conflict(labels);
+        context.metrics.conflict(conflict_labels(&release, &object, &field));
     }
 }
 
@@ -244,9 +242,9 @@ fn count_retaken(context: &Context, recorded: &Recorded, memory: &ReleaseMemory,
     let known = memory.ledger.as_ref().and_then(|ledger| ledger.get(&applied.reference));
     let taken = applied.contested.iter().filter(|field| field.action == Action::Forced);
     for field in taken.filter(|field| is_known(known, field)) {
-        let manager = (field.manager.name.as_str(), field.manager.subresource.as_deref());
-        let labels = conflict_labels(&release, &applied.reference, manager, field.class, field.action);
-        context.metrics.conflict(labels);
+        context
+            .metrics
+            .conflict(conflict_labels(&release, &applied.reference, field));
     }
 }
 
@@ -280,12 +278,13 @@ fn failed_wave(
             is_only_contested = false;
             continue;
         };
-        contests.extend(contested.iter().map(|field| ObjectContest {
+        let contest = |field: &ContestedField| ObjectContest {
             object: ObjectReference::clone(object),
             contested: field.clone(),
-        }));
-        count_conflicts(context, recorded, ledger, contests.iter().cloned());
+        };
+        count_conflicts(context, recorded, ledger, contested.iter().map(contest));
         ledger.stopped(object, contested, policy, now);
+        contests.extend(contested.iter().map(contest));
     }
     if is_only_contested {
         AttemptError::Conflicts(ConflictSummary::of(contests))
@@ -323,9 +322,9 @@ fn announce(context: &Context, recorded: &Recorded, memory: &ReleaseMemory, appl
         .collect();
     let release = release_labels(recorded.release());
     for field in &new {
-        let manager = (field.manager.name.as_str(), field.manager.subresource.as_deref());
-        let labels = conflict_labels(&release, &applied.reference, manager, field.class, field.action);
-        context.metrics.conflict(labels);
+        context
+            .metrics
+            .conflict(conflict_labels(&release, &applied.reference, field));
     }
     let (migrated, told): (Vec<&ContestedField>, Vec<&ContestedField>) =
         new.into_iter().partition(|field| is_migrated(field));

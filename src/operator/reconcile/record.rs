@@ -17,6 +17,7 @@ use crate::operator::context::Context;
 use crate::operator::ledger_store::{self, LedgerStoreError};
 use crate::operator::memory::ReleaseMemory;
 use crate::ownership::class::Class;
+use crate::ownership::contested::ContestedField;
 use crate::ownership::ledger::Ledger;
 use crate::ownership::manager_class::ManagerClass;
 use crate::ownership::policy::Action;
@@ -303,15 +304,8 @@ fn export(context: &Context, recorded: &Recorded, memory: &ReleaseMemory) {
         let sorts = object.tally.iter().filter(|((_, action, _), _)| action.is_unresolved());
         sorts.map(|(sort, number)| (&object.reference.kind, sort, *number))
     });
-    let decisions = sorts.flat_map(|(kind, (class, action, manager_class), number)| {
-        let decision = ConflictLabels {
-            namespace: labels.namespace.clone(),
-            release: labels.release.clone(),
-            kind: kind.clone(),
-            class: class.as_str(),
-            manager_class: manager_class.as_str(),
-            action: action.as_str(),
-        };
+    let decisions = sorts.flat_map(|(kind, sort, number)| {
+        let decision = labels_of(&labels, kind, *sort);
         std::iter::repeat_n(decision, usize::try_from(number).unwrap_or_default())
     });
     metrics.conflicts_now(&labels, decisions);
@@ -325,21 +319,21 @@ pub fn release_labels(release: &HelmRelease) -> ReleaseLabels {
     }
 }
 
-/// The labels under which a contested field is counted; `manager` is the other owner's name, and its subresource.
-pub fn conflict_labels(
-    release: &ReleaseLabels,
-    object: &ObjectReference,
-    manager: (&str, Option<&str>),
-    class: Class,
-    action: Action,
-) -> ConflictLabels {
+/// The labels under which a contested field of an object is counted.
+pub fn conflict_labels(release: &ReleaseLabels, object: &ObjectReference, field: &ContestedField) -> ConflictLabels {
+    let writer = ManagerClass::of(&field.manager.name, field.manager.subresource.as_deref());
+    labels_of(release, &object.kind, (field.class, field.action, writer))
+}
+
+fn labels_of(release: &ReleaseLabels, kind: &str, sort: (Class, Action, ManagerClass)) -> ConflictLabels {
     let ReleaseLabels { namespace, release } = release.clone();
+    let (class, action, manager_class) = sort;
     ConflictLabels {
         namespace,
         release,
-        kind: object.kind.clone(),
+        kind: kind.to_owned(),
         class: class.as_str(),
-        manager_class: ManagerClass::of(manager.0, manager.1).as_str(),
+        manager_class: manager_class.as_str(),
         action: action.as_str(),
     }
 }

@@ -82,11 +82,8 @@ pub(super) async fn shadow(context: &Context, recorded: &mut Recorded, memory: &
     let labels = release_labels(release);
     let generation = release.metadata.generation.unwrap_or_default();
     shadow::apply_to(recorded.status_mut(), &compared, generation, &now());
-    let decisions = compared.contested().into_iter().map(|contested| {
-        let field = contested.field;
-        let manager = (field.manager.name.as_str(), field.manager.subresource.as_deref());
-        conflict_labels(&labels, contested.object, manager, field.class, field.action)
-    });
+    let contested = compared.contested().into_iter();
+    let decisions = contested.map(|contested| conflict_labels(&labels, contested.object, contested.field));
     context.metrics.shadow_conflicts_now(&labels, decisions);
     let outcome = Outcome::Compared {
         summary: shadow::summary(&compared),

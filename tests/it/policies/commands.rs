@@ -88,15 +88,6 @@ async fn a_person_looks_asks_and_decides() -> Result {
     }]);
     assert_eq!(explained, expected);
     let injector = ["--manager", "cert-manager-cainjector"];
-    let explain = [
-        "policy",
-        "explain",
-        "shop",
-        "--object",
-        "configmap/shop",
-        "--path",
-        ".data.key",
-    ];
     let explained = answer(&installation, &[explain.as_slice(), &injector].concat()).await?;
     assert_eq!(explained[0]["manager"], "cert-manager-cainjector");
 
