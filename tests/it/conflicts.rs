@@ -29,5 +29,6 @@ scenarios!(
     refusals,
     stage,
     unions,
-    webhooks
+    webhooks,
+    yields
 );
