@@ -7,3 +7,4 @@ pub mod calls;
 pub mod delete;
 pub mod discovery;
 pub mod observe;
+pub mod records;
