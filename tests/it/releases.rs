@@ -9,4 +9,5 @@ mod rendered;
 mod small_charts;
 mod sources;
 mod stage;
+mod takeover;
 mod waiting;

@@ -15,12 +15,14 @@ use super::render::{DesiredObject, Rendering};
 use crate::api::conditions::Reason;
 use crate::api::helm_release::ownership::Fights;
 use crate::api::helm_release::status::ReleaseAction;
-use crate::api::names;
+use crate::api::listing::first_few;
+use crate::api::{HelmRelease, names};
 use crate::cluster::apply::{
     Adoption, Applied, Applier, ApplyError, ApplyRequest, ApplySettings, Decided, ObjectPlan, Observed, Operation,
 };
 use crate::cluster::delete::{DeleteError, Deleter};
 use crate::cluster::observe::LiveMetadata;
+use crate::cluster::records::{FormerRelease, Records};
 use crate::health::{self};
 use crate::operator::children::Known;
 use crate::operator::context::Context;
@@ -104,14 +106,7 @@ fn stop_reason(summary: &ConflictSummary) -> Reason {
 }
 
 fn list<E: std::error::Error>(errors: &[E]) -> String {
-    let named: Vec<String> = errors.iter().take(NAMED).map(ToString::to_string).collect();
-    let more = errors.len().saturating_sub(named.len());
-    let rest = if more == 0 {
-        String::new()
-    } else {
-        format!("; and {more} more")
-    };
-    format!("{}{rest}", named.join("; "))
+    first_few(errors, errors.len(), NAMED, "; ")
 }
 
 /// Writes what was planned.
@@ -132,7 +127,7 @@ pub async fn execute(
     }
     let ledger = memory.ledger.get_or_insert_default();
     let objects: Vec<&DesiredObject> = apply.iter().filter_map(|index| rendering.objects.get(*index)).collect();
-    let applier = applier(context, inputs);
+    let applier = applier(context, recorded.release(), inputs);
     let ownership = recorded.release().spec.effective_ownership();
     let fights = ownership.effective_fights();
     let moment = Moment {
@@ -179,7 +174,9 @@ pub async fn execute(
     removed(context, recorded, memory, inputs, remove).await
 }
 
-pub(super) fn applier(context: &Context, inputs: &Inputs) -> Applier {
+pub(super) fn applier(context: &Context, release: &HelmRelease, inputs: &Inputs) -> Applier {
+    let records = Records::new(context.calls.clone());
+    let former = FormerRelease::new(records, release.storage_namespace(), inputs.release_identity());
     let settings = ApplySettings {
         roster: inputs.roster.clone(),
         policy: inputs.policy.clone(),
@@ -188,6 +185,7 @@ pub(super) fn applier(context: &Context, inputs: &Inputs) -> Applier {
         // As Flux does; conflicts over single fields are still the policy's.
         adoption: Adoption::TakeOwnership,
         parallelism: context.settings.parallel_writes,
+        former: Some(Arc::new(former)),
     };
     Applier::new(context.calls.clone(), context.kinds.clone(), Arc::new(settings))
 }
