@@ -1,4 +1,4 @@
-//! The Kubernetes API as Fairlead uses it: discovery, server-side apply, pruning, observing.
+//! The Kubernetes API as Fairlead uses it: discovery, server-side apply, pruning, observing, release records.
 //!
 //! Edge: does the IO; what to do is decided in `ownership` and `plan`.
 
@@ -7,3 +7,4 @@ pub mod calls;
 pub mod delete;
 pub mod discovery;
 pub mod observe;
+pub mod storage;

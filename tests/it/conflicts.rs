@@ -31,5 +31,6 @@ scenarios!(
     refusals,
     stage,
     unions,
-    webhooks
+    webhooks,
+    yields
 );

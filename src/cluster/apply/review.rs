@@ -4,9 +4,9 @@ use serde_json::Value;
 
 use super::Applier;
 use super::ask::Asked;
-use super::decide::{Care, Live, Scene, on_basis, record_of, resource_of};
+use super::decide::{Care, Live, Scene, on_basis, resource_of};
 use super::error::ApplyError;
-use super::resolve::versions_lost;
+use super::losses::versions_lost;
 use super::types::{Configure, ObjectPlan, Repair, Step};
 use crate::cluster::calls::{ApplyOptions, CallError};
 use crate::ownership::conflict::{ConflictCause, Rejection, StatusCause};
@@ -70,22 +70,25 @@ impl Applier {
         let api_version = intent.reference().api_version.as_str();
         let manager = self.settings.roster.field_manager();
         let mut body = intent.body().clone();
-        let contested = self.keep_yielding(plan, live, &mut body, scene.moment);
+        let case = self.case(plan, live, scene.moment);
+        let contested = case.keep_yielding(&mut body);
         let mut draft = Draft::new(body, contested);
-        self.note_losses(plan, live, &mut draft, scene.moment);
-        let is_wiped = record_of(plan, live).is_some_and(|record| is_wiped(&record.owned, &live.managed, manager));
+        case.note_losses(&mut draft);
+        let is_wiped = case
+            .record()
+            .is_some_and(|record| is_wiped(&record.owned, &live.managed, manager));
         let dry_run = scene.care == Care::Thorough
             || is_wiped
             || may_conflict(&live.managed, manager, &live.object, &draft.body, api_version)
             || may_exclude(&live.managed, manager, &live.object, &draft.body);
         if dry_run {
-            match self.ask(plan, live, &mut draft, scene.moment).await? {
-                Asked::Told(answers) => self.answer(plan, live, &answers, &mut draft, scene.moment),
+            match self.ask(case, &mut draft).await? {
+                Asked::Told(answers) => case.answer(&answers, &mut draft),
                 Asked::Stale => return Ok(None),
                 Asked::Unreadable(removed) => return Ok(Some(repair(plan, live, &removed))),
             }
         }
-        self.note_taken_along(plan, live, &mut draft);
+        case.note_taken_along(&mut draft);
         let Draft {
             body,
             mut contested,

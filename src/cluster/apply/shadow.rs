@@ -185,12 +185,12 @@ impl Applier {
             moment,
         } = look;
         let mut asking = Draft::new(plan.intent.body().clone(), Vec::new());
-        let answers = match self.ask(plan, live, &mut asking, moment).await? {
+        let answers = match self.ask(self.case(plan, live, moment), &mut asking).await? {
             Asked::Told(answers) => answers,
             Asked::Stale => return Ok(None),
             Asked::Unreadable(removed) => {
                 // Applying would bring managedFields to a served version first; before that nothing more can be said.
-                let contested = super::resolve::versions_lost(live, &removed);
+                let contested = super::losses::versions_lost(live, &removed);
                 let owned = live.managed.applied_by(self.settings.roster.field_manager());
                 return Ok(Some(ObjectShadow {
                     effect: Effect::Adopted,
@@ -218,12 +218,13 @@ impl Applier {
 
     /// What this policy decides on the server's answers.
     fn replay(&self, plan: &ObjectPlan, live: &Live, answers: &Answers, moment: Moment) -> Draft {
+        let case = self.case(plan, live, moment);
         let mut draft = Draft::new(plan.intent.body().clone(), Vec::new());
         for found in &answers.unions {
-            self.exclude(plan, live, found, &mut draft, moment);
+            case.exclude(found, &mut draft);
         }
-        self.answer(plan, live, answers, &mut draft, moment);
-        self.note_taken_along(plan, live, &mut draft);
+        case.answer(answers, &mut draft);
+        case.note_taken_along(&mut draft);
         draft.contested.sort_by(|a, b| a.sort_key().cmp(&b.sort_key()));
         draft
     }

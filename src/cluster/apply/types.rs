@@ -9,9 +9,9 @@ use super::error::ApplyError;
 use crate::cluster::discovery::Resource;
 use crate::ownership::class::Roster;
 use crate::ownership::contested::{AdmissionOverride, ContestedField};
-use crate::ownership::fieldset::FieldSet;
 use crate::ownership::intent::{Intent, ReleaseIdentity};
 use crate::ownership::ledger::{ObjectRecord, Observation};
+use crate::ownership::packed::PackedFields;
 use crate::ownership::path::FieldPath;
 use crate::ownership::policy::{Action, Policy};
 use crate::ownership::redact::Redactor;
@@ -68,7 +68,7 @@ pub struct ApplyRequest {
     /// What the caller has seen of it.
     pub observed: Observed,
     /// What the ledger remembers of it.
-    pub record: Option<ObjectRecord>,
+    pub record: Option<Arc<ObjectRecord>>,
 }
 
 /// What was done to an object.
@@ -117,7 +117,7 @@ pub struct Applied {
     /// What was done.
     pub operation: Operation,
     /// What our manager owns now.
-    pub owned: FieldSet,
+    pub owned: PackedFields,
     /// What was contested and what was done about it, sorted.
     pub contested: Vec<ContestedField>,
     /// What was given to the hand-over manager until its next owner comes.
@@ -154,7 +154,7 @@ impl Basis {
 #[derive(Debug, Clone)]
 pub(super) enum Step {
     /// Nothing: the ledger's record holds.
-    Skip(Box<ObjectRecord>),
+    Skip(Arc<ObjectRecord>),
     /// The object does not exist.
     Create,
     /// The object exists.
@@ -197,7 +197,7 @@ pub(super) struct Repair {
 #[derive(Debug, Clone)]
 pub struct ObjectPlan {
     pub(super) intent: Intent,
-    pub(super) record: Option<ObjectRecord>,
+    pub(super) record: Option<Arc<ObjectRecord>>,
     /// `None` while the kind is not served: its definition may be part of the release.
     pub(super) resource: Option<Resource>,
     pub(super) step: Step,

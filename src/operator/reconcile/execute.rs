@@ -203,7 +203,7 @@ pub(super) fn applier(context: &Context, inputs: &Inputs) -> Applier {
 
 fn request(context: &Context, ledger: &Ledger, object: &DesiredObject) -> ApplyRequest {
     let reference = object.intent.reference();
-    let record = ledger.get(reference).cloned();
+    let record = ledger.shared(reference);
     let observed = match context.children.get(reference) {
         Known::Present(LiveMetadata {
             uid,

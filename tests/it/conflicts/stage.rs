@@ -103,7 +103,7 @@ impl Stage {
         ApplyRequest {
             intent,
             observed: Observed::Unknown,
-            record: self.ledger.get(&reference).cloned(),
+            record: self.ledger.shared(&reference),
         }
     }
 
