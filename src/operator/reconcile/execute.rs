@@ -31,6 +31,7 @@ use crate::operator::memory::ReleaseMemory;
 use crate::ownership::class::Class;
 use crate::ownership::contested::ContestedField;
 use crate::ownership::ledger::{Ledger, ObjectRecord};
+use crate::ownership::loss::unknown_manager;
 use crate::ownership::policy::{Action, Moment};
 use crate::ownership::reference::ObjectReference;
 use crate::ownership::summary::{ConflictSummary, ObjectContest};
@@ -139,7 +140,7 @@ pub async fn execute(
     let requests = objects.iter().map(|object| request(context, ledger, object)).collect();
     let decided = applier.decide(requests, moment).await;
     if decided.stops() {
-        count_conflicts(context, recorded, ledger, decided.contests());
+        announce_stopped(context, recorded, ledger, decided.contests(), revision.action);
         return Err(stopped(ledger, &policy, decided, moment.now));
     }
     let mut namespaces = rendering.namespaces.clone();
@@ -168,7 +169,15 @@ pub async fn execute(
         }
         if !errors.is_empty() {
             let ledger = memory.ledger.get_or_insert_default();
-            return Err(failed_wave(context, recorded, ledger, errors, &policy, moment.now));
+            return Err(failed_wave(
+                context,
+                recorded,
+                ledger,
+                errors,
+                &policy,
+                moment.now,
+                revision.action,
+            ));
         }
     }
     removed(context, recorded, memory, inputs, remove).await
@@ -210,25 +219,30 @@ fn request(context: &Context, ledger: &Ledger, object: &DesiredObject) -> ApplyR
     }
 }
 
-/// Counts decisions that the last look at the object did not lead to: a conflict that stays is counted once, however often
-/// the release is tried again. Fields that are taken again and again are counted by `count_retaken`.
-fn count_conflicts(
+/// Counts what stands although the attempt was stopped, unless the last look at the object led to it already: a conflict
+/// that stays is counted once, however often the release is tried again. Fields that are left to their owner are told of in
+/// events, too; what stopped the attempt is told of with its end.
+fn announce_stopped(
     context: &Context,
     recorded: &Recorded,
     ledger: &Ledger,
     contests: impl Iterator<Item = ObjectContest>,
+    action: ReleaseAction,
 ) {
     let release = release_labels(recorded.release());
-    for ObjectContest {
-        object,
-        contested: field,
-    } in contests
-    {
-        if is_known(ledger.get(&object), &field) {
+    let stands = contests.filter(|contest| stands_unwritten(&contest.contested));
+    for ObjectContest { object, contested } in stands {
+        if is_known(ledger.get(&object), &contested) {
             continue;
         }
-        context.metrics.conflict(conflict_labels(&release, &object, &field));
+        context.metrics.conflict(conflict_labels(&release, &object, &contested));
+        publish(context, recorded, notice(&object, &contested), action);
     }
+}
+
+/// Whether a decision holds although nothing was written. Nothing was taken then, whatever was going to be.
+fn stands_unwritten(field: &ContestedField) -> bool {
+    field.action.is_unresolved()
 }
 
 /// Counts fields that were taken from an owner that they had been taken from before: it has written again meanwhile.
@@ -250,14 +264,34 @@ fn count_retaken(context: &Context, recorded: &Recorded, memory: &ReleaseMemory,
 fn stopped(ledger: &mut Ledger, policy: &str, decided: Decided, now: Timestamp) -> AttemptError {
     let summary = ConflictSummary::of(decided.contests());
     let Decided { plans, failures } = decided;
-    for plan in plans.iter().filter(|plan| !plan.contested().is_empty()) {
-        ledger.stopped(plan.reference(), plan.contested(), policy, now);
+    // What is skipped is as it was; the others have to be looked at again.
+    for plan in plans
+        .iter()
+        .filter(|plan| !plan.is_skip() && !plan.contested().is_empty())
+    {
+        remember_stopped(ledger, plan.reference(), plan.contested(), policy, now);
     }
     if failures.is_empty() {
         AttemptError::Conflicts(summary)
     } else {
         AttemptError::Refused(failures)
     }
+}
+
+/// Remembers of an object that was not written what is contested in it.
+fn remember_stopped(
+    ledger: &mut Ledger,
+    object: &ObjectReference,
+    contested: &[ContestedField],
+    policy: &str,
+    now: Timestamp,
+) {
+    let stands: Vec<ContestedField> = contested
+        .iter()
+        .filter(|field| stands_unwritten(field))
+        .cloned()
+        .collect();
+    ledger.stopped(object, &stands, policy, now);
 }
 
 /// Objects that were contested only when they were written stop the release as those do that were contested before.
@@ -268,6 +302,7 @@ fn failed_wave(
     errors: Vec<ApplyError>,
     policy: &str,
     now: Timestamp,
+    action: ReleaseAction,
 ) -> AttemptError {
     let mut contests = Vec::new();
     let mut is_only_contested = true;
@@ -280,8 +315,8 @@ fn failed_wave(
             object: ObjectReference::clone(object),
             contested: field.clone(),
         };
-        count_conflicts(context, recorded, ledger, contested.iter().map(contest));
-        ledger.stopped(object, contested, policy, now);
+        announce_stopped(context, recorded, ledger, contested.iter().map(contest), action);
+        remember_stopped(ledger, object, contested, policy, now);
         contests.extend(contested.iter().map(contest));
     }
     if is_only_contested {
@@ -327,11 +362,15 @@ fn announce(context: &Context, recorded: &Recorded, memory: &ReleaseMemory, appl
     let (migrated, told): (Vec<&ContestedField>, Vec<&ContestedField>) =
         new.into_iter().partition(|field| is_migrated(field));
     let notices = told.into_iter().filter_map(|field| notice(&applied.reference, field));
-    for (severity, reason, note) in migration(&applied.reference, &migrated)
+    let notices = migration(&applied.reference, &migrated)
         .into_iter()
-        .chain(notices)
-        .take(TOLD)
-    {
+        .chain(hand_over(applied))
+        .chain(notices);
+    publish(context, recorded, notices.take(TOLD), action);
+}
+
+fn publish(context: &Context, recorded: &Recorded, notices: impl IntoIterator<Item = Notice>, action: ReleaseAction) {
+    for (severity, reason, note) in notices {
         let about = recorded.release().object_ref(&());
         context
             .events
@@ -339,12 +378,21 @@ fn announce(context: &Context, recorded: &Recorded, memory: &ReleaseMemory, appl
     }
 }
 
+/// An event to be published.
+type Notice = (Severity, Reason, String);
+
+/// Whether the field was an earlier tool's, and not just a default of the server.
 fn is_migrated(field: &ContestedField) -> bool {
-    field.class == Class::Legacy && field.action == Action::Resolved
+    let is_of_predecessor = match field.class {
+        Class::Legacy => true,
+        Class::Union => field.manager != unknown_manager(),
+        Class::Real | Class::Phantom | Class::Sibling | Class::Admission | Class::Lost => false,
+    };
+    is_of_predecessor && field.action == Action::Resolved
 }
 
 /// What an event says of a field that was taken, left, lost or changed; nothing where nobody lost anything.
-fn notice(object: &ObjectReference, field: &ContestedField) -> Option<(Severity, Reason, String)> {
+fn notice(object: &ObjectReference, field: &ContestedField) -> Option<Notice> {
     let ContestedField {
         path: _,
         field: path,
@@ -373,7 +421,7 @@ fn notice(object: &ObjectReference, field: &ContestedField) -> Option<(Severity,
 }
 
 /// One event for all fields that came from earlier tools.
-fn migration(object: &ObjectReference, migrated: &[&ContestedField]) -> Option<(Severity, Reason, String)> {
+fn migration(object: &ObjectReference, migrated: &[&ContestedField]) -> Option<Notice> {
     let first = migrated.first()?;
     let names: BTreeSet<&str> = migrated.iter().map(|field| field.manager.name.as_str()).collect();
     let names: Vec<&str> = names.into_iter().collect();
@@ -386,6 +434,17 @@ fn migration(object: &ObjectReference, migrated: &[&ContestedField]) -> Option<(
         first.rule
     );
     Some((Severity::Normal, Reason::FieldsMigrated, note))
+}
+
+/// One event for all fields that are kept as they are until their next owner, an autoscaler for example, writes them.
+fn hand_over(applied: &Applied) -> Option<Notice> {
+    let fields: Vec<String> = applied.handed_over.iter().map(ToString::to_string).collect();
+    let note = format!(
+        "{}: what the chart no longer sets is kept for its next owner: {}",
+        applied.reference,
+        fields.join(", ")
+    );
+    (!fields.is_empty()).then_some((Severity::Normal, Reason::FieldHandedOver, note))
 }
 
 /// Adds what was taken to the heat of its fields, and tells of the fights that begin with it.
