@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::helm_release::ownership_status::{ConflictClass, ConflictOutcome, ManagerOperation};
-use super::schema::any_json;
+use super::schema::{any_json, is_false};
 
 /// The largest number of objects in a ledger; what is beyond is compared anew each time.
 pub const MAX_OBJECTS: usize = 4000;
@@ -22,8 +22,8 @@ pub const MAX_FIELD_SETS_BYTES: usize = 768 * 1024;
 pub const MAX_CONTESTED: usize = 500;
 /// The largest number of bytes of all contested fields of a ledger together, as JSON.
 pub const MAX_CONTESTED_BYTES: usize = 40 * 1024;
-/// The largest number of bytes of the field sets of a ledger together that were left to others; what does not fit is found
-/// out again by a conflict.
+/// The largest number of bytes of the field sets of a ledger together that were left to others; those of an object that does
+/// not fit are found again in its managedFields.
 pub const MAX_YIELDED_BYTES: usize = 40 * 1024;
 /// The largest number of history entries of one contested field; the oldest go first.
 pub const MAX_FIELD_HISTORY: usize = 10;
@@ -90,6 +90,10 @@ pub struct LedgerObject {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 40960))]
     pub yielded: Option<String>,
+    /// Whether fields of the chart are left to others that `yielded` had no room for. After a restart they are found again in
+    /// the object's managedFields: those that others own, that this release does not own, and that its policy yields.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub yielded_unlisted: bool,
 }
 
 /// What is known of one contested field.
@@ -135,11 +139,13 @@ pub struct LedgerEvent {
     /// The rule that decided.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule: Option<String>,
-    /// The release's value. Left out for Secrets and when there is none; shortened when large.
+    /// The release's value; of a Secret, a digest that only shows whether values are equal. Left out when there is none;
+    /// shortened when large.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "any_json")]
     pub ours: Option<Value>,
-    /// The live value. Left out for Secrets and when there is none; shortened when large.
+    /// The live value; of a Secret, a digest that only shows whether values are equal. Left out when there is none;
+    /// shortened when large.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "any_json")]
     pub theirs: Option<Value>,

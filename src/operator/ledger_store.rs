@@ -4,6 +4,7 @@
 //! and those objects are compared anew after a restart.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
@@ -19,7 +20,8 @@ use crate::api::release_ledger::{
 use crate::api::{HelmRelease, names};
 use crate::ownership::contested::ContestedField;
 use crate::ownership::fieldset::FieldSet;
-use crate::ownership::ledger::{ContestRecord, Ledger, ObjectRecord, tally};
+use crate::ownership::ledger::{ContestRecord, Ledger, ObjectRecord, Yielded, tally};
+use crate::ownership::packed::PackedFields;
 use crate::plan::inventory::{entry, reference};
 use crate::plan::revision::Revision;
 
@@ -118,6 +120,11 @@ fn to_resource(ledger: &Ledger, field_manager: String, revision: u32) -> Release
         if record.uid.is_empty() || objects.len() >= MAX_OBJECTS {
             continue;
         }
+        let (yields, yielded) = match &record.yielded {
+            Yielded::Listed(fields) if fields.is_empty() => (false, None),
+            Yielded::Listed(fields) => (true, written(fields, MAX_YIELDED_BYTES, &mut room_yielded)),
+            Yielded::Unlisted => (true, None),
+        };
         objects.push(LedgerObject {
             id,
             v,
@@ -131,9 +138,8 @@ fn to_resource(ledger: &Ledger, field_manager: String, revision: u32) -> Release
             resource_version: record.resource_version.clone(),
             fingerprint: record.fingerprint.clone(),
             fields: written(&record.owned, MAX_FIELD_SET_BYTES, &mut room),
-            yielded: Some(&record.yielded)
-                .filter(|yielded| !yielded.is_empty())
-                .and_then(|yielded| written(yielded, MAX_YIELDED_BYTES, &mut room_yielded)),
+            yielded_unlisted: yields && yielded.is_none(),
+            yielded,
         });
     }
     ReleaseLedgerSpec {
@@ -146,8 +152,8 @@ fn to_resource(ledger: &Ledger, field_manager: String, revision: u32) -> Release
 }
 
 /// A field set as text, if it fits; what it takes is taken from the room.
-fn written(fields: &FieldSet, at_most: usize, room: &mut usize) -> Option<String> {
-    let text = Some(fields.to_fields_v1().to_string()).filter(|text| text.len() <= at_most.min(*room))?;
+fn written(fields: &PackedFields, at_most: usize, room: &mut usize) -> Option<String> {
+    let text = Some(fields.unpack().to_fields_v1().to_string()).filter(|text| text.len() <= at_most.min(*room))?;
     *room -= text.len();
     Some(text)
 }
@@ -233,6 +239,7 @@ fn from_resource(spec: ReleaseLedgerSpec) -> Ledger {
             fingerprint,
             fields,
             yielded,
+            yielded_unlisted,
         } = object;
         let known = histories.remove(&id).unwrap_or_default();
         let contested: Vec<ContestedField> = known
@@ -243,10 +250,13 @@ fn from_resource(spec: ReleaseLedgerSpec) -> Ledger {
         let Some(reference) = reference(&InventoryEntry { id, v }) else {
             continue;
         };
-        let read = |text: Option<String>| FieldSet::from_fields_v1(&serde_json::from_str(&text?).ok()?).ok();
+        let read = |text: Option<String>| {
+            let fields = FieldSet::from_fields_v1(&serde_json::from_str(&text?).ok()?).ok()?;
+            Some(PackedFields::of(&fields))
+        };
         let owned = read(fields);
         ledger.insert(ObjectRecord {
-            reference,
+            reference: Arc::new(reference),
             uid,
             resource_version,
             fingerprint,
@@ -255,7 +265,11 @@ fn from_resource(spec: ReleaseLedgerSpec) -> Ledger {
             policy: None,
             owned: owned.unwrap_or_default(),
             tally: tally(&contested),
-            yielded: read(yielded).unwrap_or_default(),
+            yielded: if yielded_unlisted {
+                Yielded::Unlisted
+            } else {
+                Yielded::Listed(read(yielded).unwrap_or_default())
+            },
             contested,
             overridden: Vec::new(),
             history: known.into_iter().map(|(_, record)| record).collect(),
@@ -301,4 +315,81 @@ fn from_field(field: LedgerField) -> Option<ContestRecord> {
         last_seen: last_seen.0,
         count: u64::from(count),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ownership::class::Class;
+    use crate::ownership::ledger::Observation;
+    use crate::ownership::managed::{Manager, Operation};
+    use crate::ownership::path::FieldPath;
+    use crate::ownership::policy::Action;
+    use crate::ownership::reference::ObjectReference;
+
+    /// A ledger in which this many fields of a ConfigMap are left to somebody else.
+    fn yielding(fields: usize) -> Ledger {
+        let manager = Manager {
+            name: "kubectl".to_owned(),
+            operation: Operation::Update,
+            subresource: None,
+            api_version: None,
+            time: None,
+        };
+        let contested = (0..fields).map(|number| {
+            let path: FieldPath = format!(".data.a-key-with-a-name-{number:05}").parse().unwrap();
+            ContestedField {
+                field: path.to_string(),
+                path: Some(path),
+                ours: None,
+                theirs: None,
+                manager: manager.clone(),
+                class: Class::Real,
+                action: Action::Yielded,
+                rule: "onConflict".to_owned(),
+            }
+        });
+        let reference = ObjectReference {
+            api_version: "v1".to_owned(),
+            kind: "ConfigMap".to_owned(),
+            namespace: Some("prod".to_owned()),
+            name: "shop".to_owned(),
+        };
+        let observation = Observation {
+            reference: &reference,
+            uid: "u",
+            resource_version: "1",
+            fingerprint: "f",
+            intent_hash: "h",
+            policy: "p",
+            owned: &PackedFields::default(),
+            contested: &contested.collect::<Vec<_>>(),
+            overridden: &[],
+        };
+        let mut ledger = Ledger::default();
+        ledger.record(&observation, Timestamp::UNIX_EPOCH);
+        ledger
+    }
+
+    /// What the next process knows of it.
+    fn kept(ledger: &Ledger) -> Yielded {
+        let resource = to_resource(ledger, "us".to_owned(), 1);
+        let text = serde_json::to_string(&resource).unwrap();
+        assert!(text.len() < 100_000, "{}", text.len());
+        let ledger = from_resource(serde_json::from_str(&text).unwrap());
+        let mut records = ledger.objects();
+        records.next().unwrap().yielded.clone()
+    }
+
+    #[test]
+    fn yields_outlive_the_process_one_by_one_or_by_a_mark() {
+        assert_eq!(kept(&yielding(0)), Yielded::of(&[]));
+        let few = yielding(100);
+        assert_eq!(kept(&few), few.objects().next().unwrap().yielded);
+        let many = yielding(5000);
+        assert_eq!(kept(&many), Yielded::Unlisted);
+        // And the process after that.
+        let again = from_resource(to_resource(&many, "us".to_owned(), 1));
+        assert_eq!(kept(&again), Yielded::Unlisted);
+    }
 }

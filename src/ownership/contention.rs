@@ -1,8 +1,10 @@
 //! What may collide before anything is sent: other managers' fields that our intent touches with another value.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
-use super::class::Class;
+use super::class::{Class, Roster};
 use super::fieldset::Relation;
 use super::managed::{ManagedFields, Manager};
 use super::path::{FieldPath, PathElement};
@@ -101,6 +103,18 @@ pub fn other_holders<'a>(managed: &'a ManagedFields, manager: &'a str, path: &Fi
         .others(manager)
         .filter(|entry| entry.fields.relation(path).is_some())
         .map(|entry| &entry.manager)
+        .collect()
+}
+
+/// The fields that others hold and we do not. What a predecessor of ours holds is as good as ours.
+pub fn held_by_others_alone(managed: &ManagedFields, roster: &Roster) -> BTreeSet<FieldPath> {
+    let ours = managed.applied_by(roster.field_manager());
+    let is_ours = |path: &FieldPath| ours.is_some_and(|ours| ours.relation(path) == Some(Relation::Exact));
+    let others = managed.others(roster.field_manager());
+    others
+        .filter(|entry| !roster.is_predecessor(&entry.manager))
+        .flat_map(|entry| entry.fields.leaves())
+        .filter(|path| !is_ours(path))
         .collect()
 }
 

@@ -62,7 +62,7 @@ fn read_set(map: &Map<String, Value>, depth: usize) -> Result<FieldSet, FieldsEr
     Ok(FieldSet { entries })
 }
 
-fn read_element(key: &str) -> Result<PathElement, FieldsError> {
+pub(super) fn read_element(key: &str) -> Result<PathElement, FieldsError> {
     let bad = || FieldsError::BadElement(shorten(key));
     let (prefix, text) = key.split_once(':').ok_or_else(bad)?;
     match prefix {
@@ -96,7 +96,7 @@ fn write_set(set: &FieldSet) -> Map<String, Value> {
         .collect()
 }
 
-fn write_element(element: &PathElement) -> String {
+pub(super) fn write_element(element: &PathElement) -> String {
     match element {
         PathElement::Field(name) => format!("f:{name}"),
         PathElement::Key(keys) => {

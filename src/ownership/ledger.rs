@@ -4,6 +4,7 @@
 //! The resource that keeps it in the cluster is `api`'s ReleaseLedger; this is the model behind it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -12,6 +13,7 @@ use super::contested::{AdmissionOverride, ContestedField};
 use super::fieldset::FieldSet;
 use super::managed::{Manager, Operation};
 use super::manager_class::ManagerClass;
+use super::packed::PackedFields;
 use super::policy::Action;
 use super::redact::ShownValue;
 use super::reference::ObjectReference;
@@ -88,8 +90,8 @@ impl ContestRecord {
 /// What is remembered of one object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObjectRecord {
-    /// The object.
-    pub reference: ObjectReference,
+    /// The object; shared with the ledger's index.
+    pub reference: Arc<ObjectReference>,
     /// The object's uid: a recreated object is another one.
     pub uid: String,
     /// The resourceVersion that our last look or write gave.
@@ -101,17 +103,39 @@ pub struct ObjectRecord {
     /// The fingerprint of the policy, if it decided anything: another policy may decide otherwise.
     pub policy: Option<String>,
     /// What our manager owned after the write.
-    pub owned: FieldSet,
+    pub owned: PackedFields,
     /// What is contested now, at most [`MAX_CONTESTED`]; a skipped object still reports it.
     pub contested: Vec<ContestedField>,
     /// How many fields are contested now, in truth, whatever the bounds of the lists.
     pub tally: Tally,
-    /// The fields that are left out because somebody else has them; all of them.
-    pub yielded: FieldSet,
+    /// The fields that are left out because somebody else has them.
+    pub yielded: Yielded,
     /// What admission set otherwise than we applied it.
     pub overridden: Vec<AdmissionOverride>,
     /// Contested fields now and before, at most [`MAX_HISTORY`].
     pub history: Vec<ContestRecord>,
+}
+
+/// Which fields of an object are left out because somebody else has them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Yielded {
+    /// These and no others.
+    Listed(PackedFields),
+    /// They did not fit into the ledger in the cluster: they are among those that others own and we do not.
+    Unlisted,
+}
+
+impl Yielded {
+    /// What is left out because of these decisions. Admission changes what is sent, so that it changes nothing to leave it
+    /// out.
+    pub fn of(contested: &[ContestedField]) -> Self {
+        let is_yielded = |field: &&ContestedField| field.action == Action::Yielded && field.class != Class::Admission;
+        let paths = contested
+            .iter()
+            .filter(is_yielded)
+            .filter_map(|field| field.path.clone());
+        Self::Listed(PackedFields::of(&paths.collect::<FieldSet>()))
+    }
 }
 
 /// How many contested fields there are of each sort.
@@ -143,7 +167,7 @@ pub struct Observation<'a> {
     /// The policy's fingerprint.
     pub policy: &'a str,
     /// What we own now.
-    pub owned: &'a FieldSet,
+    pub owned: &'a PackedFields,
     /// What was contested.
     pub contested: &'a [ContestedField],
     /// What admission set otherwise than we applied it.
@@ -153,28 +177,33 @@ pub struct Observation<'a> {
 /// The objects of one release.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Ledger {
-    objects: BTreeMap<ObjectReference, ObjectRecord>,
+    objects: BTreeMap<Arc<ObjectReference>, Arc<ObjectRecord>>,
 }
 
 impl Ledger {
     /// What is remembered of an object.
     pub fn get(&self, reference: &ObjectReference) -> Option<&ObjectRecord> {
-        self.objects.get(reference)
+        self.objects.get(reference).map(Arc::as_ref)
+    }
+
+    /// What is remembered of an object, to be kept while the ledger goes on.
+    pub fn shared(&self, reference: &ObjectReference) -> Option<Arc<ObjectRecord>> {
+        self.objects.get(reference).map(Arc::clone)
     }
 
     /// Everything that is remembered, in order.
     pub fn objects(&self) -> impl Iterator<Item = &ObjectRecord> {
-        self.objects.values()
+        self.objects.values().map(Arc::as_ref)
     }
 
     /// Puts a record back that was read from the cluster.
     pub fn insert(&mut self, record: ObjectRecord) {
-        self.objects.insert(record.reference.clone(), record);
+        self.objects.insert(Arc::clone(&record.reference), Arc::new(record));
     }
 
     /// Forgets an object, such as one that was deleted.
-    pub fn forget(&mut self, reference: &ObjectReference) -> Option<ObjectRecord> {
-        self.objects.remove(reference)
+    pub fn forget(&mut self, reference: &ObjectReference) {
+        self.objects.remove(reference);
     }
 
     /// Remembers a write, or a look that led to none.
@@ -193,14 +222,14 @@ impl Ledger {
         let mut history = self
             .objects
             .remove(reference)
-            .map(|record| record.history)
+            .map(|record| Arc::unwrap_or_clone(record).history)
             .unwrap_or_default();
         for field in contested {
             remember(&mut history, field, now);
         }
         forget_oldest(&mut history);
         self.insert(ObjectRecord {
-            reference: reference.clone(),
+            reference: Arc::new(reference.clone()),
             uid: uid.to_owned(),
             resource_version: resource_version.to_owned(),
             fingerprint: fingerprint.to_owned(),
@@ -209,7 +238,7 @@ impl Ledger {
             owned: owned.clone(),
             contested: contested.iter().take(MAX_CONTESTED).cloned().collect(),
             tally: tally(contested),
-            yielded: yielded(contested),
+            yielded: Yielded::of(contested),
             overridden: overridden.iter().take(MAX_CONTESTED).cloned().collect(),
             history,
         });
@@ -219,14 +248,11 @@ impl Ledger {
     ///
     /// What was applied before, if anything was, is forgotten: the object has to be applied when the conflict is gone.
     pub fn stopped(&mut self, reference: &ObjectReference, contested: &[ContestedField], policy: &str, now: Timestamp) {
-        let known = self.objects.remove(reference);
-        let (uid, owned) = known.as_ref().map_or_else(
-            || (String::new(), FieldSet::default()),
+        let known = self.get(reference);
+        let (uid, owned) = known.map_or_else(
+            || (String::new(), PackedFields::default()),
             |record| (record.uid.clone(), record.owned.clone()),
         );
-        if let Some(record) = known {
-            self.insert(record);
-        }
         let observation = Observation {
             reference,
             uid: &uid,
@@ -258,13 +284,6 @@ impl ObjectRecord {
         });
         known.max_by_key(|record| record.last_seen)
     }
-}
-
-/// What is left out because somebody else has it. Admission changes what is sent, so that it changes nothing to leave it out.
-pub fn yielded(contested: &[ContestedField]) -> FieldSet {
-    let yielded = |field: &&ContestedField| field.action == Action::Yielded && field.class != Class::Admission;
-    let paths = contested.iter().filter(yielded).filter_map(|field| field.path.clone());
-    paths.collect()
 }
 
 fn remember(history: &mut Vec<ContestRecord>, seen: &ContestedField, now: Timestamp) {
@@ -347,7 +366,7 @@ mod tests {
     }
 
     fn record(ledger: &mut Ledger, version: &str, contested: &[ContestedField], second: i64) {
-        let (reference, owned) = (reference(), FieldSet::new());
+        let (reference, owned) = (reference(), PackedFields::default());
         let observation = Observation {
             reference: &reference,
             uid: "u",
@@ -362,6 +381,13 @@ mod tests {
         ledger.record(&observation, Timestamp::from_second(second).unwrap());
     }
 
+    fn left_out(record: &ObjectRecord) -> Vec<FieldPath> {
+        match &record.yielded {
+            Yielded::Listed(fields) => fields.unpack().paths(),
+            Yielded::Unlisted => panic!("they are listed"),
+        }
+    }
+
     #[test]
     fn holds_only_for_the_same_object_intent_and_policy() {
         let mut ledger = Ledger::default();
@@ -374,7 +400,7 @@ mod tests {
         record(&mut ledger, "8", &[field(".data.x", Action::Yielded)], 1);
         let known = ledger.get(&reference()).unwrap();
         assert!(known.holds("h", "u", "8", "p") && !known.holds("h", "u", "8", "other"));
-        assert_eq!(known.yielded.paths(), [".data.x".parse().unwrap()]);
+        assert_eq!(left_out(known), [".data.x".parse().unwrap()]);
     }
 
     #[test]
@@ -391,7 +417,7 @@ mod tests {
             (2, 10, 20)
         );
         assert_eq!(seen.action, Action::Forced);
-        assert!(ledger.get(&reference()).unwrap().yielded.is_empty());
+        assert!(left_out(ledger.get(&reference()).unwrap()).is_empty());
         let many: Vec<_> = (0..100)
             .map(|i| field(&format!(".data.k{i}"), Action::Yielded))
             .collect();
@@ -404,7 +430,7 @@ mod tests {
             .collect();
         record(&mut ledger, "5", &many, 50);
         let known = ledger.get(&reference()).unwrap();
-        assert_eq!((known.contested.len(), known.yielded.len()), (MAX_CONTESTED, 1000));
+        assert_eq!((known.contested.len(), left_out(known).len()), (MAX_CONTESTED, 1000));
         assert_eq!(known.tally.values().sum::<u32>(), 1000);
     }
 }

@@ -14,6 +14,7 @@ use super::fieldset::{FieldSet, Relation};
 use super::intent::is_identity;
 use super::ledger::ObjectRecord;
 use super::managed::{ManagedFields, Manager, Operation};
+use super::packed::PackedFields;
 use super::path::{FieldPath, PathElement};
 use super::policy::Action;
 use super::reference::ObjectReference;
@@ -34,7 +35,7 @@ pub fn unknown_manager() -> Manager {
 }
 
 /// Whether managedFields has forgotten that we ever applied the object.
-pub fn is_wiped(owned: &FieldSet, managed: &ManagedFields, manager: &str) -> bool {
+pub fn is_wiped(owned: &PackedFields, managed: &ManagedFields, manager: &str) -> bool {
     !owned.is_empty() && managed.applied_by(manager).is_none()
 }
 
@@ -90,7 +91,7 @@ pub fn changed_behind(record: &ObjectRecord, live: &Value, body: &Value) -> Vec<
         };
         !found.is_null() && !is_empty(wanted) && !satisfies(found, wanted) && !is_identity(path)
     };
-    let leaves = record.owned.leaves().into_iter();
+    let leaves = record.owned.unpack().leaves().into_iter();
     leaves.filter(|path| is_changed(path) && !is_known(path)).collect()
 }
 
@@ -158,7 +159,7 @@ mod tests {
         let live = json!({"data": {"a": "1", "b": "2", "c": "1"}, "metadata": {"managedFields": [
             {"manager": "us", "operation": "Apply", "fieldsV1": {"f:data": {"f:c": {}}}}]}});
         assert_eq!(lost(&owned, &live, &body), [".data.b"]);
-        let all = FieldSet::from_fields_v1(&owned).unwrap();
+        let all = PackedFields::of(&FieldSet::from_fields_v1(&owned).unwrap());
         assert!(!is_wiped(&all, &ManagedFields::of(&live).unwrap(), "us"));
         assert!(is_wiped(&all, &ManagedFields::default(), "us"));
     }

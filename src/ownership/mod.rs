@@ -15,6 +15,7 @@ pub mod ledger;
 pub mod loss;
 pub mod managed;
 pub mod manager_class;
+pub mod packed;
 pub mod path;
 mod path_parser;
 pub mod pattern;

@@ -426,12 +426,6 @@ impl Policy {
             .collect()
     }
 
-    /// Whether this owner would be left the field, if there were a conflict: what is sent beside it is left out too.
-    pub fn yields(&self, contest: &Contest<'_>, moment: Moment) -> Option<Decision> {
-        let decision = self.decide(contest, moment);
-        (decision.action == Action::Yielded).then_some(decision)
-    }
-
     /// A digest of everything that decides now; it changes when a rule does, and when a time-boxed rule ends.
     pub fn fingerprint(&self, now: Timestamp) -> String {
         let Self {

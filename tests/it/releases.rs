@@ -10,4 +10,5 @@ mod rendered;
 mod small_charts;
 mod sources;
 mod stage;
+mod takeover;
 mod waiting;

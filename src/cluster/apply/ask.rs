@@ -4,13 +4,11 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::decide::Live;
+use super::contest::Case;
 use super::error::ApplyError;
 use super::review::{Draft, DryRun};
-use super::types::ObjectPlan;
 use super::{Applier, MAX_ROUNDS};
 use crate::ownership::conflict::{ConflictCause, StatusCause};
-use crate::ownership::policy::Moment;
 use crate::ownership::value::replace;
 
 /// What the dry runs of one object came to.
@@ -36,13 +34,8 @@ pub(super) struct Answers {
 impl Applier {
     /// Dry-runs until the server has nothing more to object to. What excludes each other is decided on the way: no dry run
     /// gets past it.
-    pub(super) async fn ask(
-        &self,
-        plan: &ObjectPlan,
-        live: &Live,
-        draft: &mut Draft,
-        moment: Moment,
-    ) -> Result<Asked, ApplyError> {
+    pub(super) async fn ask(&self, case: Case<'_>, draft: &mut Draft) -> Result<Asked, ApplyError> {
+        let Case { plan, live, .. } = case;
         // The first run sends everything, so that its conflicts are all that there are; what is excluded comes after them.
         let mut causes: BTreeSet<ConflictCause> = BTreeSet::new();
         let mut unions = Vec::new();
@@ -64,7 +57,7 @@ impl Applier {
                 DryRun::Stale | DryRun::Conflicts(_) => return Ok(Asked::Stale),
                 DryRun::RemovedVersion(removed) => return Ok(Asked::Unreadable(removed)),
                 DryRun::Union(found, error) => {
-                    if !self.exclude(plan, live, &found, draft, moment) {
+                    if !case.exclude(&found, draft) {
                         return Err(error);
                     }
                     unions.push(found);
@@ -73,9 +66,11 @@ impl Applier {
         }
         Ok(Asked::Stale)
     }
+}
 
+impl Case<'_> {
     /// Decides on the conflicts that the server told of. What excludes each other has been decided on before.
-    pub(super) fn answer(&self, plan: &ObjectPlan, live: &Live, answers: &Answers, draft: &mut Draft, moment: Moment) {
+    pub(super) fn answer(&self, answers: &Answers, draft: &mut Draft) {
         let Answers {
             foretold,
             causes,
@@ -88,6 +83,6 @@ impl Applier {
         for (path, ours) in &draft.excluded {
             replace(&mut foretold, path, ours.clone());
         }
-        self.resolve(plan, live, &foretold, causes, draft, moment);
+        self.resolve(&foretold, causes, draft);
     }
 }

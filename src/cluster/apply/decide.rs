@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::contest::Case;
 use super::error::ApplyError;
 use super::types::{Adoption, ApplyRequest, Basis, ObjectPlan, Observed, Step};
 use super::{Applier, MAX_ROUNDS, pause_before};
@@ -12,9 +13,10 @@ use crate::cluster::observe::fingerprint_of;
 use crate::ownership::class::Class;
 use crate::ownership::contested::ContestedField;
 use crate::ownership::intent::{Intent, RELEASE_NAME_ANNOTATION, RELEASE_NAMESPACE_ANNOTATION};
-use crate::ownership::ledger::{ObjectRecord, yielded};
+use crate::ownership::ledger::{ObjectRecord, Yielded};
 use crate::ownership::loss::changed_behind;
 use crate::ownership::managed::ManagedFields;
+use crate::ownership::packed::PackedFields;
 use crate::ownership::policy::{Action, Moment};
 
 /// A live object with what its managedFields say.
@@ -142,7 +144,7 @@ impl Applier {
         let holds = record.holds(plan.intent.hash(), &basis.uid, &basis.resource_version, &policy);
         if holds {
             plan.contested.clone_from(&record.contested);
-            plan.step = Step::Skip(Box::new(record.clone()));
+            plan.step = Step::Skip(Arc::clone(record));
         }
         holds
     }
@@ -156,14 +158,17 @@ impl Applier {
             return false;
         };
         let owned = live.managed.applied_by(self.settings.roster.field_manager());
+        let owned = owned.map(PackedFields::of);
         let policy = self.settings.policy.fingerprint(moment.now);
         let same_version = &record.resource_version;
-        if owned != Some(&record.owned) || !record.holds(plan.intent.hash(), &live.basis.uid, same_version, &policy) {
+        if owned.as_ref() != Some(&record.owned)
+            || !record.holds(plan.intent.hash(), &live.basis.uid, same_version, &policy)
+        {
             return false;
         }
         let mut body = plan.intent.body().clone();
-        let yielding = self.keep_yielding(plan, live, &mut body, moment);
-        if yielded(&yielding) != record.yielded || !changed_behind(record, &live.object, &body).is_empty() {
+        let yielding = self.case(plan, live, moment).keep_yielding(&mut body);
+        if Yielded::of(&yielding) != record.yielded || !changed_behind(record, &live.object, &body).is_empty() {
             return false;
         }
         let mut record = record.clone();
@@ -174,8 +179,18 @@ impl Applier {
         record.resource_version.clone_from(&live.basis.resource_version);
         record.fingerprint = fingerprint_of(&live.object);
         plan.contested.clone_from(&record.contested);
-        plan.step = Step::Skip(Box::new(record));
+        plan.step = Step::Skip(Arc::new(record));
         true
+    }
+
+    /// What there is to decide about one live object.
+    pub(super) const fn case<'a>(&'a self, plan: &'a ObjectPlan, live: &'a Live, moment: Moment) -> Case<'a> {
+        Case {
+            applier: self,
+            plan,
+            live,
+            moment,
+        }
     }
 
     pub(super) async fn read(&self, resource: &Resource, intent: &Intent) -> Result<Option<Live>, ApplyError> {
@@ -251,5 +266,5 @@ pub(super) fn resource_of(plan: &ObjectPlan) -> Result<&Resource, ApplyError> {
 
 /// What of a record matters for an object: nothing if it is of another object with the same name.
 pub(super) fn record_of<'a>(plan: &'a ObjectPlan, live: &Live) -> Option<&'a ObjectRecord> {
-    plan.record.as_ref().filter(|record| record.uid == live.basis.uid)
+    plan.record.as_deref().filter(|record| record.uid == live.basis.uid)
 }

@@ -8,14 +8,19 @@
 //! * What did not change is not written, and not even read when the caller has seen its resourceVersion.
 
 mod ask;
+mod contest;
 mod decide;
 mod error;
+mod exclusion;
+mod losses;
+mod predecessor;
 mod preflight;
 mod resolve;
 mod review;
 mod shadow;
 mod types;
 mod write;
+mod yielding;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -4,9 +4,9 @@ use serde_json::Value;
 
 use super::Applier;
 use super::ask::Asked;
-use super::decide::{Care, Live, Scene, on_basis, record_of, resource_of};
+use super::decide::{Care, Live, Scene, on_basis, resource_of};
 use super::error::ApplyError;
-use super::resolve::versions_lost;
+use super::losses::versions_lost;
 use super::types::{Configure, ObjectPlan, Repair, Step};
 use crate::cluster::calls::{ApplyOptions, CallError};
 use crate::ownership::conflict::{ConflictCause, Rejection, StatusCause};
@@ -44,6 +44,8 @@ pub(super) struct Draft {
     pub(super) transfer: Transfer,
     /// Our values that others exclude.
     pub(super) excluded: Vec<(FieldPath, Value)>,
+    /// What leaves the object because it left the chart of a predecessor.
+    pub(super) dropped: Vec<FieldPath>,
 }
 
 impl Draft {
@@ -54,6 +56,7 @@ impl Draft {
             contested,
             transfer: Transfer::default(),
             excluded: Vec::new(),
+            dropped: Vec::new(),
         }
     }
 }
@@ -70,26 +73,31 @@ impl Applier {
         let api_version = intent.reference().api_version.as_str();
         let manager = self.settings.roster.field_manager();
         let mut body = intent.body().clone();
-        let contested = self.keep_yielding(plan, live, &mut body, scene.moment);
+        let case = self.case(plan, live, scene.moment);
+        let contested = case.keep_yielding(&mut body);
         let mut draft = Draft::new(body, contested);
-        self.note_losses(plan, live, &mut draft, scene.moment);
-        let is_wiped = record_of(plan, live).is_some_and(|record| is_wiped(&record.owned, &live.managed, manager));
+        case.note_losses(&mut draft);
+        let is_wiped = case
+            .record()
+            .is_some_and(|record| is_wiped(&record.owned, &live.managed, manager));
         let dry_run = scene.care == Care::Thorough
             || is_wiped
             || may_conflict(&live.managed, manager, &live.object, &draft.body, api_version)
             || may_exclude(&live.managed, manager, &live.object, &draft.body);
         if dry_run {
-            match self.ask(plan, live, &mut draft, scene.moment).await? {
-                Asked::Told(answers) => self.answer(plan, live, &answers, &mut draft, scene.moment),
+            match self.ask(case, &mut draft).await? {
+                Asked::Told(answers) => case.answer(&answers, &mut draft),
                 Asked::Stale => return Ok(None),
                 Asked::Unreadable(removed) => return Ok(Some(repair(plan, live, &removed))),
             }
         }
-        self.note_taken_along(plan, live, &mut draft);
+        case.note_taken_along(&mut draft);
+        case.drop_left_behind(self.previous(plan, live).await?, &mut draft);
         let Draft {
             body,
             mut contested,
             transfer,
+            dropped,
             ..
         } = draft;
         contested.sort_by(|a, b| a.sort_key().cmp(&b.sort_key()));
@@ -103,7 +111,7 @@ impl Applier {
         let predecessors = Transfer::from_predecessors(&live.managed, &self.settings.roster, &body, is_protected);
         let transfer = Some(transfer.and(predecessors)).filter(|transfer| !transfer.is_empty());
         let transfer = transfer.map(|transfer| transfer.managed_fields(&live.object, manager, api_version));
-        let hand_over = self.hand_over(plan, live, &body, scene).await?;
+        let hand_over = self.hand_over(plan, live, &body, dropped, scene).await?;
         let takes = |field: &ContestedField| matches!(field.action, Action::Forced | Action::Resolved);
         let force = contested.iter().any(takes);
         let configure = Configure {
@@ -153,19 +161,20 @@ impl Applier {
         }
     }
 
-    /// The fields that only we hold, that the new intent drops, and whose next owner has not written yet: without a
+    /// The fields that only we hold, or that we are about to get from a predecessor, that the new intent drops, and whose next owner has not written yet: without a
     /// hand-over they would fall back to their defaults, such as one replica.
     pub(super) async fn hand_over(
         &self,
         plan: &ObjectPlan,
         live: &Live,
         body: &Value,
+        dropped: Vec<FieldPath>,
         scene: Scene<'_>,
     ) -> Result<Option<(Value, Vec<FieldPath>)>, ApplyError> {
         let reference = plan.intent.reference();
-        let dropped = abandoned(&live.managed, self.settings.roster.field_manager(), &live.object, body);
+        let abandoned = abandoned(&live.managed, self.settings.roster.field_manager(), &live.object, body);
         let mut paths = Vec::new();
-        for path in dropped {
+        for path in abandoned.into_iter().chain(dropped) {
             // What the intent has, but the body has not, was yielded.
             let waits = lookup(plan.intent.body(), &path).is_some()
                 || self.settings.policy.may_yield(reference, &path, scene.moment.now)

@@ -7,11 +7,12 @@ use serde_json::Value;
 
 use super::error::ApplyError;
 use crate::cluster::discovery::Resource;
+use crate::cluster::records::FormerRelease;
 use crate::ownership::class::Roster;
 use crate::ownership::contested::{AdmissionOverride, ContestedField};
-use crate::ownership::fieldset::FieldSet;
 use crate::ownership::intent::{Intent, ReleaseIdentity};
 use crate::ownership::ledger::{ObjectRecord, Observation};
+use crate::ownership::packed::PackedFields;
 use crate::ownership::path::FieldPath;
 use crate::ownership::policy::{Action, Policy};
 use crate::ownership::redact::Redactor;
@@ -42,6 +43,8 @@ pub struct ApplySettings {
     pub adoption: Adoption,
     /// How many objects are worked on at once.
     pub parallelism: NonZeroUsize,
+    /// The release of Helm that this one continues, if there is one.
+    pub former: Option<Arc<FormerRelease>>,
 }
 
 /// What the caller has seen of an object, such as in a watch's cache; a stale view costs requests, never correctness.
@@ -68,7 +71,7 @@ pub struct ApplyRequest {
     /// What the caller has seen of it.
     pub observed: Observed,
     /// What the ledger remembers of it.
-    pub record: Option<ObjectRecord>,
+    pub record: Option<Arc<ObjectRecord>>,
 }
 
 /// What was done to an object.
@@ -117,7 +120,7 @@ pub struct Applied {
     /// What was done.
     pub operation: Operation,
     /// What our manager owns now.
-    pub owned: FieldSet,
+    pub owned: PackedFields,
     /// What was contested and what was done about it, sorted.
     pub contested: Vec<ContestedField>,
     /// What was given to the hand-over manager until its next owner comes.
@@ -154,7 +157,7 @@ impl Basis {
 #[derive(Debug, Clone)]
 pub(super) enum Step {
     /// Nothing: the ledger's record holds.
-    Skip(Box<ObjectRecord>),
+    Skip(Arc<ObjectRecord>),
     /// The object does not exist.
     Create,
     /// The object exists.
@@ -197,7 +200,7 @@ pub(super) struct Repair {
 #[derive(Debug, Clone)]
 pub struct ObjectPlan {
     pub(super) intent: Intent,
-    pub(super) record: Option<ObjectRecord>,
+    pub(super) record: Option<Arc<ObjectRecord>>,
     /// `None` while the kind is not served: its definition may be part of the release.
     pub(super) resource: Option<Resource>,
     pub(super) step: Step,

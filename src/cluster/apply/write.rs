@@ -14,6 +14,7 @@ use crate::ownership::fieldset::FieldSet;
 use crate::ownership::intent::{Intent, is_identity};
 use crate::ownership::ledger::ObjectRecord;
 use crate::ownership::managed::ManagedFields;
+use crate::ownership::packed::PackedFields;
 use crate::ownership::path::{FieldPath, PathElement};
 use crate::ownership::policy::Moment;
 use crate::ownership::value::{is_empty, is_zero, lookup, satisfies};
@@ -219,7 +220,7 @@ impl Applier {
             intent_hash: plan.intent.hash().to_owned(),
             operation,
             overridden_by_admission: overridden,
-            owned,
+            owned: PackedFields::of(&owned),
             contested,
             handed_over,
         })

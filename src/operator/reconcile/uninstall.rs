@@ -13,6 +13,7 @@ use super::record::{self, Recorded};
 use super::records;
 use super::seed;
 use crate::api::helm_release::Mode;
+use crate::api::listing::first_few;
 use crate::api::names;
 use crate::cluster::delete::{DeleteError, Deleter, Deletion};
 use crate::cluster::discovery::DiscoveryError;
@@ -84,14 +85,10 @@ pub async fn uninstall(
             Progress::Waiting(again())
         });
     }
-    let named: Vec<String> = remaining.iter().take(NAMED).map(ToString::to_string).collect();
-    let more = remaining.len().saturating_sub(named.len());
-    let rest = if more == 0 {
-        String::new()
-    } else {
-        format!(" and {more} more")
-    };
-    let progress = format!("waiting until {}{rest} are gone", named.join(", "));
+    let progress = format!(
+        "waiting until {} are gone",
+        first_few(&remaining, remaining.len(), NAMED, ", ")
+    );
     Ok(Progress::Waiting(Outcome::Uninstalling { progress }))
 }
 

@@ -80,7 +80,7 @@ async fn decide(stage: Arc<Stage>, object: usize) -> Vec<Applied> {
         let request = ApplyRequest {
             intent: Intent::new(manifest.clone(), Some(&stage.release())).unwrap(),
             observed: Observed::Unknown,
-            record: ledger.get(&stage.reference(&manifest)).cloned(),
+            record: ledger.shared(&stage.reference(&manifest)),
         };
         match applier.apply(request, moment()).await {
             Ok(applied) => {
