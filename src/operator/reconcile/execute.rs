@@ -110,17 +110,34 @@ fn list<E: std::error::Error>(errors: &[E]) -> String {
     first_few(errors, errors.len(), NAMED, "; ")
 }
 
-/// Writes what was planned.
-pub async fn execute(
+/// Finds out whether what was planned can be written, and makes what must be there first: hooks run only for an attempt that
+/// nothing stands against.
+pub async fn check(
     context: &Context,
-    recorded: &mut Recorded,
+    recorded: &Recorded,
     memory: &mut ReleaseMemory,
     inputs: &Inputs,
     revision: &Revision,
     rendering: &Rendering,
     writes: &Writes,
 ) -> Result<(), AttemptError> {
-    let Writes { apply, remove } = writes;
+    decided(context, recorded, memory, inputs, revision, rendering, writes).await?;
+    crds::ensure_namespace(context, recorded.release()).await?;
+    Ok(())
+}
+
+/// Applies the CRDs, decides about every object and dry-runs what others write, too. Gives what is to be written, the policy's
+/// fingerprint and the moment of the decision.
+async fn decided(
+    context: &Context,
+    recorded: &Recorded,
+    memory: &mut ReleaseMemory,
+    inputs: &Inputs,
+    revision: &Revision,
+    rendering: &Rendering,
+    writes: &Writes,
+) -> Result<(Vec<ObjectPlan>, String, Moment), AttemptError> {
+    let Writes { apply, remove: _ } = writes;
     let is_correction = revision.phase == Some(Phase::Deployed);
     if !is_correction {
         // First, as Helm does: the objects are dry-run against them.
@@ -130,7 +147,6 @@ pub async fn execute(
     let objects: Vec<&DesiredObject> = apply.iter().filter_map(|index| rendering.objects.get(*index)).collect();
     let applier = applier(context, recorded.release(), inputs);
     let ownership = recorded.release().spec.effective_ownership();
-    let fights = ownership.effective_fights();
     let moment = Moment {
         now: Timestamp::now(),
         retries_exhausted: memory.conflict_retries >= ownership.effective_retry().limit,
@@ -149,11 +165,28 @@ pub async fn execute(
     if !refused.is_empty() {
         return Err(AttemptError::Refused(refused));
     }
+    Ok((decided.plans, policy, moment))
+}
+
+/// Writes what was planned.
+pub async fn execute(
+    context: &Context,
+    recorded: &mut Recorded,
+    memory: &mut ReleaseMemory,
+    inputs: &Inputs,
+    revision: &Revision,
+    rendering: &Rendering,
+    writes: &Writes,
+) -> Result<(), AttemptError> {
+    let is_correction = revision.phase == Some(Phase::Deployed);
+    let fights = recorded.release().spec.effective_ownership().effective_fights();
+    let (plans, policy, moment) = decided(context, recorded, memory, inputs, revision, rendering, writes).await?;
+    let applier = applier(context, inputs);
     if !is_correction {
         crds::ensure_namespace(context, recorded.release()).await?;
     }
     memory.attempt = Some(moment.now);
-    for wave in waves(decided.plans) {
+    for wave in waves(plans) {
         let results = applier.write(wave, moment).await;
         let mut errors = Vec::new();
         for result in results {
@@ -180,7 +213,7 @@ pub async fn execute(
             ));
         }
     }
-    removed(context, recorded, memory, inputs, remove).await
+    removed(context, recorded, memory, inputs, &writes.remove).await
 }
 
 pub(super) fn applier(context: &Context, release: &HelmRelease, inputs: &Inputs) -> Applier {
