@@ -4,7 +4,7 @@
 
 use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{LazyLock, Mutex, PoisonError};
+use std::sync::{LazyLock, Mutex, PoisonError, mpsc};
 use std::thread;
 
 /// Most threads for one piece of work, the caller's included: what is done here is bound by memory before long.
@@ -47,9 +47,48 @@ pub(crate) fn map<T: Sync, S, R: Send>(
         }
         run();
     });
-    let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
-    done.sort_unstable_by_key(|(index, _)| *index);
-    done.into_iter().map(|(_, result)| result).collect()
+    in_order(done)
+}
+
+/// Makes things, and meanwhile does the work on those that are there already. Result: what `make` says, and what each thing
+/// becomes, in the order in which they were made; when `make` fails, the work on the rest is not done.
+///
+/// `make` gets a function that takes a thing with its size. A thread is started when the sizes come to `worth_a_thread`.
+pub(crate) fn follow<T: Send, R: Send, M, E>(
+    worth_a_thread: usize,
+    make: impl FnOnce(&mut dyn FnMut(T, usize)) -> Result<M, E>,
+    work: impl Fn(T) -> R + Sync,
+) -> Result<(M, Vec<R>), E> {
+    let (sender, receiver) = mpsc::channel::<(usize, T)>();
+    let (receiver, done) = (Mutex::new(receiver), Mutex::new(Vec::new()));
+    let next = || receiver.lock().unwrap_or_else(PoisonError::into_inner).recv();
+    let run = || {
+        let mut own = Vec::new();
+        while let Ok((index, item)) = next() {
+            own.push((index, work(item)));
+        }
+        done.lock().unwrap_or_else(PoisonError::into_inner).append(&mut own);
+    };
+    let made = thread::scope(|scope| {
+        let (mut number, mut size, mut threads) = (0, 0_usize, 1);
+        let made = make(&mut |item, item_size| {
+            // The receiver lives longer than this.
+            let _ = sender.send((number, item));
+            number += 1;
+            size = size.saturating_add(item_size);
+            if size / worth_a_thread >= threads && available(threads + 1) > threads {
+                threads += 1;
+                let _ = thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, run);
+            }
+        });
+        drop(sender);
+        match &made {
+            Ok(_) => run(),
+            Err(_) => while next().is_ok() {},
+        }
+        made
+    })?;
+    Ok((made, in_order(done)))
 }
 
 /// Does `main`, and meanwhile, where there is a processor to spare, what may be prepared for later.
@@ -64,6 +103,12 @@ pub(crate) fn meanwhile<R>(prepare: Option<impl FnOnce() + Send>, main: impl FnO
             .spawn_scoped(scope, prepare);
         main()
     })
+}
+
+fn in_order<R>(done: Mutex<Vec<(usize, R)>>) -> Vec<R> {
+    let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    done.sort_unstable_by_key(|(index, _)| *index);
+    done.into_iter().map(|(_, result)| result).collect()
 }
 
 fn available(items: usize) -> usize {
@@ -91,5 +136,33 @@ mod tests {
             assert!(doubled.iter().copied().eq((0..1000).map(|item| item * 2)));
         }
         assert!(map(&[(); 0], true, || (), |(), ()| ()).is_empty());
+    }
+
+    #[test]
+    fn what_follows_has_the_order_in_which_things_were_made() {
+        for worth_a_thread in [1, usize::MAX] {
+            let followed = follow(
+                worth_a_thread,
+                |take| {
+                    (0..1000).for_each(|item| take(item, 1));
+                    Ok::<_, ()>("made")
+                },
+                |item| item * 2,
+            );
+            assert_eq!(followed, Ok(("made", (0..1000).map(|item| item * 2).collect())));
+        }
+    }
+
+    #[test]
+    fn nothing_follows_what_could_not_be_made() {
+        let failed = follow(
+            1,
+            |take| {
+                (0..1000).for_each(|item| take(item, 1));
+                Err::<(), _>("not made")
+            },
+            |item: i32| item,
+        );
+        assert_eq!(failed, Err("not made"));
     }
 }

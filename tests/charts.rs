@@ -102,7 +102,7 @@ fn normalize(stderr: &str) -> String {
             .unwrap_or_default()
             .trim_end();
         let error = error.strip_suffix(DEBUG_HINT).unwrap_or(error);
-        return lines(error.lines().map(str::trim_end));
+        return lines(error.lines());
     }
     let wanted = |line: &&str| !UNWANTED.iter().any(|unwanted| line.starts_with(unwanted));
     let mut warnings: Vec<&str> = stderr.lines().filter(wanted).collect();

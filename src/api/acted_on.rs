@@ -42,6 +42,9 @@ const ACTED_ON: &[ActedOn] = &[
     all("values"),
     all("valuesFrom"),
     all("releaseName"),
+    all("maxHistory"),
+    all("storageNamespace"),
+    all("uninstall.keepHistory"),
     all("targetNamespace"),
     all("suspend"),
     all("install.crds"),
@@ -231,7 +234,7 @@ mod tests {
             "install": {"crds": "Skip", "disableHooks": true, "remediation": {"retries": -1}},
             "driftDetection": {"mode": "enabled", "ignore": [{"paths": ["/spec/replicas"]}]},
             "commonMetadata": {"labels": {"example.com/team": "a"}},
-            "maxHistory": 0,
+            "persistentClient": false,
         });
         let expected = [
             "spec.chartRef.kind=HelmChart",
@@ -240,7 +243,6 @@ mod tests {
             "spec.driftDetection.mode",
             "spec.install.disableHooks",
             "spec.install.remediation.retries",
-            "spec.maxHistory",
         ];
         assert_eq!(ignored(spec), expected);
     }

@@ -123,6 +123,8 @@ names! {
         ReconcileError,
         /// The release's record says that another operation is in progress.
         PendingRelease,
+        /// Helm's record of a revision could not be written.
+        RecordNotWritten,
         /// All retries were used up.
         RetriesExceeded,
         /// There is no good revision to roll back to.

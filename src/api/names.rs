@@ -16,6 +16,9 @@ pub const ANNOTATION_FORCE_AT: &str = "fairlead.dev/forceAt";
 pub const ANNOTATION_RESET_AT: &str = "fairlead.dev/resetAt";
 /// Annotation of a HelmRelease that carries a person's decision on conflicts that were handed off.
 pub const ANNOTATION_RESOLVE: &str = "fairlead.dev/resolve";
+/// Annotation of a release record: namespace, name and uid of the HelmRelease as which Fairlead wrote it. Helm leaves annotations
+/// out when it writes a record, so one that has it is as Fairlead left it.
+pub const ANNOTATION_WRITTEN_BY: &str = "fairlead.dev/written-by";
 /// Annotation or label of a live or rendered object: `disabled` excludes it from drift detection.
 pub const ANNOTATION_DRIFT_DETECTION: &str = "fairlead.dev/driftDetection";
 

@@ -34,9 +34,12 @@ pub enum LoadError {
     /// No Chart.yaml.
     #[error("Chart.yaml file is missing")]
     NoMetadata,
-    /// Neither `v1` nor `v2`.
+    /// Neither `v1` nor `v2`, and not `v3`, which Helm is preparing.
     #[error("unsupported chart version")]
     ApiVersion,
+    /// `v3`: Helm 4.3.1 reads such charts, but installs none.
+    #[error("invalid chart apiVersion")]
+    FutureApiVersion,
     /// Chart.yaml says something that Helm refuses.
     #[error(transparent)]
     Validation(#[from] ValidationError),
@@ -161,6 +164,9 @@ impl Loader<'_> {
         }
         let mut metadata = metadata.ok_or(LoadError::NoMetadata)?;
         metadata.validate()?;
+        if depth == 0 && metadata.api_version == "v3" {
+            return Err(LoadError::FutureApiVersion);
+        }
         let mut subcharts = Vec::new();
         for (directory, files) in std::mem::take(&mut parts.charts) {
             if directory.starts_with(['_', '.']) {
@@ -245,8 +251,10 @@ fn read_metadata(files: &[File], is_root: bool) -> Result<Option<Metadata>, Load
         }
     }
     match found.as_ref().map(|metadata| metadata.api_version.as_str()) {
-        None | Some("v1" | "v2") => Ok(found),
-        Some(_) => Err(LoadError::ApiVersion),
+        None | Some("v1" | "v2" | "v3") => Ok(found),
+        Some(_) if is_root => Err(LoadError::ApiVersion),
+        // Helm asks no subchart for its version.
+        Some(_) => Ok(found),
     }
 }
 

@@ -1,4 +1,4 @@
-//! The Kubernetes API as Fairlead uses it: discovery, server-side apply, pruning, observing.
+//! The Kubernetes API as Fairlead uses it: discovery, server-side apply, pruning, observing, release records.
 //!
 //! Edge: does the IO; what to do is decided in `ownership` and `plan`.
 
@@ -8,3 +8,4 @@ pub mod delete;
 pub mod discovery;
 pub mod observe;
 pub mod records;
+pub mod storage;

@@ -14,6 +14,7 @@ use super::charts::Charts;
 use super::children::Children;
 use super::memory::Memory;
 use super::policies::Policies;
+use super::records::Records;
 use super::sources::Sources;
 use crate::cluster::calls::Calls;
 use crate::cluster::discovery::KindCache;
@@ -49,6 +50,8 @@ pub struct Context {
     pub kinds: Arc<KindCache>,
     /// The live objects of all releases, as metadata.
     pub children: Children,
+    /// Which release records there are.
+    pub records: Records,
     /// HelmRepositories and OCIRepositories.
     pub sources: Sources,
     /// ConflictPolicies.

@@ -46,6 +46,11 @@ impl Follow {
         &self.releases
     }
 
+    /// Ends when the operator shuts down.
+    pub(super) fn shutdown(&self) -> impl Future<Output = ()> + Send + use<> {
+        self.shutdown.clone().cancelled_owned()
+    }
+
     /// Wakes the releases for which this holds.
     pub(super) fn wake(&self, is_concerned: impl Fn(&HelmRelease) -> bool) {
         for release in self.releases.state().iter().filter(|release| is_concerned(release)) {

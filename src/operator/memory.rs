@@ -16,8 +16,10 @@ use crate::ownership::ledger::Ledger;
 use crate::ownership::reference::ObjectReference;
 use crate::plan::decide::Failure;
 use crate::plan::shadow::ReleaseShadow;
+use crate::release::Status;
 use crate::source::ResolvedChart;
 
+use super::reconcile::records::Draft;
 use super::reconcile::render::Rendering;
 
 /// The name of a release, as a key.
@@ -75,6 +77,12 @@ pub struct ReleaseMemory {
     pub chart: Option<LookedUp>,
     /// The last rendering, and the inputs that it was made from.
     pub rendering: Option<Arc<Rendering>>,
+    /// What the record of the newest revision is made of, until it is deployed.
+    pub draft: Option<Draft>,
+    /// Whether records are still to be written.
+    pub records_due: bool,
+    /// The revision and status of which the API server will have no record.
+    pub record_refused: Option<(u32, Status)>,
     /// The ledger; `None` until it is read.
     pub ledger: Option<Ledger>,
     /// Digest of the ledger as it was written to the cluster last.

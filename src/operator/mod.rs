@@ -14,6 +14,7 @@ pub mod ledger_store;
 pub mod memory;
 pub mod policies;
 pub mod reconcile;
+pub mod records;
 pub mod sources;
 
 use std::sync::Arc;
@@ -39,6 +40,7 @@ use self::follow::Follow;
 use self::memory::{Memory, ReleaseKey};
 use self::policies::Policies;
 use self::reconcile::{ReconcileError, reconcile, seed};
+use self::records::Records;
 use self::sources::Sources;
 use crate::api::HelmRelease;
 use crate::api::helm_repository::HelmRepository;
@@ -96,8 +98,10 @@ impl Operator {
         let repositories = follow.source::<HelmRepository>(scoped(&client, &settings), follow::refers_to_repository);
         let artifacts = follow.source::<OCIRepository>(scoped(&client, &settings), follow::refers_to_artifact);
         let policies = Policies::follow(&client, &follow);
+        let records = Records::new(&client, &follow, settings.namespace.as_deref());
         let followed = Followed {
             children,
+            records,
             sources: Sources::new(client.clone(), repositories.clone(), artifacts.clone()),
             policies,
         };
@@ -185,8 +189,10 @@ pub async fn observer(
     let repositories = follow.source::<HelmRepository>(scoped(client, &settings), follow::refers_to_repository);
     let artifacts = follow.source::<OCIRepository>(scoped(client, &settings), follow::refers_to_artifact);
     let policies = Policies::follow(client, &follow);
+    let records = Records::new(client, &follow, settings.namespace.as_deref());
     let followed = Followed {
         children,
+        records,
         sources: Sources::new(client.clone(), repositories.clone(), artifacts.clone()),
         policies,
     };
@@ -203,6 +209,7 @@ pub async fn observer(
 /// What watches keep up to date.
 struct Followed {
     children: Children,
+    records: Records,
     sources: Sources,
     policies: Policies,
 }
@@ -220,6 +227,7 @@ async fn context(
     };
     let Followed {
         children,
+        records,
         sources,
         policies,
     } = followed;
@@ -230,6 +238,7 @@ async fn context(
         capabilities: ClusterCapabilities::new(client.clone(), kinds.clone()),
         kinds,
         children,
+        records,
         sources,
         policies,
         charts: Charts::new(Fetcher::open(options).await?),

@@ -7,6 +7,7 @@ pub mod inventory;
 pub mod outcome;
 pub mod ownership_status;
 pub mod policy;
+pub mod records;
 pub mod retry;
 pub mod revision;
 pub mod settle;

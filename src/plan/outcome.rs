@@ -3,6 +3,7 @@
 //! Pure. A status is made only here, and only from an outcome.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::jiff::Timestamp;
 
 use super::revision::{Identity, Revision};
 use crate::api::conditions::{self, ConditionStatus, ConditionType, ConditionUpdate, Reason};
@@ -168,8 +169,14 @@ pub fn verb(action: ReleaseAction) -> &'static str {
     }
 }
 
-/// Records that a revision begins: a new newest snapshot, and what the attempt is made of.
-pub fn begin(status: &mut HelmReleaseStatus, desired: &Identity, revision: &Revision) {
+/// Records that a revision begins: a new newest snapshot, and what the attempt is made of. `first_deployed` is what the records of
+/// another tool say of a release that is taken over.
+pub fn begin(
+    status: &mut HelmReleaseStatus,
+    desired: &Identity,
+    revision: &Revision,
+    first_deployed: Option<Timestamp>,
+) {
     let Revision {
         action,
         number,
@@ -177,10 +184,12 @@ pub fn begin(status: &mut HelmReleaseStatus, desired: &Identity, revision: &Revi
         phase: _,
     } = *revision;
     let began = Time(began);
-    let first_deployed = status
-        .history
-        .last()
-        .map_or_else(|| began.clone(), |oldest| oldest.first_deployed.clone());
+    // Revisions of a release that somebody uninstalled meanwhile are not this release's.
+    status.history.retain(|snapshot| snapshot.version < number);
+    let oldest = status.history.last().map(|oldest| oldest.first_deployed.clone());
+    let first_deployed = oldest
+        .or_else(|| first_deployed.map(Time))
+        .unwrap_or_else(|| began.clone());
     if let Some(previous) = status
         .history
         .first_mut()
@@ -392,8 +401,6 @@ fn count(status: &mut HelmReleaseStatus, outcome: &Outcome) {
 
 #[cfg(test)]
 mod tests {
-    use k8s_openapi::jiff::Timestamp;
-
     use super::*;
 
     fn at(second: i64) -> Time {
@@ -420,6 +427,7 @@ mod tests {
                 began,
                 phase: None,
             },
+            None,
         );
     }
 

@@ -5,6 +5,7 @@
 
 use k8s_openapi::jiff::Timestamp;
 
+use super::records::Standing;
 use crate::api::helm_release::history::{Snapshot, SnapshotAction};
 use crate::api::helm_release::status::ReleaseAction;
 
@@ -65,26 +66,54 @@ pub struct Revision {
     pub phase: Option<Phase>,
 }
 
-/// Decides which revision a reconcile is about. `newest_chart_digest` is that of the chart of the newest snapshot.
-pub fn revision(
-    newest: Option<&Snapshot>,
-    newest_chart_digest: Option<&str>,
-    desired: &Identity,
-    now: Timestamp,
-) -> Revision {
+/// What is known of the revisions so far.
+#[derive(Debug, Clone, Copy)]
+pub struct Known<'a> {
+    /// The newest snapshot.
+    pub newest: Option<&'a Snapshot>,
+    /// The digest of the chart of the newest snapshot.
+    pub chart_digest: Option<&'a str>,
+    /// Whose the newest release record is.
+    pub standing: &'a Standing,
+}
+
+/// Decides which revision a reconcile is about.
+pub fn revision(known: Known<'_>, desired: &Identity, now: Timestamp) -> Revision {
+    let Known {
+        newest,
+        chart_digest,
+        standing,
+    } = known;
     let begins = |action, number| Revision {
         action,
         number,
         began: now,
         phase: None,
     };
+    let version = newest.map_or(0, |newest| newest.version);
+    match standing {
+        Standing::Foreign {
+            newest: foreign,
+            was_whole,
+        } => {
+            let action = if *was_whole {
+                ReleaseAction::Upgrade
+            } else {
+                ReleaseAction::Install
+            };
+            return begins(action, version.max(*foreign).saturating_add(1));
+        }
+        Standing::Gone => return begins(ReleaseAction::Install, 1),
+        // Nothing is begun while others are at it; the history stands.
+        Standing::Own | Standing::Busy { .. } | Standing::Taken { .. } => {}
+    }
     let Some(newest) = newest else {
         return begins(ReleaseAction::Install, 1);
     };
     let following = newest.version.saturating_add(1);
     match Phase::of(newest) {
         Phase::Gone => begins(ReleaseAction::Install, following),
-        _ if !describes(newest, newest_chart_digest, desired) => {
+        _ if !describes(newest, chart_digest, desired) => {
             let action = if was_whole(newest) {
                 ReleaseAction::Upgrade
             } else {
@@ -181,7 +210,12 @@ mod tests {
     fn decided(newest: Option<&Snapshot>, desired: &str) -> (ReleaseAction, u32, Option<Phase>, i64) {
         let digest = newest.map(|newest| format!("sha256:{}", newest.chart_version));
         let now = Timestamp::from_second(900).unwrap();
-        let revision = revision(newest, digest.as_deref(), &identity(desired), now);
+        let known = Known {
+            newest,
+            chart_digest: digest.as_deref(),
+            standing: &Standing::Own,
+        };
+        let revision = revision(known, &identity(desired), now);
         (
             revision.action,
             revision.number,
@@ -230,13 +264,40 @@ mod tests {
     }
 
     #[test]
+    fn what_another_tool_made_is_followed_and_what_it_took_away_begins_anew() {
+        let newest = snapshot("1.0.0", 4, "deployed", SnapshotAction::Upgrade);
+        let begins = |newest, standing: &Standing| {
+            let known = Known {
+                newest,
+                chart_digest: Some("sha256:1.0.0"),
+                standing,
+            };
+            let revision = revision(known, &identity("1.0.0"), Timestamp::from_second(900).unwrap());
+            (revision.action, revision.number, revision.phase)
+        };
+        let foreign = |newest, was_whole| Standing::Foreign { newest, was_whole };
+        let cases = [
+            (Some(&newest), foreign(6, true), (ReleaseAction::Upgrade, 7, None)),
+            (None, foreign(6, true), (ReleaseAction::Upgrade, 7, None)),
+            (None, foreign(1, false), (ReleaseAction::Install, 2, None)),
+            (Some(&newest), Standing::Gone, (ReleaseAction::Install, 1, None)),
+        ];
+        for (newest, standing, expected) in cases {
+            assert_eq!(begins(newest, &standing), expected, "{standing:?}");
+        }
+    }
+
+    #[test]
     fn every_part_of_the_identity_counts() {
         let newest = snapshot("1.0.0", 1, "deployed", SnapshotAction::Install);
         let now = Timestamp::from_second(900).unwrap();
         let begins = |desired: &Identity| {
-            revision(Some(&newest), Some("sha256:1.0.0"), desired, now)
-                .phase
-                .is_none()
+            let known = Known {
+                newest: Some(&newest),
+                chart_digest: Some("sha256:1.0.0"),
+                standing: &Standing::Own,
+            };
+            revision(known, desired, now).phase.is_none()
         };
         let same = identity("1.0.0");
         assert!(!begins(&same));

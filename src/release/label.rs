@@ -4,6 +4,8 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
 use super::record::Status;
 
 /// The label selector of all records.
@@ -48,6 +50,43 @@ pub struct Labelled {
     pub object: String,
     /// The sort of that object.
     pub driver: Driver,
+}
+
+/// The name of the object that holds the record of a revision.
+pub fn object_name(release: &str, revision: u32) -> String {
+    format!("sh.helm.release.v1.{release}.v{revision}")
+}
+
+/// The label that says when a record was last written: that of its creation, or of a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Written {
+    /// `createdAt`.
+    Created,
+    /// `modifiedAt`.
+    Modified,
+}
+
+/// The labels of a record, as Helm sets them.
+pub fn labels(
+    release: &str,
+    revision: u32,
+    status: Status,
+    written: Written,
+    at: Timestamp,
+) -> BTreeMap<String, String> {
+    let time = match written {
+        Written::Created => "createdAt",
+        Written::Modified => "modifiedAt",
+    };
+    [
+        ("name", release.to_owned()),
+        ("owner", "helm".to_owned()),
+        ("status", status.as_word().to_owned()),
+        ("version", revision.to_string()),
+        (time, at.as_second().to_string()),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into()
 }
 
 impl Labelled {
@@ -122,6 +161,22 @@ mod tests {
         let found = newest_deployed(records);
         assert_eq!(found, [labelled("deployed", "10")]);
         assert!(newest_deployed([labelled("pending-install", "1")]).is_empty());
+    }
+
+    #[test]
+    fn labels_that_are_written_are_read_again() {
+        let written = super::labels(
+            "shop",
+            3,
+            Status::PendingUpgrade,
+            Written::Created,
+            Timestamp::UNIX_EPOCH,
+        );
+        assert_eq!(written.get("createdAt").map(String::as_str), Some("0"));
+        let object = object_name("shop", 3);
+        assert_eq!(object, "sh.helm.release.v1.shop.v3");
+        let read = Labelled::of("prod", &object, &written).unwrap();
+        assert_eq!((read.revision, read.status), (3, Status::PendingUpgrade));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use flate2::bufread::GzDecoder;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::render::flatten;
@@ -66,6 +67,29 @@ pub enum Status {
 }
 
 impl Status {
+    /// Helm's word.
+    pub const fn as_word(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Deployed => "deployed",
+            Self::Uninstalled => "uninstalled",
+            Self::Superseded => "superseded",
+            Self::Failed => "failed",
+            Self::Uninstalling => "uninstalling",
+            Self::PendingInstall => "pending-install",
+            Self::PendingUpgrade => "pending-upgrade",
+            Self::PendingRollback => "pending-rollback",
+        }
+    }
+
+    /// Whether an action is under way, or was cut short.
+    pub const fn is_pending(self) -> bool {
+        matches!(
+            self,
+            Self::PendingInstall | Self::PendingUpgrade | Self::PendingRollback
+        )
+    }
+
     /// Reads Helm's word.
     pub fn from_word(word: &str) -> Self {
         match word {
@@ -166,22 +190,7 @@ impl Record {
     /// # Errors
     /// When it is no record, or one beyond [`MAX_ENCODED`] or [`MAX_DECODED`].
     pub fn decode(encoded: &[u8]) -> Result<Self, RecordError> {
-        if encoded.len() > MAX_ENCODED {
-            return Err(RecordError::TooLarge {
-                limit: MAX_ENCODED,
-                decoded: false,
-            });
-        }
-        let bytes = STANDARD.decode(encoded.trim_ascii())?;
-        let json = if bytes.starts_with(&GZIP) {
-            inflate(&bytes)?
-        } else {
-            bytes
-        };
-        let stored: Stored = serde_json::from_slice(&json).map_err(|error| RecordError::Json {
-            line: error.line(),
-            column: error.column(),
-        })?;
+        let stored: Stored = read_json(encoded)?;
         let Stored {
             name,
             namespace,
@@ -223,6 +232,26 @@ impl Record {
         }
         Ok(objects)
     }
+}
+
+/// Reads the JSON of a record.
+pub(super) fn read_json<T: DeserializeOwned>(encoded: &[u8]) -> Result<T, RecordError> {
+    if encoded.len() > MAX_ENCODED {
+        return Err(RecordError::TooLarge {
+            limit: MAX_ENCODED,
+            decoded: false,
+        });
+    }
+    let bytes = STANDARD.decode(encoded.trim_ascii())?;
+    let json = if bytes.starts_with(&GZIP) {
+        inflate(&bytes)?
+    } else {
+        bytes
+    };
+    serde_json::from_slice(&json).map_err(|error| RecordError::Json {
+        line: error.line(),
+        column: error.column(),
+    })
 }
 
 fn inflate(bytes: &[u8]) -> Result<Vec<u8>, RecordError> {

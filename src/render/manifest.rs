@@ -9,7 +9,6 @@ use super::head::{self, Head};
 use super::shared_text::SharedText;
 use super::{RenderError, Rendered, order};
 use crate::chart::{View, Warning};
-use crate::parallel;
 use crate::render::scope::base_name;
 use crate::template::Content;
 use crate::yaml;
@@ -166,53 +165,80 @@ fn collect_crds(view: &View, path: &str, found: &mut Vec<Crd>) {
     }
 }
 
-/// Splits the files and sorts their documents into manifests and hooks.
-pub(super) fn sort(mut files: Vec<(String, String)>, rendered: &mut Rendered) -> Result<(), RenderError> {
-    files.sort_by(|(a, _), (b, _)| a.cmp(b));
-    files.retain(|(path, _)| !is_notes(path) && !base_name(path).starts_with('_'));
-    let files: Vec<(String, Arc<String>)> = files.into_iter().map(|(path, text)| (path, Arc::new(text))).collect();
-    if let Err(mut error) = sort_documents(&files, rendered) {
-        if let RenderError::Yaml { document, .. } = &mut error {
-            let made = files.into_iter().filter(|(_, text)| !text.trim().is_empty());
-            document.files = made.map(|(path, text)| (path, Arc::unwrap_or_clone(text))).collect();
-        }
-        return Err(error);
-    }
-    rendered.manifests.sort_by(|a, b| order::compare(&a.kind, &b.kind));
-    rendered
-        .hooks
-        .sort_by(|a, b| order::compare(&a.manifest.kind, &b.manifest.kind));
-    Ok(())
+/// What one rendered file becomes.
+pub(super) struct Sorted {
+    path: String,
+    text: Arc<String>,
+    documents: Result<Documents, RenderError>,
 }
 
-/// What one file becomes.
+/// The documents of one rendered file, or of all.
 #[derive(Default)]
-struct Sorted {
+struct Documents {
     manifests: Vec<Manifest>,
     hooks: Vec<Hook>,
     warnings: Vec<Warning>,
 }
 
-/// Bytes of rendered files that take several times as long to read as a thread takes to start.
-const WORTH_A_THREAD: usize = 128 << 10;
+/// Whether a rendered file may hold objects: it is no notes and no partial.
+pub(super) fn may_have_objects(path: &str) -> bool {
+    !is_notes(path) && !base_name(path).starts_with('_')
+}
 
-fn sort_documents(files: &[(String, Arc<String>)], rendered: &mut Rendered) -> Result<(), RenderError> {
-    let is_much = files.iter().map(|(_, text)| text.len()).sum::<usize>() > WORTH_A_THREAD;
-    for sorted in parallel::map(files, is_much, || (), |(), (path, text)| sort_file(path, text)) {
-        let Sorted {
-            manifests,
-            hooks,
-            warnings,
-        } = sorted?;
-        rendered.manifests.extend(manifests);
-        rendered.hooks.extend(hooks);
-        rendered.warnings.extend(warnings);
+/// Splits a file and sorts its documents into manifests and hooks.
+pub(super) fn sort_file(path: String, text: String) -> Sorted {
+    let text = Arc::new(text);
+    let documents = sort_documents(&path, &text);
+    Sorted { path, text, documents }
+}
+
+/// Puts the documents of all files into install order.
+pub(super) fn install_order(mut files: Vec<Sorted>, rendered: &mut Rendered) -> Result<(), RenderError> {
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    let mut all = Documents::default();
+    for file in &mut files {
+        match std::mem::replace(&mut file.documents, Ok(Documents::default())) {
+            Ok(documents) => all.append(documents),
+            Err(error) => return Err(with_files(error, files)),
+        }
     }
+    let Documents {
+        mut manifests,
+        mut hooks,
+        warnings,
+    } = all;
+    manifests.sort_by(|a, b| order::compare(&a.kind, &b.kind));
+    hooks.sort_by(|a, b| order::compare(&a.manifest.kind, &b.manifest.kind));
+    rendered.manifests = manifests;
+    rendered.hooks = hooks;
+    rendered.warnings.extend(warnings);
     Ok(())
 }
 
-fn sort_file(path: &str, text: &Arc<String>) -> Result<Sorted, RenderError> {
-    let mut sorted = Sorted::default();
+/// The error of a document, with all that the templates made.
+fn with_files(mut error: RenderError, files: Vec<Sorted>) -> RenderError {
+    if let RenderError::Yaml { document, .. } = &mut error {
+        let made = files.into_iter().filter(|file| !file.text.trim().is_empty());
+        document.files = made.map(|file| (file.path, Arc::unwrap_or_clone(file.text))).collect();
+    }
+    error
+}
+
+impl Documents {
+    fn append(&mut self, other: Self) {
+        let Self {
+            manifests,
+            hooks,
+            warnings,
+        } = other;
+        self.manifests.extend(manifests);
+        self.hooks.extend(hooks);
+        self.warnings.extend(warnings);
+    }
+}
+
+fn sort_documents(path: &str, text: &Arc<String>) -> Result<Documents, RenderError> {
+    let mut sorted = Documents::default();
     for document in yaml::split_documents(text) {
         sort_document(path, SharedText::part_of(text, document), &mut sorted)?;
     }
@@ -224,7 +250,7 @@ pub(super) fn is_notes(path: &str) -> bool {
     path.ends_with("NOTES.txt")
 }
 
-fn sort_document(path: &str, document: SharedText, sorted: &mut Sorted) -> Result<(), RenderError> {
+fn sort_document(path: &str, document: SharedText, sorted: &mut Documents) -> Result<(), RenderError> {
     let entries = parse(path, &document, |text| yaml::to_json_entries(text, head::is_read))?;
     let head = Head::read(&entries).map_err(|error| RenderError::Yaml {
         path: path.to_owned(),

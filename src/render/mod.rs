@@ -220,13 +220,24 @@ pub fn render(request: &Request<'_>, host: &mut dyn Host) -> Result<Rendered, Re
         check_schemas(&view, &rendered.values)?;
     }
     check_kube_version(&view, capabilities)?;
-    let files = execute(request, &*plan?, &view, &table, host)?;
-    drop(scope);
+    let plan = plan?;
+    let (notes, files) = parallel::follow(
+        WORTH_A_THREAD,
+        |take| {
+            let notes = execute(request, &plan, &view, &table, host, take);
+            drop(scope);
+            notes
+        },
+        |(path, text)| manifest::sort_file(path, text),
+    )?;
     rendered.crds = manifest::crds(&view);
-    rendered.notes = text::take_notes(&files, &view.metadata.name, request.subchart_notes);
-    manifest::sort(files, &mut rendered)?;
+    rendered.notes = text::join_notes(notes);
+    manifest::install_order(files, &mut rendered)?;
     Ok(rendered)
 }
+
+/// Bytes of rendered files that take several times as long to read as a thread takes to start.
+const WORTH_A_THREAD: usize = 128 << 10;
 
 /// Compiles the schemas that no rendering has needed so far; nothing when there are none.
 fn new_schemas(view: &View) -> Option<impl FnOnce() + Send + use<>> {
@@ -246,16 +257,28 @@ fn new_schemas(view: &View) -> Option<impl FnOnce() + Send + use<>> {
     })
 }
 
+/// Executes the templates. `take` gets the files that may have objects, each with its size; the notes are the result.
 fn execute(
     request: &Request<'_>,
     plan: &Plan,
     view: &View,
     table: &Map,
     host: &mut dyn Host,
+    take: &mut dyn FnMut((String, String), usize),
 ) -> Result<Vec<(String, String)>, RenderError> {
     let shared = scope::Shared::new(request.release, request.capabilities);
     let roots = scope::roots(view, &table.with_type(MapType::Values), &shared);
-    text::execute(plan, &roots, request.limits, request.mode, host)
+    let own_notes = format!("{}/templates/NOTES.txt", view.metadata.name);
+    let mut notes = Vec::new();
+    text::execute(plan, &roots, request.limits, request.mode, host, |path, text| {
+        if manifest::may_have_objects(&path) {
+            let size = text.len();
+            take((path, text), size);
+        } else if manifest::is_notes(&path) && (request.subchart_notes || path == own_notes) {
+            notes.push((path, text));
+        }
+    })?;
+    Ok(notes)
 }
 
 fn to_json(table: &Map) -> Result<JsonMap, RenderError> {

@@ -96,6 +96,18 @@ impl TemplateOutput {
     }
 }
 
+impl Rendered {
+    /// What Helm's record of the revision has as its manifest: all documents but hooks and CRDs of `crds/`, with their sources.
+    pub fn manifest(&self) -> String {
+        let mut text = Vec::new();
+        for manifest in &self.manifests {
+            // Writing to memory does not fail.
+            let _ = write_document(&mut text, &manifest.path, manifest.text.as_bytes());
+        }
+        String::from_utf8(text).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+    }
+}
+
 fn write_document(output: &mut dyn io::Write, path: &str, document: &[u8]) -> io::Result<()> {
     write_source(output, path)?;
     output.write_all(document)?;

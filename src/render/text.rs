@@ -13,16 +13,16 @@ use crate::template::{Context, ExecutionError, Host, Limits, Mode};
 /// What Go prints for a missing key. Helm removes it wherever it stands.
 const NO_VALUE: &str = "<no value>";
 
-/// Executes the templates of a plan in its order, each on its chart's root. Result: path and text.
+/// Executes the templates of a plan in its order, each on its chart's root. `take` gets the path and the text of each.
 pub(super) fn execute(
     plan: &Plan,
     roots: &[Map],
     limits: Limits,
     mode: Mode,
     host: &mut dyn Host,
-) -> Result<Vec<(String, String)>, RenderError> {
+    mut take: impl FnMut(String, String),
+) -> Result<(), RenderError> {
     let mut context = Context::new(&plan.set, host, limits, mode);
-    let mut files = Vec::with_capacity(plan.steps.len());
     let (name_key, base_path_key, template_key) = (Text::from("Name"), Text::from("BasePath"), Text::from("Template"));
     for step in &plan.steps {
         let Some(root) = roots.get(step.chart) else {
@@ -41,9 +41,9 @@ pub(super) fn execute(
         context
             .execute(&step.name, &root, &mut output)
             .map_err(|error| failure(&step.name, &error))?;
-        files.push((step.name.clone(), clean(&step.name, output)?));
+        take(step.name.clone(), clean(&step.name, output)?);
     }
-    Ok(files)
+    Ok(())
 }
 
 /// The output as text, without `<no value>`.
@@ -66,15 +66,10 @@ fn clean(path: &str, output: Vec<u8>) -> Result<String, RenderError> {
     })
 }
 
-/// The notes: the root chart's, or with `all` those of every chart, in the order of their paths.
-pub(super) fn take_notes(files: &[(String, String)], root: &str, all: bool) -> String {
-    let own = format!("{root}/templates/NOTES.txt");
-    let mut notes: Vec<&(String, String)> = files
-        .iter()
-        .filter(|(path, _)| is_notes(path) && (all || *path == own))
-        .collect();
+/// The notes of some charts, in the order of their paths.
+pub(super) fn join_notes(mut notes: Vec<(String, String)>) -> String {
     notes.sort();
-    let texts: Vec<&str> = notes.into_iter().map(|(_, text)| text.as_str()).collect();
+    let texts: Vec<&str> = notes.iter().map(|(_, text)| text.as_str()).collect();
     texts.join("\n")
 }
 

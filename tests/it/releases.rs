@@ -4,6 +4,7 @@
 mod catalogue;
 mod kills;
 mod real_charts;
+mod records;
 mod rendered;
 mod small_charts;
 mod sources;

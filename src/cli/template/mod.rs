@@ -182,7 +182,7 @@ impl TemplateArguments {
             .report(&secrets)
             .map(|report| format!("\n\n{}", report.to_string().trim_end()));
         Ok(TemplateError {
-            message: error.to_string().trim_end().to_owned(),
+            message: error.to_string(),
             hint,
             report: report.unwrap_or_default(),
         })

@@ -9,6 +9,7 @@ use tracing::{debug, info, warn};
 
 use super::inputs::{self, Inputs};
 use super::record::{self, Recorded};
+use super::records::{self, Adopted};
 use super::render::{self, Purpose, Rendering};
 use super::{Done, Next, ReconcileError, compare, execute, health};
 use crate::api::HelmRelease;
@@ -20,7 +21,8 @@ use crate::plan;
 use crate::plan::decide::{Input, Plan, Writes, decide};
 use crate::plan::inventory;
 use crate::plan::outcome::{self, Outcome};
-use crate::plan::revision::{Phase, Revision, revision};
+use crate::plan::records::Standing;
+use crate::plan::revision::{Known, Phase, Revision, revision};
 use crate::plan::settle::{Settled, settle};
 
 /// What is desired: the first two steps' result.
@@ -28,6 +30,7 @@ struct Desired {
     inputs: Inputs,
     revision: Revision,
     rendering: Arc<Rendering>,
+    adopted: Adopted,
 }
 
 /// Brings a release as far towards what is desired as it can get now.
@@ -69,23 +72,64 @@ pub(super) fn blocked(reason: Reason, error: &dyn std::error::Error, retryable: 
 }
 
 /// Observes the inputs, chooses the revision and renders it.
-async fn desired(context: &Context, recorded: &Recorded, memory: &mut ReleaseMemory) -> Result<Desired, Done> {
+async fn desired(context: &Context, recorded: &mut Recorded, memory: &mut ReleaseMemory) -> Result<Desired, Done> {
     let release = recorded.release();
     let mut inputs = inputs::observe(context, release, memory)
         .await
         .map_err(|error| blocked(error.reason(), &error, error.is_retryable()))?;
     break_fights(&mut inputs, release, memory);
+    let (standing, stored) = records::look(context, recorded).await;
+    if let Some(not_now) = not_ours(&standing) {
+        return Err(not_now);
+    }
     let status = recorded.status();
-    let newest_chart_digest = status.last_attempted_revision_digest.as_deref();
-    let newest = status.history.first();
-    let revision = revision(newest, newest_chart_digest, &inputs.identity, Timestamp::now());
+    let known = Known {
+        newest: status.history.first(),
+        chart_digest: status.last_attempted_revision_digest.as_deref(),
+        standing: &standing,
+    };
+    let revision = revision(known, &inputs.identity, Timestamp::now());
     let rendering = render::render(context, release, &inputs, &revision, Purpose::Apply, memory)
         .await
         .map_err(|error| blocked(error.reason(), &error, error.is_retryable()))?;
+    let adopted = match standing {
+        Standing::Foreign { .. } => records::adopt(context, recorded, &stored).await,
+        Standing::Own | Standing::Gone | Standing::Busy { .. } | Standing::Taken { .. } => Adopted::default(),
+    };
     Ok(Desired {
         inputs,
         revision,
         rendering,
+        adopted,
+    })
+}
+
+/// Why a release is left alone for now, if it is: others are at it.
+fn not_ours(standing: &Standing) -> Option<Done> {
+    let (message, next) = match standing {
+        Standing::Own | Standing::Foreign { .. } | Standing::Gone => return None,
+        Standing::Busy { status, until } => (
+            format!(
+                "another tool has the release at {}; goes on when that ends, or at {until:.0} at the latest",
+                status.as_word()
+            ),
+            Next::At(*until),
+        ),
+        Standing::Taken { by } => (
+            format!(
+                "the release is that of HelmRelease {}/{}; choose another spec.releaseName, or delete one of the two",
+                by.namespace, by.name
+            ),
+            Next::Backoff,
+        ),
+    };
+    Some(Done {
+        outcome: Outcome::Blocked {
+            reason: Reason::PendingRelease,
+            message,
+            retryable: true,
+        },
+        next,
     })
 }
 
@@ -115,6 +159,7 @@ async fn planned(
         inputs,
         revision,
         rendering,
+        adopted: _,
     } = desired;
     let now = Timestamp::now();
     let ledger = record::ledger(context, recorded.release(), memory)
@@ -148,13 +193,21 @@ async fn write(
         inputs,
         revision,
         rendering,
+        adopted: _,
     } = desired;
     if revision.phase.is_none() {
         info!(revision = revision.number, chart = %inputs.chart_label(), "{} begins", outcome::verb(revision.action));
         for warning in &rendering.warnings {
             warn!(revision = revision.number, "{warning}");
         }
-        outcome::begin(recorded.status_mut(), &inputs.identity, revision);
+        outcome::begin(
+            recorded.status_mut(),
+            &inputs.identity,
+            revision,
+            desired.adopted.first_deployed,
+        );
+        let storage = recorded.release().storage_namespace().to_owned();
+        recorded.status_mut().storage_namespace.get_or_insert(storage);
         memory.failure = None;
         memory.conflict_retries = 0;
         memory.health.clear();
@@ -166,7 +219,7 @@ async fn write(
     let is_correction = revision.phase == Some(Phase::Deployed);
     if !is_correction {
         let progress = announcement(recorded, revision);
-        record::record(context, recorded, memory, &progress).await?;
+        record::begin(context, recorded, memory, &progress).await?;
     }
     let executed = execute::execute(context, recorded, memory, inputs, revision, rendering, writes).await;
     if let Some(ledger) = &memory.ledger {

@@ -9,6 +9,7 @@ pub mod execute;
 pub mod health;
 pub mod inputs;
 pub mod record;
+pub mod records;
 pub mod render;
 pub mod seed;
 pub mod shadow;
@@ -37,6 +38,9 @@ use record::Recorded;
 
 /// How soon a reconcile follows on one that lost a race for the HelmRelease.
 const AFTER_RACE: Duration = Duration::from_millis(200);
+
+/// How soon records are written that could not be written.
+const AFTER_ERROR: Duration = Duration::from_secs(5);
 
 /// A reconcile that could not even record how it ended; it is tried again with backoff.
 #[derive(Debug, thiserror::Error)]
@@ -162,10 +166,11 @@ async fn pass(
     let written = record::record(context, &mut recorded, memory, &outcome).await?;
     let category = outcome.category();
     debug!(outcome = category, written, "reconciled");
-    Ok((
-        (category, outcome.verdict()),
-        Action::requeue(wait(&next, memory, interval)),
-    ))
+    let mut wait = wait(&next, memory, interval);
+    if memory.records_due {
+        wait = wait.min(AFTER_ERROR);
+    }
+    Ok(((category, outcome.verdict()), Action::requeue(wait)))
 }
 
 /// Keeps count of failures in a row.

@@ -4,12 +4,13 @@
 
 use std::sync::Arc;
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 use kube::api::{Api, Patch, PatchParams, PostParams};
 use kube::{Resource, ResourceExt};
 use serde_json::json;
 
-use super::{ReconcileError, now};
+use super::{ReconcileError, now, records};
 use crate::api::conditions::{self, ConditionType, ConditionUpdate, Reason};
 use crate::api::helm_release::{HelmReleaseStatus, Mode};
 use crate::api::{HelmRelease, acted_on, names};
@@ -180,13 +181,33 @@ pub fn is_asked(release: &HelmRelease) -> bool {
         || status.and_then(|status| status.observed_generation) != release.metadata.generation
 }
 
-/// Records how a reconcile ended. Returns whether the status was written.
+/// Records that an attempt begins: the status alone.
+pub async fn begin(
+    context: &Context,
+    recorded: &mut Recorded,
+    memory: &mut ReleaseMemory,
+    progress: &Outcome,
+) -> Result<bool, ReconcileError> {
+    let (before, time) = conclude(recorded, memory, progress);
+    write(context, recorded, memory, progress, before.as_ref(), &time).await
+}
+
+/// Records how a reconcile ended: release records first, then the status. Returns whether the status was written.
 pub async fn record(
     context: &Context,
     recorded: &mut Recorded,
     memory: &mut ReleaseMemory,
     outcome: &Outcome,
 ) -> Result<bool, ReconcileError> {
+    let (before, time) = conclude(recorded, memory, outcome);
+    if recorded.release.spec.mode == Mode::Apply && *outcome != Outcome::Suspended {
+        records::sync(context, recorded, memory).await;
+    }
+    write(context, recorded, memory, outcome, before.as_ref(), &time).await
+}
+
+/// Puts the outcome into the status; gives the status as it was before, and the time.
+fn conclude(recorded: &mut Recorded, memory: &ReleaseMemory, outcome: &Outcome) -> (Option<HelmReleaseStatus>, Time) {
     let time = now();
     let generation = recorded.release.metadata.generation.unwrap_or_default();
     let before = recorded.release.status.clone();
@@ -195,11 +216,23 @@ pub async fn record(
     if let Some(requested) = requested_at(&recorded.release) {
         recorded.status.last_handled_reconcile_at = Some(requested.to_owned());
     }
+    (before, time)
+}
+
+async fn write(
+    context: &Context,
+    recorded: &mut Recorded,
+    memory: &mut ReleaseMemory,
+    outcome: &Outcome,
+    before: Option<&HelmReleaseStatus>,
+    time: &Time,
+) -> Result<bool, ReconcileError> {
+    let generation = recorded.release.metadata.generation.unwrap_or_default();
     if let Some(ledger) = &memory.ledger {
         let manager = recorded.release.field_manager();
         recorded.status.ownership = Some(ownership_status::ownership_status(manager, ledger));
         let fights = memory.fights.going_on(time.0);
-        ownership_status::conflicted(&mut recorded.status, &fights, generation, &time);
+        ownership_status::conflicted(&mut recorded.status, &fights, generation, time);
     }
     if recorded.release.spec.mode == Mode::Apply {
         leave_shadow(context, recorded, memory);
@@ -221,7 +254,7 @@ pub async fn record(
         Ok(release) => recorded.wrote(release, memory),
         Err(source) => return Err(failed(&recorded.release.clone(), memory, source)),
     }
-    announce(context, recorded, before.as_ref(), outcome);
+    announce(context, recorded, before, outcome);
     Ok(true)
 }
 

@@ -10,6 +10,7 @@ use kube::api::ApiResource;
 use serde_json::{Map, Value};
 
 use super::inputs::Inputs;
+use super::records::Draft;
 use super::seed::{self, SeedError, SeededHost};
 use crate::api::conditions::Reason;
 use crate::api::helm_release::status::ReleaseAction;
@@ -21,6 +22,7 @@ use crate::operator::memory::ReleaseMemory;
 use crate::ownership::intent::{Intent, IntentError};
 use crate::ownership::reference::ObjectReference;
 use crate::plan::revision::{Identity, Revision};
+use crate::release::Content;
 use crate::render::{Operation, Program, Release, RenderError, Rendered, Request, render as render_chart};
 use crate::template::{Limits, Mode};
 
@@ -166,8 +168,15 @@ pub async fn render(
     if let Some(rendering) = memory.rendering.as_ref().filter(|rendering| rendering.key == key) {
         return Ok(rendering.clone());
     }
-    let rendered = with_seed(context, release, inputs, revision, purpose).await?;
+    let mut rendered = with_seed(context, release, inputs, revision, purpose).await?;
+    let content = Content::of(&mut rendered);
     let rendering = Arc::new(arrange(context, release, inputs, key, rendered).await?);
+    memory.draft = (purpose == Purpose::Apply).then(|| Draft {
+        revision: revision.number,
+        content,
+        program: inputs.program.clone(),
+        config: inputs.values.clone(),
+    });
     memory.rendering = Some(rendering.clone());
     Ok(rendering)
 }

@@ -22,7 +22,8 @@ use crate::ownership::policy::Moment;
 use crate::ownership::shadow::ObjectShadow;
 use crate::plan::inventory;
 use crate::plan::outcome::Outcome;
-use crate::plan::revision::{Revision, revision};
+use crate::plan::records::Standing;
+use crate::plan::revision::{Known, Revision, revision};
 use crate::plan::shadow::{self, Refusal, ReleaseShadow, Source};
 
 /// Why it cannot be said what a release would do.
@@ -172,10 +173,15 @@ pub fn refusals(failures: Vec<ApplyError>) -> Result<Vec<Refusal>, Box<ApplyErro
 fn revision_of(release: &HelmRelease, inputs: &Inputs) -> Revision {
     let status = release.status.as_ref();
     let newest_chart_digest = status.and_then(|status| status.last_attempted_revision_digest.as_deref());
-    let newest = status.and_then(|status| status.history.first());
+    let known = Known {
+        newest: status.and_then(|status| status.history.first()),
+        chart_digest: newest_chart_digest,
+        // What another tool did to the records would only raise the revision's number.
+        standing: &Standing::Own,
+    };
     let made = release.metadata.creation_timestamp.as_ref();
     let began = made.map_or(Timestamp::UNIX_EPOCH, |made| made.0);
-    revision(newest, newest_chart_digest, &inputs.identity, began)
+    revision(known, &inputs.identity, began)
 }
 
 /// Watches the kinds of the objects that the release once applied: only they bear its label.

@@ -9,6 +9,7 @@ use tracing::info;
 
 use super::ReconcileError;
 use super::record::{self, Recorded};
+use super::records;
 use super::seed;
 use crate::api::helm_release::Mode;
 use crate::api::listing::first_few;
@@ -87,6 +88,9 @@ pub async fn uninstall(
 /// a new release of the same name may be there.
 async fn tidy(context: &Context, recorded: &Recorded) -> Result<(), String> {
     let release = recorded.release();
+    records::end(context, recorded)
+        .await
+        .map_err(|error| error.to_string())?;
     let ledger = ledger_store::delete(&context.client, release).await;
     ledger.map_err(|error| error.to_string())?;
     seed::delete(context, release).await.map_err(|error| error.to_string())

@@ -71,14 +71,14 @@ impl Context<'_> {
     ) -> Evaluated<Flow> {
         match node {
             Node::Text { range } => {
-                output.extend_from_slice(&frame.template.source.text[range.clone()]);
-                self.check_output(frame, output)?;
+                let text = &frame.template.source.text[range.clone()];
+                self.append(frame, output, |output| output.extend_from_slice(text))?;
             }
             Node::Raw { literal } => {
                 self.step(frame)?;
                 let text = &frame.template.source.text[literal.clone()];
-                output.extend_from_slice(text.get(1..text.len().saturating_sub(1)).unwrap_or_default());
-                self.check_output(frame, output)?;
+                let text = text.get(1..text.len().saturating_sub(1)).unwrap_or_default();
+                self.append(frame, output, |output| output.extend_from_slice(text))?;
             }
             Node::Action { pipe } => {
                 let operand = self.pipeline(frame, dot, pipe)?;
@@ -87,8 +87,7 @@ impl Context<'_> {
                     if let Value::List(_) | Value::Map(_) = operand.value {
                         self.measure(&operand.value).or_else(|limit| frame.limit(limit))?;
                     }
-                    print(output, &operand.value, pipe);
-                    self.check_output(frame, output)?;
+                    self.append(frame, output, |output| print(output, &operand.value, pipe))?;
                 }
             }
             Node::If(branch) => return self.walk_if(frame, dot, branch, output),
@@ -101,12 +100,15 @@ impl Context<'_> {
         Ok(Flow::Next)
     }
 
-    fn check_output(&self, frame: &Frame<'_>, output: &[u8]) -> Evaluated<()> {
+    /// Writes to the output, unless it gets too long: then it stays as it was.
+    fn append(&self, frame: &Frame<'_>, output: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) -> Evaluated<()> {
+        let before = output.len();
+        write(output);
         if output.len() > self.limits.bytes {
-            frame.limit(LimitError::Bytes(self.limits.bytes))
-        } else {
-            Ok(())
+            output.truncate(before);
+            return frame.limit(LimitError::Bytes(self.limits.bytes));
         }
+        Ok(())
     }
 
     fn walk_if<'t>(

@@ -173,7 +173,7 @@ async fn the_exported_policy_lets_the_release_through() -> Result {
     installation
         .release("shop", json!({"mode": "Apply", "values": {"more": true}}))
         .await?;
-    let release = installation.ready_is("shop", "True", &["install succeeded"]).await?;
+    let release = installation.ready_is("shop", "True", &["upgrade succeeded"]).await?;
     let map = installation
         .api::<ConfigMap>()
         .get("shop")
