@@ -153,6 +153,8 @@ names! {
         FieldAdopted,
         /// A contested field was taken.
         FieldForced,
+        /// A field that the chart no longer sets is kept as it is until its next owner writes it.
+        FieldHandedOver,
         /// Fields of an earlier tool of the release became the release's.
         FieldsMigrated,
         /// A field, or the record of who owns it, was lost without a conflict.

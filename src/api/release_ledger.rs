@@ -139,11 +139,13 @@ pub struct LedgerEvent {
     /// The rule that decided.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule: Option<String>,
-    /// The release's value. Left out for Secrets and when there is none; shortened when large.
+    /// The release's value; of a Secret, a digest that only shows whether values are equal. Left out when there is none;
+    /// shortened when large.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "any_json")]
     pub ours: Option<Value>,
-    /// The live value. Left out for Secrets and when there is none; shortened when large.
+    /// The live value; of a Secret, a digest that only shows whether values are equal. Left out when there is none;
+    /// shortened when large.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "any_json")]
     pub theirs: Option<Value>,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use kube::Client;
 use kube::api::{
-    DeleteParams, DynamicObject, GetParams, ListParams, ObjectList, PartialObjectMeta, Patch, PatchParams,
+    DeleteParams, DynamicObject, GetParams, ListParams, ObjectList, PartialObjectMeta, Patch, PatchParams, PostParams,
     Preconditions, PropagationPolicy, Resource as _,
 };
 use kube::core::Status;
@@ -171,6 +171,25 @@ impl Calls {
         };
         let request = request_for(resource, namespace)
             .patch(name, &parameters, &Patch::Apply(body))
+            .map_err(transport)?;
+        self.send(self.client.request(request)).await
+    }
+
+    /// Creates an object that must not exist yet; gives it as it is afterwards.
+    pub async fn create(
+        &self,
+        resource: &Resource,
+        namespace: Option<&str>,
+        body: &Value,
+        manager: &str,
+    ) -> Result<Value, CallError> {
+        let parameters = PostParams {
+            field_manager: Some(manager.to_owned()),
+            ..PostParams::default()
+        };
+        let body = serde_json::to_vec(body).map_err(transport)?;
+        let request = request_for(resource, namespace)
+            .create(&parameters, body)
             .map_err(transport)?;
         self.send(self.client.request(request)).await
     }

@@ -108,6 +108,14 @@ impl Transfer {
                 Some(kept) => entries.push(with_fields(entry, &kept)),
             }
         }
+        // Of an object without entries the server makes up an owner of everything, `before-first-apply`, who would then be
+        // beside us for ever: so what was released becomes ours before we apply it.
+        let released = || {
+            self.released
+                .iter()
+                .fold(FieldSet::new(), |all, (_, fields)| all.union(fields))
+        };
+        let gained = gained.cloned().or_else(|| entries.is_empty().then(released));
         if let Some(gained) = gained {
             entries.push(json!({
                 "manager": manager, "operation": "Apply", "apiVersion": api_version,
@@ -348,6 +356,18 @@ mod tests {
         assert_eq!(entries.first().unwrap()["fieldsV1"], expected);
         let new = transfer.managed_fields(&live, "someone-new", "v2");
         assert_eq!(new.last().unwrap()["apiVersion"], "v2");
+    }
+
+    #[test]
+    fn what_the_only_owner_releases_is_ours_at_once() {
+        let mut live = object();
+        live["metadata"]["managedFields"] = json!([{"manager": "helm", "operation": "Update", "apiVersion": "v1",
+            "fieldsType": "FieldsV1", "fieldsV1": {"f:spec": {"f:a": {}}}}]);
+        let managed = ManagedFields::of(&live).unwrap();
+        let transfer = Transfer::from_predecessors(&managed, &roster(), &json!({"spec": {"a": 1}}), |_| false);
+        let expected = json!([{"manager": "us", "operation": "Apply", "apiVersion": "v1",
+            "fieldsType": "FieldsV1", "fieldsV1": {"f:spec": {"f:a": {}}}}]);
+        assert_eq!(json!(transfer.managed_fields(&live, "us", "v1")), expected);
     }
 
     #[test]

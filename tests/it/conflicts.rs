@@ -3,8 +3,9 @@
 //! Other managers are played under their true names, through the kind of write that they use.
 
 mod catalogue;
+mod ends;
 mod promises;
-mod seen;
+mod told;
 
 macro_rules! scenarios {
     ($($module:ident),+) => {$(
@@ -19,6 +20,7 @@ macro_rules! scenarios {
 
 scenarios!(
     adoption,
+    contest,
     controllers,
     history,
     losses,

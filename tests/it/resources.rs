@@ -3,6 +3,7 @@
 use fairlead::api::custom_resource_definitions;
 use fairlead_controlplane::ControlPlane;
 use serde_json::{Value, json};
+use tokio::sync::OnceCell;
 
 use crate::support::Result;
 
@@ -15,9 +16,15 @@ pub(crate) async fn install(control_plane: &ControlPlane) -> Result<String> {
         .checked()?)
 }
 
-/// Installs, and waits until all resources are served.
+/// The control plane with everything installed and all resources served; done once a process.
 pub(crate) async fn installed() -> Result<&'static ControlPlane> {
+    static INSTALLED: OnceCell<()> = OnceCell::const_new();
     let control_plane = ControlPlane::shared().await?;
+    INSTALLED.get_or_try_init(|| serve(control_plane)).await?;
+    Ok(control_plane)
+}
+
+async fn serve(control_plane: &ControlPlane) -> Result {
     install(control_plane).await?;
     let definitions: Vec<String> = custom_resource_definitions()
         .into_iter()
@@ -26,7 +33,7 @@ pub(crate) async fn installed() -> Result<&'static ControlPlane> {
     let wait = ["wait", "--for=condition=Established", "--timeout=60s"].into_iter();
     let wait: Vec<&str> = wait.chain(definitions.iter().map(String::as_str)).collect();
     control_plane.kubectl(&wait, None).await?.checked()?;
-    Ok(control_plane)
+    Ok(())
 }
 
 fn object(kind: &str, namespace: &str, spec: &Value) -> String {

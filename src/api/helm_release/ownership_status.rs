@@ -151,11 +151,13 @@ pub struct ContestedField {
     pub object: String,
     /// Path of the field, for example `.spec.replicas`.
     pub path: String,
-    /// The release's value. Left out for Secrets and when there is none; shortened when large.
+    /// The release's value; of a Secret, a digest that only shows whether values are equal. Left out when there is none;
+    /// shortened when large.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "any_json")]
     pub ours: Option<Value>,
-    /// The live value. Left out for Secrets and when there is none; shortened when large.
+    /// The live value; of a Secret, a digest that only shows whether values are equal. Left out when there is none;
+    /// shortened when large.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "any_json")]
     pub theirs: Option<Value>,

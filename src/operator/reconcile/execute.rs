@@ -31,6 +31,7 @@ use crate::operator::memory::ReleaseMemory;
 use crate::ownership::class::Class;
 use crate::ownership::contested::ContestedField;
 use crate::ownership::ledger::{Ledger, ObjectRecord};
+use crate::ownership::loss::unknown_manager;
 use crate::ownership::policy::{Action, Moment};
 use crate::ownership::reference::ObjectReference;
 use crate::ownership::summary::{ConflictSummary, ObjectContest};
@@ -109,6 +110,64 @@ fn list<E: std::error::Error>(errors: &[E]) -> String {
     first_few(errors, errors.len(), NAMED, "; ")
 }
 
+/// Finds out whether what was planned can be written, and makes what must be there first: hooks run only for an attempt that
+/// nothing stands against.
+pub async fn check(
+    context: &Context,
+    recorded: &Recorded,
+    memory: &mut ReleaseMemory,
+    inputs: &Inputs,
+    revision: &Revision,
+    rendering: &Rendering,
+    writes: &Writes,
+) -> Result<(), AttemptError> {
+    decided(context, recorded, memory, inputs, revision, rendering, writes).await?;
+    crds::ensure_namespace(context, recorded.release()).await?;
+    Ok(())
+}
+
+/// Applies the CRDs, decides about every object and dry-runs what others write, too. Gives what is to be written, the policy's
+/// fingerprint and the moment of the decision.
+async fn decided(
+    context: &Context,
+    recorded: &Recorded,
+    memory: &mut ReleaseMemory,
+    inputs: &Inputs,
+    revision: &Revision,
+    rendering: &Rendering,
+    writes: &Writes,
+) -> Result<(Vec<ObjectPlan>, String, Moment), AttemptError> {
+    let Writes { apply, remove: _ } = writes;
+    let is_correction = revision.phase == Some(Phase::Deployed);
+    if !is_correction {
+        // First, as Helm does: the objects are dry-run against them.
+        crds::apply(context, recorded.release(), rendering, revision.action).await?;
+    }
+    let ledger = memory.ledger.get_or_insert_default();
+    let objects: Vec<&DesiredObject> = apply.iter().filter_map(|index| rendering.objects.get(*index)).collect();
+    let applier = applier(context, recorded.release(), inputs);
+    let ownership = recorded.release().spec.effective_ownership();
+    let moment = Moment {
+        now: Timestamp::now(),
+        retries_exhausted: memory.conflict_retries >= ownership.effective_retry().limit,
+    };
+    // Once for all objects: it reads every rule.
+    let policy = inputs.policy.fingerprint(moment.now);
+    let requests = objects.iter().map(|object| request(context, ledger, object)).collect();
+    let decided = applier.decide(requests, moment).await;
+    if decided.stops() {
+        announce_stopped(context, recorded, ledger, decided.contests(), revision.action);
+        return Err(stopped(ledger, &policy, decided, moment.now));
+    }
+    let mut namespaces = rendering.namespaces.clone();
+    namespaces.extend(crds::namespace_to_create(recorded.release()).cloned());
+    let refused = applier.preflight(&decided.plans, &namespaces).await;
+    if !refused.is_empty() {
+        return Err(AttemptError::Refused(refused));
+    }
+    Ok((decided.plans, policy, moment))
+}
+
 /// Writes what was planned.
 pub async fn execute(
     context: &Context,
@@ -119,40 +178,15 @@ pub async fn execute(
     rendering: &Rendering,
     writes: &Writes,
 ) -> Result<(), AttemptError> {
-    let Writes { apply, remove } = writes;
     let is_correction = revision.phase == Some(Phase::Deployed);
-    if !is_correction {
-        // First, as Helm does: the objects are dry-run against them.
-        crds::apply(context, recorded.release(), rendering, revision.action).await?;
-    }
-    let ledger = memory.ledger.get_or_insert_default();
-    let objects: Vec<&DesiredObject> = apply.iter().filter_map(|index| rendering.objects.get(*index)).collect();
-    let applier = applier(context, recorded.release(), inputs);
-    let ownership = recorded.release().spec.effective_ownership();
-    let fights = ownership.effective_fights();
-    let moment = Moment {
-        now: Timestamp::now(),
-        retries_exhausted: memory.conflict_retries >= ownership.effective_retry().limit,
-    };
-    // Once for all objects: it reads every rule.
-    let policy = inputs.policy.fingerprint(moment.now);
-    let requests = objects.iter().map(|object| request(context, ledger, object)).collect();
-    let decided = applier.decide(requests, moment).await;
-    if decided.stops() {
-        count_conflicts(context, recorded, ledger, decided.contests());
-        return Err(stopped(ledger, &policy, decided, moment.now));
-    }
-    let mut namespaces = rendering.namespaces.clone();
-    namespaces.extend(crds::namespace_to_create(recorded.release()).cloned());
-    let refused = applier.preflight(&decided.plans, &namespaces).await;
-    if !refused.is_empty() {
-        return Err(AttemptError::Refused(refused));
-    }
+    let fights = recorded.release().spec.effective_ownership().effective_fights();
+    let (plans, policy, moment) = decided(context, recorded, memory, inputs, revision, rendering, writes).await?;
+    let applier = applier(context, inputs);
     if !is_correction {
         crds::ensure_namespace(context, recorded.release()).await?;
     }
     memory.attempt = Some(moment.now);
-    for wave in waves(decided.plans) {
+    for wave in waves(plans) {
         let results = applier.write(wave, moment).await;
         let mut errors = Vec::new();
         for result in results {
@@ -168,10 +202,18 @@ pub async fn execute(
         }
         if !errors.is_empty() {
             let ledger = memory.ledger.get_or_insert_default();
-            return Err(failed_wave(context, recorded, ledger, errors, &policy, moment.now));
+            return Err(failed_wave(
+                context,
+                recorded,
+                ledger,
+                errors,
+                &policy,
+                moment.now,
+                revision.action,
+            ));
         }
     }
-    removed(context, recorded, memory, inputs, remove).await
+    removed(context, recorded, memory, inputs, &writes.remove).await
 }
 
 pub(super) fn applier(context: &Context, release: &HelmRelease, inputs: &Inputs) -> Applier {
@@ -210,25 +252,30 @@ fn request(context: &Context, ledger: &Ledger, object: &DesiredObject) -> ApplyR
     }
 }
 
-/// Counts decisions that the last look at the object did not lead to: a conflict that stays is counted once, however often
-/// the release is tried again. Fields that are taken again and again are counted by `count_retaken`.
-fn count_conflicts(
+/// Counts what stands although the attempt was stopped, unless the last look at the object led to it already: a conflict
+/// that stays is counted once, however often the release is tried again. Fields that are left to their owner are told of in
+/// events, too; what stopped the attempt is told of with its end.
+fn announce_stopped(
     context: &Context,
     recorded: &Recorded,
     ledger: &Ledger,
     contests: impl Iterator<Item = ObjectContest>,
+    action: ReleaseAction,
 ) {
     let release = release_labels(recorded.release());
-    for ObjectContest {
-        object,
-        contested: field,
-    } in contests
-    {
-        if is_known(ledger.get(&object), &field) {
+    let stands = contests.filter(|contest| stands_unwritten(&contest.contested));
+    for ObjectContest { object, contested } in stands {
+        if is_known(ledger.get(&object), &contested) {
             continue;
         }
-        context.metrics.conflict(conflict_labels(&release, &object, &field));
+        context.metrics.conflict(conflict_labels(&release, &object, &contested));
+        publish(context, recorded, notice(&object, &contested), action);
     }
+}
+
+/// Whether a decision holds although nothing was written. Nothing was taken then, whatever was going to be.
+fn stands_unwritten(field: &ContestedField) -> bool {
+    field.action.is_unresolved()
 }
 
 /// Counts fields that were taken from an owner that they had been taken from before: it has written again meanwhile.
@@ -250,14 +297,34 @@ fn count_retaken(context: &Context, recorded: &Recorded, memory: &ReleaseMemory,
 fn stopped(ledger: &mut Ledger, policy: &str, decided: Decided, now: Timestamp) -> AttemptError {
     let summary = ConflictSummary::of(decided.contests());
     let Decided { plans, failures } = decided;
-    for plan in plans.iter().filter(|plan| !plan.contested().is_empty()) {
-        ledger.stopped(plan.reference(), plan.contested(), policy, now);
+    // What is skipped is as it was; the others have to be looked at again.
+    for plan in plans
+        .iter()
+        .filter(|plan| !plan.is_skip() && !plan.contested().is_empty())
+    {
+        remember_stopped(ledger, plan.reference(), plan.contested(), policy, now);
     }
     if failures.is_empty() {
         AttemptError::Conflicts(summary)
     } else {
         AttemptError::Refused(failures)
     }
+}
+
+/// Remembers of an object that was not written what is contested in it.
+fn remember_stopped(
+    ledger: &mut Ledger,
+    object: &ObjectReference,
+    contested: &[ContestedField],
+    policy: &str,
+    now: Timestamp,
+) {
+    let stands: Vec<ContestedField> = contested
+        .iter()
+        .filter(|field| stands_unwritten(field))
+        .cloned()
+        .collect();
+    ledger.stopped(object, &stands, policy, now);
 }
 
 /// Objects that were contested only when they were written stop the release as those do that were contested before.
@@ -268,6 +335,7 @@ fn failed_wave(
     errors: Vec<ApplyError>,
     policy: &str,
     now: Timestamp,
+    action: ReleaseAction,
 ) -> AttemptError {
     let mut contests = Vec::new();
     let mut is_only_contested = true;
@@ -280,8 +348,8 @@ fn failed_wave(
             object: ObjectReference::clone(object),
             contested: field.clone(),
         };
-        count_conflicts(context, recorded, ledger, contested.iter().map(contest));
-        ledger.stopped(object, contested, policy, now);
+        announce_stopped(context, recorded, ledger, contested.iter().map(contest), action);
+        remember_stopped(ledger, object, contested, policy, now);
         contests.extend(contested.iter().map(contest));
     }
     if is_only_contested {
@@ -327,11 +395,15 @@ fn announce(context: &Context, recorded: &Recorded, memory: &ReleaseMemory, appl
     let (migrated, told): (Vec<&ContestedField>, Vec<&ContestedField>) =
         new.into_iter().partition(|field| is_migrated(field));
     let notices = told.into_iter().filter_map(|field| notice(&applied.reference, field));
-    for (severity, reason, note) in migration(&applied.reference, &migrated)
+    let notices = migration(&applied.reference, &migrated)
         .into_iter()
-        .chain(notices)
-        .take(TOLD)
-    {
+        .chain(hand_over(applied))
+        .chain(notices);
+    publish(context, recorded, notices.take(TOLD), action);
+}
+
+fn publish(context: &Context, recorded: &Recorded, notices: impl IntoIterator<Item = Notice>, action: ReleaseAction) {
+    for (severity, reason, note) in notices {
         let about = recorded.release().object_ref(&());
         context
             .events
@@ -339,12 +411,21 @@ fn announce(context: &Context, recorded: &Recorded, memory: &ReleaseMemory, appl
     }
 }
 
+/// An event to be published.
+type Notice = (Severity, Reason, String);
+
+/// Whether the field was an earlier tool's, and not just a default of the server.
 fn is_migrated(field: &ContestedField) -> bool {
-    field.class == Class::Legacy && field.action == Action::Resolved
+    let is_of_predecessor = match field.class {
+        Class::Legacy => true,
+        Class::Union => field.manager != unknown_manager(),
+        Class::Real | Class::Phantom | Class::Sibling | Class::Admission | Class::Lost => false,
+    };
+    is_of_predecessor && field.action == Action::Resolved
 }
 
 /// What an event says of a field that was taken, left, lost or changed; nothing where nobody lost anything.
-fn notice(object: &ObjectReference, field: &ContestedField) -> Option<(Severity, Reason, String)> {
+fn notice(object: &ObjectReference, field: &ContestedField) -> Option<Notice> {
     let ContestedField {
         path: _,
         field: path,
@@ -373,7 +454,7 @@ fn notice(object: &ObjectReference, field: &ContestedField) -> Option<(Severity,
 }
 
 /// One event for all fields that came from earlier tools.
-fn migration(object: &ObjectReference, migrated: &[&ContestedField]) -> Option<(Severity, Reason, String)> {
+fn migration(object: &ObjectReference, migrated: &[&ContestedField]) -> Option<Notice> {
     let first = migrated.first()?;
     let names: BTreeSet<&str> = migrated.iter().map(|field| field.manager.name.as_str()).collect();
     let names: Vec<&str> = names.into_iter().collect();
@@ -386,6 +467,17 @@ fn migration(object: &ObjectReference, migrated: &[&ContestedField]) -> Option<(
         first.rule
     );
     Some((Severity::Normal, Reason::FieldsMigrated, note))
+}
+
+/// One event for all fields that are kept as they are until their next owner, an autoscaler for example, writes them.
+fn hand_over(applied: &Applied) -> Option<Notice> {
+    let fields: Vec<String> = applied.handed_over.iter().map(ToString::to_string).collect();
+    let note = format!(
+        "{}: what the chart no longer sets is kept for its next owner: {}",
+        applied.reference,
+        fields.join(", ")
+    );
+    (!fields.is_empty()).then_some((Severity::Normal, Reason::FieldHandedOver, note))
 }
 
 /// Adds what was taken to the heat of its fields, and tells of the fights that begin with it.

@@ -1,15 +1,16 @@
 //! Predecessors: Helm 3, client-side kubectl, managers of unknown origin; and objects that are nobody's or another's.
 
 use fairlead::cluster::apply::{Adoption, ApplyError};
-use fairlead::ownership::class::Class;
-use fairlead::ownership::policy::{Action, OnConflict};
+use fairlead::ownership::policy::OnConflict;
 use serde_json::{Value, json};
 
-use super::seen::Seen;
-use super::stage::{Stage, config_map, deployment, marked, told};
+use super::contest::{OURS, contest, value_at};
+use super::play::Play;
+use super::stage::{Stage, config_map, deployment, marked};
+use crate::support::Result;
 
 /// Ordinary manifests that the server stores in another form than they are written in.
-fn noisy(stage: &Stage) -> Vec<Value> {
+fn noisy(stage: &Stage) -> [Value; 4] {
     let mut web = deployment(1, "app:1");
     web["spec"]["template"]["spec"]["containers"][0]["resources"] =
         json!({"limits": {"cpu": "1000m", "memory": "1024Mi"}, "requests": {"cpu": 1}});
@@ -18,7 +19,7 @@ fn noisy(stage: &Stage) -> Vec<Value> {
     let claims = json!([{"metadata": {"name": "data"}, "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}}]);
     let labels = json!({"app": "db"});
     let pods = json!({"metadata": {"labels": labels}, "spec": {"containers": [{"name": "db", "image": "db:1"}]}});
-    vec![
+    [
         web,
         json!({"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "db"}, "spec": {"replicas": 0, "serviceName": "db",
             "selector": {"matchLabels": labels}, "template": pods, "volumeClaimTemplates": claims}}),
@@ -29,111 +30,123 @@ fn noisy(stage: &Stage) -> Vec<Value> {
     ]
 }
 
-pub(crate) async fn row_24_a_helm_3_release_with_the_same_manifest_is_only_phantoms(seen: Seen) {
-    let mut stage = Stage::of(&seen).await;
-    stage.legacy.clear();
-    let manifests = noisy(&stage);
+pub(crate) async fn row_24_a_helm_3_release_with_the_same_manifest_is_only_phantoms(play: &mut Play) -> Result {
+    play.ownership(json!({"adoptFrom": []}));
+    let manifests = noisy(&play.stage);
     for manifest in &manifests {
-        stage.create_as("helm", &marked(&stage, manifest)).await;
+        play.stage.create_as("helm", &marked(&play.stage, manifest)).await;
     }
-    let before = stage.live(manifests.first().unwrap()).await;
-    let applied = stage.apply_all(&manifests).await.unwrap();
-    for (object, manifest) in applied.iter().zip(&manifests) {
-        assert!(!object.contested.is_empty(), "{}", manifest["kind"]);
-        for field in &object.contested {
-            assert_eq!(
-                (field.class, field.action, field.rule.as_str()),
-                (Class::Phantom, Action::Resolved, "phantom"),
-                "{field:?}"
-            );
-        }
-        assert!(
-            object.overridden_by_admission.is_empty(),
-            "{:?}",
-            object.overridden_by_admission
-        );
+    let [web, database, policy, binding] = &manifests;
+    let before = play.live(web).await;
+    play.wants(&manifests).await?;
+    let container = ".spec.template.spec.containers[name=\"app\"]";
+    let same = [
+        (web, format!("{container}.env[name=\"NODE\"].valueFrom.fieldRef")),
+        (web, format!("{container}.resources.limits.cpu")),
+        (web, format!("{container}.resources.limits.memory")),
+        (web, format!("{container}.resources.requests.cpu")),
+        (database, ".spec.volumeClaimTemplates".to_owned()),
+        (policy, ".spec.ingress".to_owned()),
+        (binding, ".subjects".to_owned()),
+    ];
+    let mut phantoms = Vec::new();
+    for (object, path) in &same {
+        let value = value_at(&play.live(object).await, path)?;
+        let line = format!("{path} helm Phantom Resolved by phantom");
+        phantoms.push(contest(object, &line, value, &["helm Update", OURS]));
     }
-    let after = stage.live(manifests.first().unwrap()).await;
+    play.tells(&phantoms).await?;
+    let after = play.live(web).await;
     assert_eq!(before["spec"], after["spec"]);
     assert_eq!(before["metadata"]["generation"], after["metadata"]["generation"]);
+    Ok(())
 }
 
-pub(crate) async fn row_25_a_predecessors_fields_are_ours(seen: Seen) {
-    for manager in ["helm", "kubectl-client-side-apply"] {
-        let mut stage = Stage::of(&seen).await;
-        stage
-            .create_as(manager, &marked(&stage, &config_map("config", json!({"a": "1"}))))
-            .await;
-        let applied = stage.apply(&config_map("config", json!({"a": "2"}))).await.unwrap();
-        assert_eq!(
-            told(&applied.contested),
-            [format!(".data.a {manager} Legacy Resolved adoptFrom")]
-        );
+pub(crate) async fn row_25_a_predecessors_fields_are_ours(play: &mut Play) -> Result {
+    let managers = ["helm", "kubectl-client-side-apply", "helmwave"];
+    play.ownership(json!({"adoptFrom": ["helm", "kubectl-client-side-apply"]}));
+    let map = |manager: &str, value: &str| config_map(manager, json!({"a": value}));
+    for manager in managers {
+        let before = marked(&play.stage, &map(manager, "1"));
+        play.stage.create_as(manager, &before).await;
     }
-    let mut stage = Stage::of(&seen).await;
-    stage
-        .create_as("helmwave", &marked(&stage, &config_map("config", json!({"a": "1"}))))
-        .await;
-    let error = stage.apply(&config_map("config", json!({"a": "2"}))).await.unwrap_err();
-    assert!(matches!(error, ApplyError::Stopped { .. }), "{error}");
-}
-
-pub(crate) async fn row_22_reset_managed_fields_are_taken_back(seen: Seen) {
-    let mut stage = Stage::of(&seen).await;
-    stage.apply(&deployment(2, "app:1")).await.unwrap();
-    stage
-        .patch_as(
-            "kubectl-edit",
-            &deployment(2, ""),
-            &json!({"metadata": {"managedFields": [{}]}}),
-        )
-        .await;
-    // An apply of somebody else makes the server invent an owner of everything.
-    let mut label = deployment(2, "");
-    label.as_object_mut().unwrap().remove("spec");
-    label["metadata"]["labels"] = json!({"team": "x"});
-    stage.apply_as("labeller", &label).await;
-    let managers = stage.live(&deployment(2, "")).await["metadata"]["managedFields"].to_string();
-    assert!(managers.contains("before-first-apply"), "{managers}");
-
-    let applied = stage.apply(&deployment(3, "app:2")).await.unwrap();
-    let expected = [
-        ".metadata.managedFields unknown Lost Resolved ledger",
-        ".spec.replicas before-first-apply Legacy Resolved adoptFrom",
-        ".spec.template.spec.containers[name=\"app\"].image before-first-apply Legacy Resolved adoptFrom",
+    let [helm, kubectl, helmwave] = managers.map(|manager| map(manager, "2"));
+    play.wants(&[helm.clone(), kubectl.clone()]).await?;
+    let line = |manager: &str| format!(".data.a {manager} Legacy Resolved by adoptFrom");
+    let adopted = [
+        contest(&helm, &line("helm"), "2", &[OURS]),
+        contest(&kubectl, &line("kubectl-client-side-apply"), "2", &[OURS]),
     ];
-    assert_eq!(told(&applied.contested), expected);
-    assert_eq!(stage.live(&deployment(2, "")).await["spec"]["replicas"], json!(3));
+    play.tells(&adopted).await?;
+    // Who is not named is nobody's predecessor.
+    play.wants(&[helm, kubectl, helmwave.clone()]).await?;
+    let line = ".data.a helmwave Real Failed by onConflict";
+    let stopped = contest(&helmwave, line, "1", &["helmwave Update"]);
+    let [first, second] = adopted;
+    play.tells(&[first, second, stopped]).await?;
+    Ok(())
 }
 
-pub(crate) async fn row_06_a_path_of_another_version_is_reported_as_the_server_names_it(seen: Seen) {
-    let mut stage = Stage::of(&seen).await;
+pub(crate) async fn row_22_reset_managed_fields_are_taken_back(play: &mut Play) -> Result {
+    play.installs(&[deployment(2, "app:1")]).await?;
+    play.stops()?;
+    let reset = json!({"metadata": {"managedFields": [{}]}});
+    play.stage.patch_as("kubectl-edit", &deployment(2, ""), &reset).await;
+    // An apply of somebody else makes the server invent an owner of everything.
+    let label = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "labels": {"team": "x"}}});
+    play.stage.apply_as("labeller", &label).await;
+    let chart = deployment(3, "app:2");
+    play.holds(&chart, ".spec.replicas", 2, &["before-first-apply Update"])
+        .await?;
+
+    play.wants(std::slice::from_ref(&chart)).await?;
+    play.restarts().await?;
+    let image = ".spec.template.spec.containers[name=\"app\"].image";
+    let legacy = |path: &str, value: Value| {
+        let line = format!("{path} before-first-apply Legacy Resolved by adoptFrom");
+        contest(&chart, &line, value, &[OURS])
+    };
+    let record = ".metadata.managedFields unknown Lost Resolved by ledger";
+    play.tells(&[
+        contest(&chart, record, Value::Null, &[]),
+        legacy(".spec.replicas", json!(3)),
+        legacy(image, json!("app:2")),
+    ])
+    .await?;
+    play.holds(&chart, ".metadata.labels.team", "x", &["labeller Apply"])
+        .await
+}
+
+pub(crate) async fn row_06_a_path_of_another_version_is_reported_as_the_server_names_it(play: &mut Play) -> Result {
     let target = json!({"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"});
     let old = json!({"apiVersion": "autoscaling/v1", "kind": "HorizontalPodAutoscaler", "metadata": {"name": "web"},
         "spec": {"maxReplicas": 5, "targetCPUUtilizationPercentage": 80, "scaleTargetRef": target}});
-    stage.create_as("kubectl-autoscale", &marked(&stage, &old)).await;
-    let metric = json!([{"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 50}}}]);
+    play.stage
+        .create_as("kubectl-autoscale", &marked(&play.stage, &old))
+        .await;
+    let metric = |percent: u32| json!([{"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": percent}}}]);
     let chart = json!({"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": "web"},
-        "spec": {"maxReplicas": 9, "metrics": metric, "scaleTargetRef": target}});
-    stage.policy.on_conflict = OnConflict::Yield;
-    let ApplyError::Stopped { contested, .. } = stage.apply(&chart).await.unwrap_err() else {
-        panic!()
-    };
-    let fields: Vec<&str> = contested.iter().map(|field| field.field.as_str()).collect();
-    assert!(fields.contains(&".spec.targetCPUUtilizationPercentage"), "{fields:?}");
-    assert!(
-        contested
-            .iter()
-            .all(|field| field.manager.api_version.as_deref() == Some("autoscaling/v1"))
-    );
+        "spec": {"maxReplicas": 9, "metrics": metric(50), "scaleTargetRef": target}});
+    play.ownership(json!({"onConflict": "Yield"}));
+    play.wants(std::slice::from_ref(&chart)).await?;
+    let owner = ["kubectl-autoscale Update"];
+    let percentage = ".spec.targetCPUUtilizationPercentage kubectl-autoscale Real";
+    let maximum = ".spec.maxReplicas kubectl-autoscale Real";
+    play.tells(&[
+        contest(&chart, &format!("{maximum} Yielded by onConflict"), 5, &owner),
+        contest(&chart, &format!("{percentage} Failed by onConflict (the field cannot be left out)"), Value::Null, &owner),
+    ])
+    .await?;
+    play.holds(&chart, ".spec.metrics", metric(80), &[]).await?;
 
-    stage.policy.on_conflict = OnConflict::Force;
-    stage.apply(&chart).await.unwrap();
-    let live = stage.live(&chart).await;
-    assert_eq!(
-        (&live["spec"]["maxReplicas"], &live["spec"]["metrics"]),
-        (&json!(9), &metric)
-    );
+    play.ownership(json!({"onConflict": "Force"}));
+    play.wants(std::slice::from_ref(&chart)).await?;
+    play.tells(&[
+        contest(&chart, &format!("{maximum} Forced by onConflict"), 9, &[OURS]),
+        contest(&chart, &format!("{percentage} Forced by onConflict"), Value::Null, &[]),
+    ])
+    .await?;
+    play.holds(&chart, ".spec.metrics", metric(50), &[OURS]).await
 }
 
 #[tokio::test]

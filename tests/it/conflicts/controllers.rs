@@ -1,205 +1,151 @@
-//! Controllers that own fields by design: autoscalers, CA injectors, the aggregation of ClusterRoles.
+//! Controllers that own fields by design: autoscalers and the aggregation of ClusterRoles, which are the real ones; and those
+//! who claim a field against each other.
 
 use std::time::Duration;
 
-use fairlead::cluster::apply::Operation;
-use fairlead::ownership::class::Class;
-use fairlead::ownership::policy::OnConflict;
-use k8s_openapi::api::rbac::v1::ClusterRole;
-use kube::Api;
 use kube::runtime::wait::await_condition;
 use serde_json::{Value, json};
 
-use super::seen::Seen;
-use super::stage::{Stage, config_map, deployment, moment, told};
+use super::contest::{OURS, contest};
+use super::play::Play;
+use super::stage::{Stage, config_map, deployment, told};
+use crate::support::Result;
+use crate::support::installation::condition;
 
-pub(crate) async fn row_01_an_autoscaler_keeps_its_replicas(seen: Seen) {
-    let mut stage = Stage::of(&seen).await;
-    let first = deployment(3, "app:1");
-    assert_eq!(stage.apply(&first).await.unwrap().operation, Operation::Created);
-    stage.scale_as("kube-controller-manager", &first, 7).await;
+const REPLICAS: &str = ".spec.replicas";
+const IMAGE: &str = ".spec.template.spec.containers[name=\"app\"].image";
 
-    let applied = stage.apply(&deployment(3, "app:2")).await.unwrap();
-    assert_eq!(
-        told(&applied.contested),
-        [".spec.replicas kube-controller-manager Real Yielded wellKnownOwners/hpa-replicas"]
-    );
-    let field = applied.contested.first().unwrap();
-    assert_eq!(field.ours.as_ref().unwrap().as_json(), &json!(3));
-    assert_eq!(field.theirs.as_ref().unwrap().as_json(), &json!(7));
-    assert_eq!(field.manager.subresource.as_deref(), Some("scale"));
-    let live = stage.live(&first).await;
-    assert_eq!(
-        (
-            &live["spec"]["replicas"],
-            &live["spec"]["template"]["spec"]["containers"][0]["image"]
-        ),
-        (&json!(7), &json!("app:2"))
-    );
-    assert!(!applied.owned.contains(&".spec.replicas".parse().unwrap()));
+/// An autoscaler that scales to its minimum at once: it needs no metrics to know.
+fn autoscaler(minimum: u32) -> Value {
+    json!({"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": "web"}, "spec": {
+        "minReplicas": minimum, "maxReplicas": 9, "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}}})
 }
 
-pub(crate) async fn row_01_a_yielded_field_stays_yielded_until_its_owner_lets_go(seen: Seen) {
-    let mut stage = Stage::of(&seen).await;
-    let first = deployment(3, "app:1");
-    stage.apply(&first).await.unwrap();
-    stage.scale_as("kube-controller-manager", &first, 7).await;
-    stage.apply(&deployment(3, "app:2")).await.unwrap();
-
-    // The owner happens to want what we want: we still do not become a co-owner.
-    stage.scale_as("kube-controller-manager", &first, 3).await;
-    let applied = stage.apply(&deployment(3, "app:3")).await.unwrap();
-    assert_eq!(
-        told(&applied.contested),
-        [".spec.replicas kube-controller-manager Phantom Yielded wellKnownOwners/hpa-replicas"]
-    );
-    assert!(!applied.owned.contains(&".spec.replicas".parse().unwrap()));
-    stage.scale_as("kube-controller-manager", &first, 9).await;
-    stage.apply(&deployment(3, "app:4")).await.unwrap();
-    assert_eq!(stage.live(&first).await["spec"]["replicas"], json!(9));
-
-    // The owner lets go, without the value changing.
-    stage.let_go(&first, "scale").await;
-    let applied = stage.apply(&deployment(3, "app:4")).await.unwrap();
-    assert_eq!(told(&applied.contested), Vec::<String>::new());
-    assert_eq!(stage.live(&first).await["spec"]["replicas"], json!(3));
-    assert!(applied.owned.contains(&".spec.replicas".parse().unwrap()));
+pub(crate) async fn row_01_an_autoscaler_keeps_its_replicas(play: &mut Play) -> Result {
+    play.installs(&[deployment(3, "app:1"), autoscaler(7)]).await?;
+    // The real one, through the scale subresource.
+    play.has(&deployment(3, ""), REPLICAS, &json!(7)).await?;
+    let line = ".spec.replicas kube-controller-manager Real Yielded by wellKnownOwners/hpa-replicas";
+    let left = contest(&deployment(3, ""), line, 7, &["kube-controller-manager Update"]);
+    play.tells(std::slice::from_ref(&left)).await?;
+    play.wants(&[deployment(3, "app:2"), autoscaler(7)]).await?;
+    let release = play.tells(&[left]).await?;
+    play.holds(&deployment(3, ""), IMAGE, "app:2", &[OURS]).await?;
+    let field = serde_json::to_value(&release)?["status"]["ownership"]["contested"][0].clone();
+    assert_eq!((&field["ours"], &field["subresource"]), (&json!(3), &json!("scale")));
+    Ok(())
 }
 
-pub(crate) async fn row_03_replicas_are_handed_over_to_the_autoscaler_of_the_release(seen: Seen) {
-    let mut stage = Stage::of(&seen).await;
-    let first = deployment(5, "app:1");
-    stage.apply(&first).await.unwrap();
-    let autoscaler = json!({"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": "web"}, "spec": {
-        "minReplicas": 2, "maxReplicas": 9, "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}}});
-
-    let applied = stage.apply_all(&[deployment(None, "app:1"), autoscaler]).await.unwrap();
-    let handed_over: Vec<String> = applied
-        .first()
-        .unwrap()
-        .handed_over
-        .iter()
-        .map(ToString::to_string)
-        .collect();
-    assert_eq!(handed_over, [".spec.replicas"]);
-    assert_eq!(stage.live(&first).await["spec"]["replicas"], json!(5), "no outage");
-
-    stage.scale_as("kube-controller-manager", &first, 7).await;
-    let managers = stage.live(&first).await["metadata"]["managedFields"].to_string();
-    assert!(
-        !managers.contains("-handover"),
-        "the new owner has it alone: {managers}"
-    );
-    stage.apply(&deployment(None, "app:2")).await.unwrap();
-    assert_eq!(stage.live(&first).await["spec"]["replicas"], json!(7));
-}
-
-pub(crate) async fn row_03_without_an_autoscaler_a_dropped_field_goes_back_to_its_default(seen: Seen) {
-    let mut stage = Stage::of(&seen).await;
-    stage.apply(&deployment(5, "app:1")).await.unwrap();
-    let applied = stage.apply(&deployment(None, "app:1")).await.unwrap();
-    assert!(applied.handed_over.is_empty());
-    assert_eq!(
-        stage.live(&deployment(None, "app:1")).await["spec"]["replicas"],
-        json!(1)
-    );
-}
-
-fn webhook(stage: &Stage, bundle: Option<&str>) -> Value {
-    let mut client = json!({"service": {"name": "hook", "namespace": stage.namespace.name()}});
-    if let Some(bundle) = bundle {
-        client["caBundle"] = json!(bundle);
-    }
-    let hooks = json!([{"name": "a.example.com", "sideEffects": "None", "admissionReviewVersions": ["v1"], "clientConfig": client,
-        "rules": [{"apiGroups": ["none.example.com"], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["nothing"], "scope": "*"}]}]);
-    json!({"apiVersion": "admissionregistration.k8s.io/v1", "kind": "MutatingWebhookConfiguration",
-        "metadata": {"name": format!("hook-{}", stage.namespace.name())}, "webhooks": hooks})
-}
-
-/// A certificate authority that the server accepts; made for this test, its key is thrown away.
-const BUNDLE: &str = include_str!("bundle.txt");
-
-pub(crate) async fn row_08_an_injected_bundle_is_kept_where_the_chart_has_none(seen: Seen) {
-    let mut stage = Stage::of(&seen).await;
-    let chart = webhook(&stage, None);
-    stage.apply(&chart).await.unwrap();
-    stage
-        .strategic_patch_as(
-            "cert-manager-cainjector",
-            &chart,
-            &json!({"webhooks": [{"name": "a.example.com", "clientConfig": {"caBundle": BUNDLE.trim()}}]}),
-        )
-        .await;
-    let mut next = chart.clone();
-    next["metadata"]["labels"] = json!({"version": "2"});
-    let applied = stage.apply(&next).await.unwrap();
-    assert!(applied.contested.is_empty());
-    assert_eq!(
-        stage.live(&chart).await["webhooks"][0]["clientConfig"]["caBundle"],
-        json!(BUNDLE.trim())
-    );
-}
-
-pub(crate) async fn row_09_a_placeholder_never_replaces_an_injected_bundle(seen: Seen) {
-    for applies in [false, true] {
-        let mut stage = Stage::of(&seen).await;
-        let chart = webhook(&stage, Some("Cg=="));
-        stage.apply(&chart).await.unwrap();
-        let injected = json!({"webhooks": [{"name": "a.example.com", "clientConfig": {"caBundle": BUNDLE.trim()}}]});
-        if applies {
-            let mut whole = injected.clone();
-            for key in ["apiVersion", "kind", "metadata"] {
-                whole[key] = chart[key].clone();
-            }
-            stage.apply_as("cert-manager-cainjector", &whole).await;
-        } else {
-            stage
-                .strategic_patch_as("cert-manager-cainjector", &chart, &injected)
-                .await;
-        }
-        let applied = stage.apply(&chart).await.unwrap();
-        let field = ".webhooks[name=\"a.example.com\"].clientConfig.caBundle";
-        assert_eq!(
-            told(&applied.contested),
-            [format!(
-                "{field} cert-manager-cainjector Real Yielded wellKnownOwners/webhook-ca-bundle"
-            )]
-        );
-        assert_eq!(
-            stage.live(&chart).await["webhooks"][0]["clientConfig"]["caBundle"],
-            json!(BUNDLE.trim())
-        );
-    }
-}
-
-pub(crate) async fn row_33_the_rules_of_an_aggregated_cluster_role_are_never_taken(seen: Seen) {
-    let mut stage = Stage::of(&seen).await;
-    let name = format!("all-{}", stage.namespace.name());
-    let key = format!("example.com/{}", stage.namespace.name());
-    let part = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": format!("{name}-part"), "labels": {key.as_str(): "true"}},
-        "rules": [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}]});
-    let whole = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": name},
-        "aggregationRule": {"clusterRoleSelectors": [{"matchLabels": {key.as_str(): "true"}}]}, "rules": []});
-    stage.apply_all(&[part, whole.clone()]).await.unwrap();
-    // The real controller fills the rules.
-    let roles: Api<ClusterRole> = Api::all(stage.client.clone());
-    let filled = |role: Option<&ClusterRole>| {
-        role.and_then(|role| role.rules.as_ref())
-            .is_some_and(|rules| !rules.is_empty())
+pub(crate) async fn row_01_a_yielded_field_stays_yielded_until_its_owner_lets_go(play: &mut Play) -> Result {
+    let web = deployment(3, "");
+    play.installs(&[deployment(3, "app:1")]).await?;
+    let left = |class: &str, replicas: i32| {
+        let line =
+            format!(".spec.replicas kube-controller-manager {class} Yielded by wellKnownOwners/hpa-replicas");
+        contest(&web, &line, replicas, &["kube-controller-manager Update"])
     };
-    tokio::time::timeout(Duration::from_mins(1), await_condition(roles, &name, filled))
-        .await
-        .unwrap()
-        .unwrap();
+    play.stage.scale_as("kube-controller-manager", &web, 5).await;
+    play.tells(&[left("Real", 5)]).await?;
+    // The owner happens to want what we want: we still do not become a co-owner.
+    play.stage.scale_as("kube-controller-manager", &web, 3).await;
+    play.wants(&[deployment(3, "app:2")]).await?;
+    play.tells(&[left("Phantom", 3)]).await?;
+    play.stage.scale_as("kube-controller-manager", &web, 4).await;
+    play.wants(&[deployment(3, "app:3")]).await?;
+    play.tells(&[left("Real", 4)]).await?;
 
-    let mut next = whole.clone();
-    next["metadata"]["labels"] = json!({"version": "2"});
-    let applied = stage.apply(&next).await.unwrap();
-    assert_eq!(
-        told(&applied.contested),
-        [".rules clusterrole-aggregation-controller Real Yielded wellKnownOwners/aggregated-cluster-role-rules"]
-    );
-    assert_eq!(stage.live(&whole).await["rules"][0]["resources"], json!(["pods"]));
+    // The owner lets go, without the value changing; then it is the chart's.
+    play.stage.let_go(&web, "scale").await;
+    play.tells_nothing().await?;
+    play.holds(&web, REPLICAS, 3, &[OURS]).await
+}
+
+pub(crate) async fn row_03_replicas_are_handed_over_to_the_autoscaler_of_the_release(play: &mut Play) -> Result {
+    let web = deployment(None, "app:1");
+    play.installs(&[deployment(5, "app:1")]).await?;
+    play.wants(&[web.clone(), autoscaler(2)]).await?;
+    play.tells_nothing().await?;
+    play.hands_over(&web, REPLICAS, 5).await?;
+    // As soon as the real one scales, the field is its own, alone.
+    play.wants(&[web.clone(), autoscaler(7)]).await?;
+    play.has(&web, REPLICAS, &json!(7)).await?;
+    play.holds(&web, REPLICAS, 7, &["kube-controller-manager Update"]).await?;
+    play.wants(&[deployment(None, "app:2"), autoscaler(7)]).await?;
+    play.tells_nothing().await?;
+    play.holds(&web, IMAGE, "app:2", &[OURS]).await?;
+    play.holds(&web, REPLICAS, 7, &["kube-controller-manager Update"]).await
+}
+
+pub(crate) async fn row_03_without_an_autoscaler_a_dropped_field_goes_back_to_its_default(play: &mut Play) -> Result {
+    play.installs(&[deployment(5, "app:1")]).await?;
+    play.wants(&[deployment(None, "app:1")]).await?;
+    play.tells_nothing().await?;
+    play.holds(&deployment(None, ""), REPLICAS, 1, &[]).await
+}
+
+pub(crate) async fn row_33_the_rules_of_an_aggregated_cluster_role_are_never_taken(play: &mut Play) -> Result {
+    let name = format!("all-{}", play.stage.namespace.name());
+    let key = format!("example.com/{}", play.stage.namespace.name());
+    let rules = json!([{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}]);
+    let part = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole",
+        "metadata": {"name": format!("{name}-part"), "labels": {key.as_str(): "true"}}, "rules": rules});
+    let mut whole = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": name},
+        "aggregationRule": {"clusterRoleSelectors": [{"matchLabels": {key.as_str(): "true"}}]}, "rules": []});
+    play.installs(&[part.clone(), whole.clone()]).await?;
+    // The real controller fills the rules.
+    play.has(&whole, ".rules", &rules).await?;
+    let line =
+        ".rules clusterrole-aggregation-controller Real Yielded by wellKnownOwners/aggregated-cluster-role-rules";
+    let left = contest(&whole, line, rules, &["clusterrole-aggregation-controller Apply"]);
+    play.tells(std::slice::from_ref(&left)).await?;
+    whole["metadata"]["labels"] = json!({"version": "2"});
+    play.wants(&[part, whole.clone()]).await?;
+    play.tells(&[left]).await?;
+    play.holds(&whole, ".metadata.labels.version", "2", &[OURS]).await
+}
+
+pub(crate) async fn row_39_a_fight_is_broken(play: &mut Play) -> Result {
+    play.ownership(json!({"onConflict": "Force", "fights": {"threshold": 2, "then": "HandOff"}}));
+    let [ours, theirs] = ["ours", "theirs"].map(|mode| config_map("fought", json!({"mode": mode})));
+    play.installs(std::slice::from_ref(&ours)).await?;
+    let line = ".data.mode argocd-controller Real Forced by onConflict";
+    let taken = contest(&ours, line, "ours", &[OURS]);
+    for round in 0..3 {
+        play.stage.apply_as("argocd-controller", &theirs).await;
+        play.has(&ours, ".data.mode", &json!("ours")).await?;
+        if round == 0 {
+            play.tells(std::slice::from_ref(&taken)).await?;
+        }
+    }
+    play.announces("FieldFight", &[".data.mode", "argocd-controller"]).await?;
+    // From now on nobody writes against it.
+    play.stage.apply_as("argocd-controller", &theirs).await;
+    let line = ".data.mode argocd-controller Real HandedOff by fights";
+    let left = contest(&ours, line, "theirs", &["argocd-controller Apply"]);
+    let release = play.tells(&[left]).await?;
+    let conflicted = condition(&release, "Conflicted");
+    assert_eq!(conflicted["reason"], json!("FieldFight"), "{conflicted}");
+    let metrics = play.installation.operator.metrics().await?;
+    for name in ["fairlead_field_fights_total", "fairlead_field_fights_active"] {
+        assert_eq!(metrics.sum(name, &[("release", "shop")]), Some(1.0), "{name}");
+    }
+    Ok(())
+}
+
+pub(crate) async fn row_39_another_fairlead_release_is_a_sibling(play: &mut Play) -> Result {
+    let map = config_map("shared", json!({"mode": "a"}));
+    play.installs(std::slice::from_ref(&map)).await?;
+    let theirs = config_map("shared", json!({"mode": "b"}));
+    play.stage.apply_as("fairlead:prod/other", &theirs).await;
+    let line = ".data.mode fairlead:prod/other Sibling Failed by onConflict";
+    play.tells(&[contest(&map, line, "b", &["fairlead:prod/other Apply"])])
+        .await?;
+    let rule = json!({"paths": [".data"], "managers": ["fairlead:prod/.*"], "onConflict": "Force"});
+    play.ownership(json!({"rules": [rule]}));
+    play.wants(std::slice::from_ref(&map)).await?;
+    let line = ".data.mode fairlead:prod/other Sibling Forced by rules[0]";
+    play.tells(&[contest(&map, line, "a", &[OURS])]).await?;
+    Ok(())
 }
 
 #[tokio::test]
@@ -226,120 +172,4 @@ async fn the_revision_that_the_controller_counts_is_left_to_it() {
     let expected = format!("{field} kube-controller-manager Real Yielded wellKnownOwners/deployment-revision");
     assert_eq!(told(&applied.contested), [expected]);
     assert_eq!(stage.live(&chart).await["metadata"]["annotations"][key], json!("1"));
-}
-
-pub(crate) async fn row_39_a_fight_is_broken(seen: Seen) {
-    let mut stage = Stage::of(&seen).await;
-    stage.policy.on_conflict = OnConflict::Force;
-    let map = config_map("fought", json!({"mode": "ours"}));
-    stage.apply(&map).await.unwrap();
-    let mut fights = fairlead::ownership::fights::Fights::default();
-    let mut rounds = 0;
-    while fights.going_on(moment().now).is_empty() {
-        rounds += 1;
-        assert!(rounds < 10);
-        stage
-            .apply_as("argocd-controller", &config_map("fought", json!({"mode": "theirs"})))
-            .await;
-        let applied = stage.apply(&map).await.unwrap();
-        fights.observe(&applied.reference, &applied.contested, 5, moment().now);
-    }
-    assert_eq!(rounds, 5);
-    stage
-        .apply_as("argocd-controller", &config_map("fought", json!({"mode": "theirs"})))
-        .await;
-    let breaker = fights
-        .going_on(moment().now)
-        .pop()
-        .unwrap()
-        .breaker(OnConflict::HandOff);
-    stage.policy.release_rules.insert(0, breaker);
-    let error = stage.apply(&map).await.unwrap_err().to_string();
-    assert!(
-        error.contains(".data.mode is owned by argocd-controller (Real, HandedOff by fights)"),
-        "{error}"
-    );
-}
-
-pub(crate) async fn row_39_another_fairlead_release_is_a_sibling(seen: Seen) {
-    let mut stage = Stage::of(&seen).await;
-    let map = config_map("shared", json!({"mode": "a"}));
-    stage.apply(&map).await.unwrap();
-    stage
-        .apply_as("fairlead:prod/other", &config_map("shared", json!({"mode": "b"})))
-        .await;
-    let decided = stage.apply_all(std::slice::from_ref(&map)).await.unwrap_err();
-    let contest = decided.contests().next().unwrap();
-    assert_eq!(
-        (contest.contested.class, contest.contested.rule.as_str()),
-        (Class::Sibling, "onConflict")
-    );
-    assert_eq!(stage.live(&map).await["data"]["mode"], json!("b"));
-    stage.rule(&[".data"], &["fairlead:prod/.*"], OnConflict::Force);
-    stage.apply(&map).await.unwrap();
-    assert_eq!(stage.live(&map).await["data"]["mode"], json!("a"));
-}
-
-pub(crate) async fn row_40_what_admission_changes_is_reported(seen: Seen) {
-    let mut stage = Stage::of(&seen).await;
-    let name = format!("stamp-{}", stage.namespace.name());
-    let policy = json!({"apiVersion": "admissionregistration.k8s.io/v1", "kind": "MutatingAdmissionPolicy", "metadata": {"name": name}, "spec": {
-        "matchConstraints": {"resourceRules": [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE", "UPDATE"], "resources": ["configmaps"]}]},
-        "matchConditions": [{"name": "ours", "expression": format!("object.metadata.namespace == '{}' && object.metadata.name == 'stamped'", stage.namespace.name())}],
-        "failurePolicy": "Fail", "reinvocationPolicy": "Never",
-        "mutations": [{"patchType": "JSONPatch", "jsonPatch": {"expression": "[JSONPatch{op: 'replace', path: '/data/mode', value: 'enforced'}]"}}]}});
-    let binding = json!({"apiVersion": "admissionregistration.k8s.io/v1", "kind": "MutatingAdmissionPolicyBinding", "metadata": {"name": name}, "spec": {"policyName": name}});
-    for object in [&policy, &binding] {
-        let api = stage
-            .kinds
-            .resolve("admissionregistration.k8s.io/v1", object["kind"].as_str().unwrap())
-            .await
-            .unwrap()
-            .api;
-        let api: Api<kube::api::DynamicObject> = Api::all_with(stage.client.clone(), &api);
-        api.create(
-            &kube::api::PostParams::default(),
-            &serde_json::from_value(object.clone()).unwrap(),
-        )
-        .await
-        .unwrap();
-    }
-    let map = config_map("stamped", json!({"mode": "ours", "other": "1"}));
-    // The server takes a moment until it knows the policy.
-    let deadline = tokio::time::Instant::now() + Duration::from_secs(30);
-    let mut round = 0;
-    let overridden = loop {
-        round += 1;
-        let applied = stage
-            .apply(&config_map(
-                "stamped",
-                json!({"mode": "ours", "other": round.to_string()}),
-            ))
-            .await
-            .unwrap();
-        if !applied.overridden_by_admission.is_empty() {
-            break applied.overridden_by_admission;
-        }
-        assert!(tokio::time::Instant::now() < deadline, "the policy never took effect");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    };
-    for kind in ["MutatingAdmissionPolicyBinding", "MutatingAdmissionPolicy"] {
-        let api = stage
-            .kinds
-            .resolve("admissionregistration.k8s.io/v1", kind)
-            .await
-            .unwrap()
-            .api;
-        let api: Api<kube::api::DynamicObject> = Api::all_with(stage.client.clone(), &api);
-        api.delete(&name, &kube::api::DeleteParams::default()).await.unwrap();
-    }
-    let [field] = overridden.as_slice() else {
-        panic!("{overridden:?}")
-    };
-    assert_eq!(
-        (field.path.to_string().as_str(), field.ours.as_json()),
-        (".data.mode", &json!("ours"))
-    );
-    assert_eq!(field.live.as_ref().unwrap().as_json(), &json!("enforced"));
-    assert_eq!(stage.live(&map).await["data"]["mode"], json!("enforced"));
 }

@@ -8,8 +8,8 @@ use fairlead::ownership::summary::ConflictSummary;
 use fairlead_controlplane::{AuditEvent, AuditMark};
 use serde_json::{Value, json};
 
+use super::contest::contest;
 use super::play::Play;
-use super::seen::Seen;
 use super::stage::{Stage, config_map, deployment, moment, told, version};
 use crate::support::Result;
 use crate::support::installation::DEADLINE;
@@ -199,7 +199,7 @@ async fn requests(play: &Play, mark: AuditMark) -> Result<Vec<String>> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_release_costs_one_apply_for_each_object_that_changes() -> Result {
-    let mut play = Play::open(&Seen::by("cost_of_applies")).await?;
+    let mut play = Play::open("cost").await?;
     let plane = play.installation.plane;
     let mark = plane.audit_mark().await?;
     play.wants(&twenty(|_| "1".to_owned())).await?;
@@ -227,13 +227,15 @@ async fn a_release_costs_one_apply_for_each_object_that_changes() -> Result {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_conflict_in_the_last_of_twenty_objects_writes_nothing_at_all() -> Result {
-    let play = Play::of(&Seen::by("preflight_of_twenty"), &twenty(|_| "1".to_owned())).await?;
+    let mut play = Play::open("preflight").await?;
     let parts = twenty(|_| "1".to_owned());
+    play.installs(&parts).await?;
     let last = parts.last().ok_or("no objects")?;
     play.stage
         .patch_as("kubectl-edit", last, &json!({"data": {"value": "by hand"}}))
         .await;
-    play.tells(&[".data.value kubectl-edit Real Failed by onConflict"])
+    let line = ".data.value kubectl-edit Real Failed by onConflict";
+    play.tells(&[contest(last, line, "by hand", &["kubectl-edit Update"])])
         .await?;
     let mut before = Vec::new();
     for part in &parts {
@@ -257,7 +259,7 @@ async fn a_conflict_in_the_last_of_twenty_objects_writes_nothing_at_all() -> Res
 async fn five_thousand_contested_fields_fit_into_status_and_ledger() -> Result {
     const OBJECTS: usize = 20;
     const KEYS: usize = 250;
-    let mut play = Play::open(&Seen::by("many_fields")).await?;
+    let mut play = Play::open("many").await?;
     play.ownership(json!({"onConflict": "Yield"}));
     let maps = |value: &str| -> Vec<Value> {
         let data: std::collections::BTreeMap<String, String> = (0..KEYS)

@@ -3,99 +3,77 @@
 use fairlead::cluster::apply::{ApplyError, Observed, Operation};
 use fairlead::cluster::delete::{Deleter, Deletion};
 use fairlead::ownership::conflict::Rejection;
-use fairlead::ownership::policy::OnConflict;
-use serde_json::json;
+use kube::api::DeleteParams;
+use serde_json::{Value, json};
 
-use super::seen::Seen;
-use super::stage::{MANAGER, Stage, config_map, deployment, moment, told};
+use super::contest::{OURS, contest};
+use super::play::Play;
+use super::stage::{MANAGER, Stage, config_map, deployment, moment};
+use crate::support::Result;
+use crate::support::gate::Gate;
 
-pub(crate) async fn row_29_duplicate_entries_are_the_charts_fault(seen: Seen) {
-    let mut stage = Stage::of(&seen).await;
+pub(crate) async fn row_29_duplicate_entries_are_the_charts_fault(play: &mut Play) -> Result {
     let mut chart = deployment(1, "app:1");
     chart["spec"]["template"]["spec"]["containers"][0]["env"] =
         json!([{"name": "A", "value": "1"}, {"name": "A", "value": "2"}]);
-    let error = stage.apply(&chart).await.unwrap_err();
-    let ApplyError::Rejected {
-        rejection: Rejection::Schema { path, problem },
-        ..
-    } = &error
-    else {
-        panic!("{error:?}")
-    };
-    assert_eq!(
-        path.as_deref(),
-        Some(".spec.template.spec.containers[name=\"app\"].env")
-    );
-    assert_eq!(problem, "duplicate entries for key [name=\"A\"]");
-    assert!(!error.is_retryable());
-    assert!(error.to_string().contains(stage.namespace.name()), "{error}");
+    let problem = ".spec.template.spec.containers[name=\"app\"].env: duplicate entries for key [name=\"A\"]";
+    let namespace = play.stage.namespace.name().to_owned();
+    play.refuses(&chart, &[&namespace, problem, "correct the chart"]).await
 }
 
-pub(crate) async fn row_31_unknown_fields_are_the_charts_fault(seen: Seen) {
-    let mut stage = Stage::of(&seen).await;
+pub(crate) async fn row_31_unknown_fields_are_the_charts_fault(play: &mut Play) -> Result {
     let mut chart = deployment(1, "app:1");
     chart["spec"]["template"]["spec"]["$patch"] = json!("replace");
-    let error = stage.apply(&chart).await.unwrap_err();
-    assert!(
-        matches!(
-            &error,
-            ApplyError::Rejected {
-                rejection: Rejection::Schema { .. },
-                ..
-            }
-        ),
-        "{error:?}"
-    );
+    let problem = ".spec.template.spec.$patch: field not declared in schema";
+    play.refuses(&chart, &[problem, "correct the chart"]).await
 }
 
-pub(crate) async fn row_41_a_change_after_the_decision_is_decided_anew(seen: Seen) {
-    let mut stage = Stage::of(&seen).await;
+/// A release with a rule that takes a key, which a person changes; the operator's write of it waits in the gate.
+async fn about_to_take(play: &mut Play, chart: &Value) -> Result<Gate> {
+    let gate = Gate::open(play.installation.plane).await?;
+    play.stops()?;
+    play.restarts_with(&gate.kubeconfig()).await?;
+    play.ownership(json!({"rules": [{"paths": [".data.a"], "onConflict": "Force"}]}));
+    play.installs(std::slice::from_ref(chart)).await?;
+    gate.close();
+    let edit = json!({"data": {"a": "2"}});
+    play.stage.patch_as("kubectl-edit", chart, &edit).await;
+    gate.is_waited_at().await?;
+    Ok(gate)
+}
+
+pub(crate) async fn row_41_a_change_after_the_decision_is_decided_anew(play: &mut Play) -> Result {
     let chart = config_map("config", json!({"a": "1", "b": "1"}));
-    stage.apply(&chart).await.unwrap();
-    stage
-        .patch_as("kubectl-edit", &chart, &json!({"data": {"a": "2"}}))
-        .await;
-    stage.rule(&[".data.a"], &[], OnConflict::Force);
-    let applier = stage.applier();
-    let decided = applier.decide(vec![stage.request(&chart)], moment()).await;
-    assert!(!decided.stops());
-    assert_eq!(
-        told(decided.plans.first().unwrap().contested()),
-        [".data.a kubectl-edit Real Forced rules[0]"]
-    );
+    let gate = about_to_take(play, &chart).await?;
     // Nobody has looked at this one: forcing must not reach it.
-    stage
-        .patch_as("some-operator", &chart, &json!({"data": {"b": "2"}}))
-        .await;
-    let error = applier.write(decided.plans, moment()).await.pop().unwrap().unwrap_err();
-    let ApplyError::Stopped { contested, .. } = &error else {
-        panic!("{error}")
-    };
-    let expected = [
-        ".data.a kubectl-edit Real Forced rules[0]",
-        ".data.b some-operator Real Failed onConflict",
-    ];
-    assert_eq!(told(contested), expected);
-    stage.seen.failed(&error);
-    assert_eq!(stage.live(&chart).await["data"], json!({"a": "2", "b": "2"}));
+    let theirs = json!({"data": {"b": "2"}});
+    play.stage.patch_as("some-operator", &chart, &theirs).await;
+    gate.lift();
+    let line = ".data.b some-operator Real Failed by onConflict";
+    play.tells(&[contest(&chart, line, "2", &["some-operator Update"])])
+        .await?;
+    play.holds(&chart, ".data.a", "2", &["kubectl-edit Update"]).await?;
+
+    // As soon as that is decided, the person's change is undone, and that is told.
+    play.ownership(json!({"onConflict": "Force"}));
+    play.wants(std::slice::from_ref(&chart)).await?;
+    play.tells(&[
+        contest(&chart, ".data.a kubectl-edit Real Forced by onConflict", "1", &[OURS]),
+        contest(&chart, ".data.b some-operator Real Forced by onConflict", "1", &[OURS]),
+    ])
+    .await?;
+    Ok(())
 }
 
-pub(crate) async fn row_41_an_object_that_vanishes_after_the_decision_is_created(seen: Seen) {
-    let mut stage = Stage::of(&seen).await;
+pub(crate) async fn row_41_an_object_that_vanishes_after_the_decision_is_created(play: &mut Play) -> Result {
     let chart = config_map("config", json!({"a": "1"}));
-    stage.apply(&chart).await.unwrap();
-    stage
-        .patch_as("kubectl-edit", &chart, &json!({"data": {"a": "2"}}))
-        .await;
-    stage.rule(&[".data.a"], &[], OnConflict::Force);
-    let applier = stage.applier();
-    let decided = applier.decide(vec![stage.request(&chart)], moment()).await;
-    stage.seen.decided(&decided);
-    let (api, name) = stage.api(&chart).await;
-    api.delete(&name, &kube::api::DeleteParams::default()).await.unwrap();
-    let applied = applier.write(decided.plans, moment()).await.pop().unwrap().unwrap();
-    assert_eq!(applied.operation, Operation::Created);
-    assert!(applied.contested.is_empty());
+    let gate = about_to_take(play, &chart).await?;
+    let (api, name) = play.stage.api(&chart).await;
+    api.delete(&name, &DeleteParams::default()).await?;
+    gate.lift();
+    play.has(&chart, ".data.a", &json!("1")).await?;
+    play.tells_nothing().await?;
+    play.holds(&chart, ".data.a", "1", &[OURS]).await
 }
 
 #[tokio::test]
@@ -190,7 +168,7 @@ async fn a_kind_is_found_as_soon_as_its_definition_is_there() {
     };
     assert_eq!(applied.operation, Operation::Created);
     assert_eq!(applied.reference.namespace.as_deref(), Some(stage.namespace.name()));
-    api.delete(&name, &kube::api::DeleteParams::default()).await.unwrap();
+    api.delete(&name, &DeleteParams::default()).await.unwrap();
     stage.ledger.forget(&applied.reference);
 }
 
@@ -212,7 +190,7 @@ async fn only_our_objects_are_deleted() {
         field_manager: MANAGER,
         labels: &[],
     };
-    let delete = async |manifest: &serde_json::Value, uid: Option<&str>| {
+    let delete = async |manifest: &Value, uid: Option<&str>| {
         deleter.delete(&stage.reference(manifest), uid).await.unwrap()
     };
     assert_eq!(

@@ -1,4 +1,4 @@
-//! A namespace, a release in it, and the actors that write to its objects.
+//! A namespace, a release in it that the library applies, and the actors that write to its objects.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -20,9 +20,7 @@ use kube::Client;
 use kube::api::{Api, DynamicObject, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 
-use super::seen::Seen;
-
-/// The release's field manager in all scenarios.
+/// The release's field manager where no operator is in it.
 pub(super) const MANAGER: &str = "helm-platform-v4";
 
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -35,11 +33,7 @@ pub(super) struct Stage {
     pub(super) kinds: Arc<KindCache>,
     pub(super) ledger: Ledger,
     pub(super) policy: Policy,
-    pub(super) legacy: Vec<String>,
     pub(super) adoption: Adoption,
-    pub(super) manager: String,
-    pub(super) retries_exhausted: bool,
-    pub(super) seen: Seen,
 }
 
 /// The time of all scenarios.
@@ -51,17 +45,8 @@ pub(super) fn moment() -> Moment {
 }
 
 impl Stage {
-    /// The stage of a test that is no scenario of the catalogue.
+    /// A namespace whose name begins with `prefix`, and a release in it that nothing was applied of.
     pub(super) async fn open(prefix: &str) -> Self {
-        Self::named(prefix, Seen::by("none")).await
-    }
-
-    /// The stage of a scenario, which tells it what is decided.
-    pub(super) async fn of(seen: &Seen) -> Self {
-        Self::named(&seen.prefix(), seen.clone()).await
-    }
-
-    async fn named(prefix: &str, seen: Seen) -> Self {
         let plane = ControlPlane::shared().await.unwrap();
         let client = plane.client().unwrap();
         Self {
@@ -71,13 +56,7 @@ impl Stage {
             client,
             ledger: Ledger::default(),
             policy: Policy::default(),
-            legacy: ["helm", "kubectl-client-side-apply", "before-first-apply"]
-                .map(str::to_owned)
-                .to_vec(),
             adoption: Adoption::OnlyOurs,
-            manager: MANAGER.to_owned(),
-            retries_exhausted: false,
-            seen,
         }
     }
 
@@ -108,7 +87,7 @@ impl Stage {
 
     pub(super) fn applier(&self) -> Applier {
         let settings = ApplySettings {
-            roster: Roster::new(self.manager.clone(), self.legacy.clone(), None),
+            roster: Roster::new(MANAGER, Vec::new(), None),
             policy: self.policy.clone(),
             release: self.release(),
             redactor: Redactor::new(*b"the salt of the tests"),
@@ -146,26 +125,17 @@ impl Stage {
         reference
     }
 
-    fn moment(&self) -> Moment {
-        Moment {
-            retries_exhausted: self.retries_exhausted,
-            ..moment()
-        }
-    }
-
     /// Decides about the whole release, writes if nothing says stop, and keeps the ledger.
     pub(super) async fn apply_all(&mut self, manifests: &[Value]) -> Result<Vec<Applied>, Decided> {
         let requests = manifests.iter().map(|manifest| self.request(manifest)).collect();
         let applier = self.applier();
-        let decided = applier.decide(requests, self.moment()).await;
-        self.seen.decided(&decided);
+        let decided = applier.decide(requests, moment()).await;
         if decided.stops() {
             return Err(decided);
         }
         let mut outcomes = Vec::new();
-        for outcome in applier.write(decided.plans, self.moment()).await {
+        for outcome in applier.write(decided.plans, moment()).await {
             let applied = outcome.unwrap();
-            self.seen.applied(&applied);
             let policy = self.policy.fingerprint(moment().now);
             self.ledger.record(&applied.observation(&policy), moment().now);
             outcomes.push(applied);
@@ -176,12 +146,7 @@ impl Stage {
     /// Applies one object.
     pub(super) async fn apply(&mut self, manifest: &Value) -> Result<Applied, ApplyError> {
         let request = self.request(manifest);
-        let outcome = self.applier().apply(request, self.moment()).await;
-        match &outcome {
-            Ok(applied) => self.seen.applied(applied),
-            Err(error) => self.seen.failed(error),
-        }
-        let applied = outcome?;
+        let applied = self.applier().apply(request, moment()).await?;
         let policy = self.policy.fingerprint(moment().now);
         self.ledger.record(&applied.observation(&policy), moment().now);
         Ok(applied)

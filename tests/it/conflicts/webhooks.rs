@@ -3,8 +3,8 @@
 use k8s_openapi::ByteString;
 use serde_json::{Value, json};
 
+use super::contest::{OURS, contest};
 use super::play::Play;
-use super::seen::Seen;
 use crate::support::Result;
 
 /// A certificate authority that the server accepts; made for this test, its key is thrown away.
@@ -27,98 +27,113 @@ fn configuration(play: &Play, name: &str, hooks: &[Value]) -> Value {
         "metadata": {"name": format!("{name}-{}", play.stage.namespace.name())}, "webhooks": hooks})
 }
 
+/// Adds what says which object it is, so that it can be applied.
+fn of_object(object: &Value, mut part: Value) -> Value {
+    for key in ["apiVersion", "kind", "metadata"] {
+        part[key] = object[key].clone();
+    }
+    part
+}
+
 fn injected(name: &str, bundle: &str) -> Value {
     json!({"webhooks": [{"name": name, "clientConfig": {"caBundle": bundle}}]})
 }
 
-pub(crate) async fn row_10_a_job_patches_the_bundle(seen: Seen) -> Result {
-    let play = Play::open(&seen).await?;
-    let chart = configuration(&play, "job", &[hook("a.example.com", Some("Cg=="))]);
+pub(crate) async fn row_08_an_injected_bundle_is_kept_where_the_chart_has_none(play: &mut Play) -> Result {
+    let mut chart = configuration(play, "injected", &[hook("a.example.com", None)]);
+    play.installs(std::slice::from_ref(&chart)).await?;
+    let patch = injected("a.example.com", BUNDLE.trim());
+    play.stage
+        .strategic_patch_as("cert-manager-cainjector", &chart, &patch)
+        .await;
+    chart["metadata"]["labels"] = json!({"version": "2"});
     play.wants(std::slice::from_ref(&chart)).await?;
-    play.is_ready().await?;
+    play.tells_nothing().await?;
+    play.holds(&chart, ".metadata.labels.version", "2", &[OURS]).await?;
+    let injector = ["cert-manager-cainjector Update"];
+    play.holds(&chart, FIELD, BUNDLE.trim(), &injector).await
+}
+
+/// Whether it patches, as it did once, or applies with force, as it does now.
+pub(crate) async fn row_09_a_placeholder_never_replaces_an_injected_bundle(play: &mut Play) -> Result {
+    let patched = configuration(play, "patched", &[hook("a.example.com", Some("Cg=="))]);
+    let applied = configuration(play, "applied", &[hook("a.example.com", Some("Cg=="))]);
+    play.installs(&[patched.clone(), applied.clone()]).await?;
+    let patch = injected("a.example.com", BUNDLE.trim());
+    play.stage
+        .strategic_patch_as("cert-manager-cainjector", &patched, &patch)
+        .await;
+    let whole = of_object(&applied, patch);
+    play.stage.apply_as("cert-manager-cainjector", &whole).await;
+    let line = format!("{FIELD} cert-manager-cainjector Real Yielded by wellKnownOwners/webhook-ca-bundle");
+    play.tells(&[
+        contest(&patched, &line, BUNDLE.trim(), &["cert-manager-cainjector Update"]),
+        contest(&applied, &line, BUNDLE.trim(), &["cert-manager-cainjector Apply"]),
+    ])
+    .await?;
+    Ok(())
+}
+
+pub(crate) async fn row_10_a_job_patches_the_bundle(play: &mut Play) -> Result {
+    let chart = configuration(play, "job", &[hook("a.example.com", Some("Cg=="))]);
+    play.installs(std::slice::from_ref(&chart)).await?;
     let patch = injected("a.example.com", BUNDLE.trim());
     play.stage
         .strategic_patch_as("kube-webhook-certgen", &chart, &patch)
         .await;
-    let told = format!("{FIELD} kube-webhook-certgen Real Yielded by wellKnownOwners/webhook-ca-bundle");
-    play.tells(&[&told]).await?;
-    play.is_ready().await?;
-    assert_eq!(
-        play.live(&chart).await["webhooks"][0]["clientConfig"]["caBundle"],
-        json!(BUNDLE.trim())
-    );
-    assert_eq!(play.owners(&chart, FIELD).await?, ["kube-webhook-certgen Update"]);
-    play.ends().await
+    let line = format!("{FIELD} kube-webhook-certgen Real Yielded by wellKnownOwners/webhook-ca-bundle");
+    let job = ["kube-webhook-certgen Update"];
+    play.tells(&[contest(&chart, &line, BUNDLE.trim(), &job)]).await?;
+    Ok(())
 }
 
-pub(crate) async fn row_11_an_operator_patches_the_bundles_of_its_webhooks(seen: Seen) -> Result {
-    let play = Play::open(&seen).await?;
-    let hooks = [hook("a.example.com", Some("Cg==")), hook("b.example.com", Some("Cg=="))];
-    let chart = configuration(&play, "own", &hooks);
-    play.wants(std::slice::from_ref(&chart)).await?;
-    play.is_ready().await?;
-    let both = json!({"webhooks": [
-        {"name": "a.example.com", "clientConfig": {"caBundle": BUNDLE.trim()}},
-        {"name": "b.example.com", "clientConfig": {"caBundle": BUNDLE.trim()}}]});
+pub(crate) async fn row_11_an_operator_patches_the_bundles_of_its_webhooks(play: &mut Play) -> Result {
+    let names = ["a.example.com", "b.example.com"];
+    let chart = configuration(play, "own", &names.map(|name| hook(name, Some("Cg=="))));
+    play.installs(std::slice::from_ref(&chart)).await?;
+    let hooks = names.map(|name| json!({"name": name, "clientConfig": {"caBundle": BUNDLE.trim()}}));
+    let both = json!({"webhooks": hooks});
     play.stage.strategic_patch_as("elastic-operator", &chart, &both).await;
-    let told = |name: &str| {
-        format!(
-            ".webhooks[name=\"{name}\"].clientConfig.caBundle elastic-operator Real Yielded by wellKnownOwners/webhook-ca-bundle"
-        )
-    };
-    play.tells(&[&told("a.example.com"), &told("b.example.com")]).await?;
-    play.is_ready().await?;
-    assert_eq!(play.owners(&chart, FIELD).await?, ["elastic-operator Update"]);
-    play.ends().await
+    let left = names.map(|name| {
+        let field = format!(".webhooks[name=\"{name}\"].clientConfig.caBundle");
+        let line = format!("{field} elastic-operator Real Yielded by wellKnownOwners/webhook-ca-bundle");
+        contest(&chart, &line, BUNDLE.trim(), &["elastic-operator Update"])
+    });
+    play.tells(&left).await?;
+    Ok(())
 }
 
-pub(crate) async fn row_12_a_bundle_that_the_chart_looked_up_is_rotated(seen: Seen) -> Result {
-    let play = Play::open(&seen).await?;
-    let chart = configuration(&play, "found", &[hook("a.example.com", Some(BUNDLE.trim()))]);
-    play.wants(std::slice::from_ref(&chart)).await?;
-    play.is_ready().await?;
+pub(crate) async fn row_12_a_bundle_that_the_chart_looked_up_is_rotated(play: &mut Play) -> Result {
+    let chart = configuration(play, "found", &[hook("a.example.com", Some(BUNDLE.trim()))]);
+    play.installs(std::slice::from_ref(&chart)).await?;
     // The hook writes what the chart has found: the field is shared.
-    let mut applied = injected("a.example.com", BUNDLE.trim());
-    for key in ["apiVersion", "kind", "metadata"] {
-        applied[key] = chart[key].clone();
-    }
+    let mut applied = of_object(&chart, injected("a.example.com", BUNDLE.trim()));
     play.stage.apply_as("kubectl-patch", &applied).await;
-    assert_eq!(
-        play.owners(&chart, FIELD).await?,
-        [play.ours(), "kubectl-patch Apply".to_owned()]
-    );
+    play.looks_again().await?;
     play.tells_nothing().await?;
+    play.holds(&chart, FIELD, BUNDLE.trim(), &["kubectl-patch Apply", OURS])
+        .await?;
     // Then it is rotated.
     let one: ByteString = serde_json::from_value(json!(BUNDLE.trim()))?;
     let rotated = serde_json::to_value(ByteString([one.0.clone(), one.0].concat()))?;
     applied["webhooks"][0]["clientConfig"]["caBundle"] = rotated.clone();
     play.stage.apply_as("kubectl-patch", &applied).await;
-    let told = format!("{FIELD} kubectl-patch Real Yielded by wellKnownOwners/webhook-ca-bundle");
-    play.tells(&[&told]).await?;
-    play.is_ready().await?;
-    assert_eq!(
-        play.live(&chart).await["webhooks"][0]["clientConfig"]["caBundle"],
-        rotated
-    );
-    play.ends().await
+    let line = format!("{FIELD} kubectl-patch Real Yielded by wellKnownOwners/webhook-ca-bundle");
+    play.tells(&[contest(&chart, &line, rotated, &["kubectl-patch Apply"])])
+        .await?;
+    Ok(())
 }
 
-pub(crate) async fn row_13_istiod_sets_the_failure_policy(seen: Seen) -> Result {
-    let play = Play::open(&seen).await?;
-    let chart = configuration(&play, "istio", &[hook("a.example.com", None)]);
-    play.wants(std::slice::from_ref(&chart)).await?;
-    play.is_ready().await?;
+pub(crate) async fn row_13_istiod_sets_the_failure_policy(play: &mut Play) -> Result {
+    let chart = configuration(play, "istio", &[hook("a.example.com", None)]);
+    play.installs(std::slice::from_ref(&chart)).await?;
     let fail = json!({"webhooks": [{"name": "a.example.com", "failurePolicy": "Fail"}]});
     play.stage.strategic_patch_as("pilot-discovery", &chart, &fail).await;
     let field = ".webhooks[name=\"a.example.com\"].failurePolicy";
-    play.tells(&[&format!(
-        "{field} pilot-discovery Real Yielded by wellKnownOwners/istio-failure-policy"
-    )])
-    .await?;
-    play.is_ready().await?;
-    assert_eq!(play.live(&chart).await["webhooks"][0]["failurePolicy"], json!("Fail"));
-    assert_eq!(play.owners(&chart, field).await?, ["pilot-discovery Update"]);
-    play.ends().await
+    let line = format!("{field} pilot-discovery Real Yielded by wellKnownOwners/istio-failure-policy");
+    play.tells(&[contest(&chart, &line, "Fail", &["pilot-discovery Update"])])
+        .await?;
+    Ok(())
 }
 
 fn definition(group: &str, conversion: &Value) -> Value {
@@ -128,66 +143,48 @@ fn definition(group: &str, conversion: &Value) -> Value {
             "versions": [{"name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": {"type": "object"}}}]}})
 }
 
-pub(crate) async fn row_14_a_bundle_outlives_the_conversion_that_it_is_for(seen: Seen) -> Result {
-    let mut play = Play::open(&seen).await?;
+pub(crate) async fn row_14_a_bundle_outlives_the_conversion_that_it_is_for(play: &mut Play) -> Result {
     let group = format!("{}.example.com", play.stage.namespace.name());
     let client = json!({"service": {"name": "hook", "namespace": "default", "path": "/convert"}});
     let webhook =
         json!({"strategy": "Webhook", "webhook": {"clientConfig": client, "conversionReviewVersions": ["v1"]}});
     let before = definition(&group, &webhook);
     let after = definition(&group, &json!({"strategy": "None"}));
-    play.wants(std::slice::from_ref(&before)).await?;
-    play.is_ready().await?;
+    play.installs(std::slice::from_ref(&before)).await?;
     let bundle = json!({"spec": {"conversion": {"webhook": {"clientConfig": {"caBundle": BUNDLE.trim()}}}}});
     play.stage.patch_as("cert-manager-cainjector", &before, &bundle).await;
+    let live = play.live(&before).await["spec"]["conversion"]["webhook"].clone();
 
     play.wants(std::slice::from_ref(&after)).await?;
-    play.tells(&[".spec.conversion.webhook cert-manager-cainjector Union Failed by onConflict"])
+    let line = ".spec.conversion.webhook cert-manager-cainjector Union Failed by onConflict";
+    play.tells(&[contest(&before, line, live, &[])]).await?;
+    let bundle = ".spec.conversion.webhook.clientConfig.caBundle";
+    let injector = ["cert-manager-cainjector Update"];
+    play.holds(&before, bundle, BUNDLE.trim(), &injector).await?;
+    play.holds(&before, ".spec.conversion.strategy", "Webhook", &[OURS])
         .await?;
-    play.is_not_ready(&[".spec.conversion.webhook of cert-manager-cainjector"])
-        .await?;
-    assert_eq!(
-        play.live(&before).await["spec"]["conversion"]["strategy"],
-        json!("Webhook")
-    );
 
     play.ownership(json!({"rules": [{"paths": [".spec.conversion"], "onConflict": "Force"}]}));
     play.wants(std::slice::from_ref(&after)).await?;
-    play.tells(&[".spec.conversion.webhook cert-manager-cainjector Union Forced by rules[0]"])
-        .await?;
-    play.is_ready().await?;
-    assert_eq!(
-        play.live(&before).await["spec"]["conversion"],
-        json!({"strategy": "None"})
-    );
-    assert_eq!(
-        play.owners(&after, ".spec.conversion.webhook").await?,
-        Vec::<String>::new()
-    );
-    play.ends().await
+    let line = ".spec.conversion.webhook cert-manager-cainjector Union Forced by rules[0]";
+    play.tells(&[contest(&after, line, Value::Null, &[])]).await?;
+    play.holds(&after, ".spec.conversion.strategy", "None", &[OURS]).await
 }
 
-pub(crate) async fn row_15_a_webhook_leaves_the_chart_with_what_others_have_in_it(seen: Seen) -> Result {
-    let play = Play::open(&seen).await?;
-    let hooks = [hook("a.example.com", None), hook("b.example.com", None)];
-    let both = configuration(&play, "less", &hooks);
-    play.wants(std::slice::from_ref(&both)).await?;
-    play.is_ready().await?;
+pub(crate) async fn row_15_a_webhook_leaves_the_chart_with_what_others_have_in_it(play: &mut Play) -> Result {
+    let [stays, goes] = [hook("a.example.com", None), hook("b.example.com", None)];
+    let both = configuration(play, "less", &[stays.clone(), goes]);
+    play.installs(std::slice::from_ref(&both)).await?;
     let patch = injected("b.example.com", BUNDLE.trim());
     play.stage
         .strategic_patch_as("cert-manager-cainjector", &both, &patch)
         .await;
+    play.looks_again().await?;
     play.tells_nothing().await?;
-    let less = configuration(&play, "less", hooks.get(..1).unwrap_or_default());
+    let less = configuration(play, "less", &[stays]);
     play.wants(std::slice::from_ref(&less)).await?;
-    play.tells(&[".webhooks[name=\"b.example.com\"] cert-manager-cainjector Real Forced by its item left the chart"])
-        .await?;
-    play.is_ready().await?;
-    let live = play.live(&both).await;
-    assert_eq!(live["webhooks"].as_array().map(Vec::len), Some(1));
-    assert_eq!(
-        play.owners(&both, ".webhooks[name=\"b.example.com\"]").await?,
-        Vec::<String>::new()
-    );
-    play.ends().await
+    let line = ".webhooks[name=\"b.example.com\"] cert-manager-cainjector Real Forced by its item left the chart";
+    play.tells(&[contest(&less, line, Value::Null, &[])]).await?;
+    play.holds(&less, ".webhooks[name=\"a.example.com\"].failurePolicy", "Ignore", &[OURS])
+        .await
 }

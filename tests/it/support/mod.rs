@@ -3,6 +3,7 @@
 
 pub(crate) mod chart_repository;
 pub(crate) mod documents;
+pub(crate) mod gate;
 pub(crate) mod http;
 pub(crate) mod installation;
 pub(crate) mod metrics;
