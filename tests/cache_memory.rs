@@ -52,6 +52,22 @@ fn owned_by_us(live: &Value) -> PackedFields {
     PackedFields::of(managed.applied_by("fairlead:prod/shop").unwrap())
 }
 
+/// Remembers that an object was applied.
+fn record(ledger: &mut Ledger, reference: &ObjectReference, live: &Value) {
+    let observation = Observation {
+        reference,
+        uid: "7c0c0e6e-2f6e-4a55-9d7a-000000000000",
+        resource_version: "1000000",
+        fingerprint: &fingerprint_of(live),
+        intent_hash: &"0".repeat(64),
+        policy: "",
+        owned: &owned_by_us(live),
+        contested: &[],
+        overridden: &[],
+    };
+    ledger.record(&observation, fairlead::jiff::Timestamp::UNIX_EPOCH);
+}
+
 #[tokio::test]
 async fn a_child_takes_little_memory() {
     let config = kube::Config::new("http://127.0.0.1:1".parse().unwrap());
@@ -82,25 +98,13 @@ async fn a_child_takes_little_memory() {
 
     let before = resident();
     let mut ledgers = vec![Ledger::default(); OBJECTS / OBJECTS_OF_A_RELEASE];
-    for (number, reference) in references.iter().enumerate() {
-        let live = deployment(number);
-        let ledger = ledgers.get_mut(number / OBJECTS_OF_A_RELEASE).unwrap();
-        let observation = Observation {
-            reference,
-            uid: "7c0c0e6e-2f6e-4a55-9d7a-000000000000",
-            resource_version: "1000000",
-            fingerprint: &fingerprint_of(&live),
-            intent_hash: &"0".repeat(64),
-            policy: "",
-            owned: &owned_by_us(&live),
-            contested: &[],
-            overridden: &[],
-        };
-        ledger.record(&observation, fairlead::jiff::Timestamp::UNIX_EPOCH);
+    for (ledger, references) in ledgers.iter_mut().zip(references.chunks(OBJECTS_OF_A_RELEASE)) {
+        for (number, reference) in references.iter().enumerate() {
+            record(ledger, reference, &deployment(number));
+        }
     }
     let remembered = (resident() - before) / OBJECTS;
     let fields = owned_by_us(&deployment(0)).len();
-    eprintln!(owned_by_us(&deployment(0)).unpack().to_fields_v1().to_string().len());
     let told =
         format!("{cached} bytes in the cache, {remembered} bytes in the ledger, of which it owns {fields} fields");
     eprintln!("{told}");

@@ -36,25 +36,3 @@ fn each_row_names_a_test_that_is_there() {
     assert!(rows > 10, "{rows} rows");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
-
-/// All sources below a folder, as one text.
-fn sources(folder: &Path) -> String {
-    let mut text = String::new();
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            text += &sources(&path);
-        } else {
-            text += &std::fs::read_to_string(path).unwrap();
-        }
-    }
-    text
-}
-
-/// When one of these comes, its row in COMPATIBILITY.md must go.
-#[test]
-fn what_comes_later_is_not_there_yet() {
-    let text = sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
-    // What the condition says of hooks as long as none is run.
-    assert!(text.contains("hooks of the chart"));
-}

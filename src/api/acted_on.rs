@@ -49,10 +49,13 @@ const ACTED_ON: &[ActedOn] = &[
     all("suspend"),
     all("install.crds"),
     all("install.createNamespace"),
+    all("install.disableHooks"),
     all("install.disableSchemaValidation"),
     all("install.disableWait"),
     all("install.timeout"),
     all("upgrade.crds"),
+    all("uninstall.disableHooks"),
+    all("upgrade.disableHooks"),
     all("upgrade.disableSchemaValidation"),
     all("upgrade.disableWait"),
     all("upgrade.timeout"),
@@ -241,7 +244,6 @@ mod tests {
             "spec.commonMetadata.labels",
             "spec.driftDetection.ignore",
             "spec.driftDetection.mode",
-            "spec.install.disableHooks",
             "spec.install.remediation.retries",
         ];
         assert_eq!(ignored(spec), expected);

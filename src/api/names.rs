@@ -19,6 +19,8 @@ pub const ANNOTATION_RESOLVE: &str = "fairlead.dev/resolve";
 /// Annotation of a release record: namespace, name and uid of the HelmRelease as which Fairlead wrote it. Helm leaves annotations
 /// out when it writes a record, so one that has it is as Fairlead left it.
 pub const ANNOTATION_WRITTEN_BY: &str = "fairlead.dev/written-by";
+/// Annotation of the object of a hook: the attempt that started it, so that an operator that was ended does not start it twice.
+pub const ANNOTATION_HOOK_RUN: &str = "fairlead.dev/hook-run";
 /// Annotation or label of a live or rendered object: `disabled` excludes it from drift detection.
 pub const ANNOTATION_DRIFT_DETECTION: &str = "fairlead.dev/driftDetection";
 

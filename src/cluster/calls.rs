@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use kube::Client;
 use kube::api::{
-    DeleteParams, DynamicObject, GetParams, PartialObjectMeta, Patch, PatchParams, Preconditions, PropagationPolicy,
-    Resource as _,
+    DeleteParams, DynamicObject, GetParams, ListParams, ObjectList, PartialObjectMeta, Patch, PatchParams, PostParams,
+    Preconditions, PropagationPolicy, Resource as _,
 };
 use kube::core::Status;
 use kube::core::request::Request;
@@ -19,6 +19,9 @@ use crate::ownership::conflict::{ServerStatus, StatusCause};
 
 /// How long one call may take, retries of the client included.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_mins(1);
+
+/// How many objects are listed with one request.
+const PAGE: u32 = 500;
 
 /// Why a call has no result.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -115,12 +118,34 @@ impl Calls {
     /// All objects of a kind in a namespace, as the list's `items`.
     pub async fn list(&self, resource: &Resource, namespace: Option<&str>) -> Result<Vec<Value>, CallError> {
         let request = request_for(resource, namespace)
-            .list(&kube::api::ListParams::default())
+            .list(&ListParams::default())
             .map_err(transport)?;
         let mut list: Value = self.send(self.client.request(request)).await?;
         match list.get_mut("items").map(Value::take) {
             Some(Value::Array(items)) => Ok(items),
             _ => Err(CallError::Transport("the list has no items".to_owned())),
+        }
+    }
+
+    /// The metadata of all objects of a kind with these labels, in a namespace or in all.
+    pub async fn list_metadata(
+        &self,
+        resource: &Resource,
+        namespace: Option<&str>,
+        selector: &str,
+    ) -> Result<Vec<PartialObjectMeta<DynamicObject>>, CallError> {
+        let mut parameters = ListParams::default().labels(selector).limit(PAGE);
+        let mut found = Vec::new();
+        loop {
+            let request = request_for(resource, namespace)
+                .list_metadata(&parameters)
+                .map_err(transport)?;
+            let page: ObjectList<PartialObjectMeta<DynamicObject>> = self.send(self.client.request(request)).await?;
+            found.extend(page.items);
+            match page.metadata.continue_.filter(|token| !token.is_empty()) {
+                Some(token) => parameters = parameters.continue_token(&token),
+                None => return Ok(found),
+            }
         }
     }
 
@@ -146,6 +171,25 @@ impl Calls {
         };
         let request = request_for(resource, namespace)
             .patch(name, &parameters, &Patch::Apply(body))
+            .map_err(transport)?;
+        self.send(self.client.request(request)).await
+    }
+
+    /// Creates an object that must not exist yet; gives it as it is afterwards.
+    pub async fn create(
+        &self,
+        resource: &Resource,
+        namespace: Option<&str>,
+        body: &Value,
+        manager: &str,
+    ) -> Result<Value, CallError> {
+        let parameters = PostParams {
+            field_manager: Some(manager.to_owned()),
+            ..PostParams::default()
+        };
+        let body = serde_json::to_vec(body).map_err(transport)?;
+        let request = request_for(resource, namespace)
+            .create(&parameters, body)
             .map_err(transport)?;
         self.send(self.client.request(request)).await
     }

@@ -7,4 +7,5 @@ pub mod calls;
 pub mod delete;
 pub mod discovery;
 pub mod observe;
+pub mod records;
 pub mod storage;

@@ -241,6 +241,7 @@ fn read(secret: &PartialObjectMeta<Secret>) -> Option<(ReleaseName, u32, StoredR
         revision,
         status,
         object: _,
+        driver: _,
     } = Labelled::of(&secret.namespace()?, &secret.name_any(), labels)?;
     let created = secret.creation_timestamp().map_or(Timestamp::UNIX_EPOCH, |time| time.0);
     let modified = labels.get("modifiedAt").and_then(|seconds| seconds.parse().ok());

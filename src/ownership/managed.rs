@@ -101,7 +101,7 @@ impl ManagedFields {
     /// The entries of everybody but this applier.
     ///
     /// Writers of the status count too: the Deployment controller numbers its revisions in an annotation that way.
-    pub fn others<'a>(&'a self, applier: &'a str) -> impl Iterator<Item = &'a ManagedEntry> {
+    pub fn others<'a>(&'a self, applier: &str) -> impl Iterator<Item = &'a ManagedEntry> {
         self.entries
             .iter()
             .filter(move |entry| !is_applied_by(&entry.manager, applier))

@@ -90,11 +90,14 @@ impl<'a> Writer<'a> {
 
     /// Seven bits a byte, the lowest first; the eighth says that more follow.
     fn number(&mut self, mut number: usize) {
-        while number >= 0x80 {
-            self.bytes.push((number & 0x7f) as u8 | 0x80);
+        loop {
+            let [lowest, ..] = number.to_le_bytes();
             number >>= 7;
+            if number == 0 {
+                return self.bytes.push(lowest);
+            }
+            self.bytes.push(lowest | 0x80);
         }
-        self.bytes.push(number as u8);
     }
 }
 

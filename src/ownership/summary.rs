@@ -1,12 +1,16 @@
 //! The contested fields of a whole release in a few lines: counts, and a sorted, capped list that is the same for the
 //! same facts whatever order they arrived in.
 
+use crate::api::listing::first_few;
 use std::collections::BTreeMap;
 
 use super::class::Class;
 use super::contested::ContestedField;
 use super::policy::Action;
 use super::reference::ObjectReference;
+
+/// How many fields a message names.
+const NAMED: usize = 3;
 
 /// How many contested fields a status lists.
 pub const MAX_LISTED: usize = 50;
@@ -62,17 +66,11 @@ impl ConflictSummary {
 
     /// One line for a condition: stable, without times; at most three fields are named.
     pub fn message(&self) -> String {
-        let named: Vec<String> = self.listed.iter().take(3).map(describe).collect();
-        let more = self.total.saturating_sub(named.len());
-        let rest = if more > 0 {
-            format!(", and {more} more")
-        } else {
-            String::new()
-        };
+        let named = first_few(self.listed.iter().map(describe), self.total, NAMED, ", ");
         match self.total {
             0 => "no contested fields".to_owned(),
-            1 => format!("1 contested field: {}", named.join(", ")),
-            total => format!("{total} contested fields: {}{rest}", named.join(", ")),
+            1 => format!("1 contested field: {named}"),
+            total => format!("{total} contested fields: {named}"),
         }
     }
 }

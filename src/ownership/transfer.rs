@@ -9,8 +9,9 @@ use serde_json::{Value, json};
 
 use super::class::Roster;
 use super::fieldset::{FieldSet, Relation};
-use super::managed::{ManagedFields, Manager, Operation};
-use super::path::FieldPath;
+use super::managed::{ManagedEntry, ManagedFields, Manager, Operation};
+use super::path::{FieldPath, PathElement};
+use super::reference::ObjectReference;
 use super::value::lookup;
 
 /// Which fields change hands.
@@ -47,6 +48,19 @@ impl Transfer {
         Self {
             released,
             gained: FieldSet::new(),
+        }
+    }
+
+    /// Takes a path and everything below it from one manager.
+    pub fn take_from(&mut self, manager: &Manager, path: &FieldPath, managed: &ManagedFields) {
+        let mut entries = managed.entries().iter();
+        if let Some(entry) = entries.find(|entry| entry.manager == *manager) {
+            let fields = entry.fields.at_or_below(path);
+            self.gained = self.gained.union(&fields);
+            self.gained.insert(path);
+            if !fields.is_empty() {
+                self.released.push((manager.clone(), fields));
+            }
         }
     }
 
@@ -122,6 +136,51 @@ impl Transfer {
         let before = fields_of(entry);
         let kept = released.fold(before.clone(), |kept, (_, fields)| kept.difference(fields));
         Some(without_empty_parents(kept, &before))
+    }
+}
+
+/// What predecessors applied of an object and the body no longer has, each with its owner: nobody else would remove it.
+///
+/// What one applied server-side is what it owns. One that wrote by other means owns what the server defaulted, too, so that
+/// `previous`, its last manifest, tells.
+pub fn left_behind<'a>(
+    managed: &'a ManagedFields,
+    roster: &Roster,
+    live: &Value,
+    body: &Value,
+    previous: Option<&Value>,
+) -> Vec<(FieldPath, &'a Manager)> {
+    let api_version = live.get("apiVersion").and_then(Value::as_str);
+    let mut found: Vec<(FieldPath, &Manager)> = Vec::new();
+    for ManagedEntry { manager, fields } in managed.others(roster.field_manager()) {
+        if !roster.is_predecessor(manager) || manager.api_version.as_deref() != api_version {
+            continue;
+        }
+        let was_applied = |path: &FieldPath| match manager.operation {
+            Operation::Apply => true,
+            Operation::Update => previous.is_some_and(|previous| lookup(previous, path).is_some()),
+        };
+        for path in fields.paths().into_iter().map(|path| stored_as(live, path)) {
+            // What is below a path comes right after it.
+            let is_inside = found
+                .last()
+                .is_some_and(|(above, owner)| *owner == manager && path.elements().starts_with(above.elements()));
+            if !is_inside && lookup(body, &path).is_none() && lookup(live, &path).is_some() && was_applied(&path) {
+                found.push((path, manager));
+            }
+        }
+    }
+    found
+}
+
+/// Where the server keeps what was applied under this path: a Secret's `stringData` becomes `data`, which nobody owns then.
+fn stored_as(live: &Value, path: FieldPath) -> FieldPath {
+    let is_secret = ObjectReference::of(live).is_some_and(|object| object.is_secret());
+    match path.elements() {
+        [first, key] if is_secret && *first == PathElement::field("stringData") => {
+            FieldPath::new(vec![PathElement::field("data"), key.clone()])
+        }
+        _ => path,
     }
 }
 
@@ -216,7 +275,7 @@ fn leaves_below(live: &Value, path: &FieldPath) -> Vec<FieldPath> {
     match lookup(live, path) {
         Some(Value::Object(map)) if !map.is_empty() => map
             .keys()
-            .flat_map(|name| leaves_below(live, &path.child(super::path::PathElement::field(name.as_str()))))
+            .flat_map(|name| leaves_below(live, &path.child(PathElement::field(name.as_str()))))
             .chain([path.clone()])
             .collect(),
         Some(_) => vec![path.clone()],
@@ -258,6 +317,30 @@ mod tests {
         assert_eq!(texts(1), ("helm".to_owned(), json!({"f:spec": {"f:theirs": {}}})));
         assert_eq!(after.entries().get(2), managed.entries().get(2));
         assert!(Transfer::from_predecessors(&managed, &roster(), &body, |_| true).is_empty());
+    }
+
+    #[test]
+    fn what_left_a_predecessors_chart_is_left_behind() {
+        let mut live = object();
+        live["apiVersion"] = json!("v1");
+        live["spec"] = json!({"a": 1, "old": 4, "theirs": 5});
+        let found = |live: &Value, previous: Option<&Value>| -> Vec<String> {
+            let managed = ManagedFields::of(live).unwrap();
+            let body = json!({"spec": {"a": 2}});
+            let found = left_behind(&managed, &roster(), live, &body, previous);
+            found
+                .iter()
+                .map(|(path, owner)| format!("{path} {}", owner.name))
+                .collect()
+        };
+        // It owns `theirs`, too, but as a default: only the manifest tells.
+        assert_eq!(found(&live, None), Vec::<String>::new());
+        let previous = json!({"spec": {"a": 1, "old": 3, "gone": 1}});
+        assert_eq!(found(&live, Some(&previous)), [".spec.old helm"]);
+        live["metadata"]["managedFields"][1]["operation"] = json!("Apply");
+        assert_eq!(found(&live, None), [".spec.old helm", ".spec.theirs helm"]);
+        live["apiVersion"] = json!("v2");
+        assert_eq!(found(&live, Some(&previous)), Vec::<String>::new());
     }
 
     #[test]

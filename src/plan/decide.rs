@@ -118,8 +118,8 @@ pub fn decide(input: &Input<'_>, now: Timestamp) -> Plan {
     }
 }
 
-/// When the next attempt is due; `None` when that is beyond the end of time, which a clock that is wrong can cause.
-fn due(failure: Failure, stirred: bool) -> Option<Timestamp> {
+/// When the next attempt after a failure is due; `stirred` says whether somebody changed an object meanwhile. `None` when that is beyond the end of time, which a clock that is wrong can cause.
+pub fn due(failure: Failure, stirred: bool) -> Option<Timestamp> {
     let Failure {
         at,
         count: _,

@@ -233,6 +233,7 @@ pub fn begin(
         first_deployed,
         last_deployed: began,
         deleted: None,
+        hooks: std::collections::BTreeMap::new(),
         test_hooks: std::collections::BTreeMap::new(),
         plugins: Vec::new(),
     };

@@ -10,6 +10,7 @@ use crate::api::helm_release::HelmReleaseStatus;
 use crate::api::helm_release::ownership_status::{
     ConflictCounts, ContestedField, FieldCounts, MAX_CONTESTED, OwnershipStatus,
 };
+use crate::api::listing::first_few;
 use crate::ownership::class::Class;
 use crate::ownership::fights::Fight;
 use crate::ownership::ledger::{ContestRecord, Ledger, ObjectRecord};
@@ -159,19 +160,7 @@ pub fn conflicted(status: &mut HelmReleaseStatus, fights: &[Fight], generation: 
 }
 
 fn fighting(fights: &[Fight]) -> String {
-    listed(fights.iter().map(ToString::to_string), fights.len())
-}
-
-/// The first of many, and how many more there are.
-fn listed(all: impl Iterator<Item = String>, total: usize) -> String {
-    let named: Vec<String> = all.take(NAMED).collect();
-    let more = total.saturating_sub(named.len());
-    let rest = if more == 0 {
-        String::new()
-    } else {
-        format!("; and {more} more")
-    };
-    format!("{}{rest}", named.join("; "))
+    first_few(fights, fights.len(), NAMED, "; ")
 }
 
 /// The most urgent thing that was done.
@@ -198,7 +187,7 @@ fn message(ownership: &OwnershipStatus) -> String {
     });
     format!(
         "{total} contested: {}",
-        listed(fields, usize::try_from(total).unwrap_or(usize::MAX))
+        first_few(fields, usize::try_from(total).unwrap_or(usize::MAX), NAMED, "; ")
     )
 }
 

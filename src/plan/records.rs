@@ -332,6 +332,7 @@ mod tests {
             first_deployed: Time(at(1)),
             last_deployed: Time(at(1)),
             deleted: None,
+            hooks: Map::new(),
             test_hooks: Map::new(),
             plugins: Vec::new(),
         }

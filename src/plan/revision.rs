@@ -202,6 +202,7 @@ mod tests {
             first_deployed: began.clone(),
             last_deployed: began,
             deleted: None,
+            hooks: BTreeMap::new(),
             test_hooks: BTreeMap::new(),
             plugins: Vec::new(),
         }

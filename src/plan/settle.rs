@@ -2,11 +2,11 @@
 //!
 //! Pure: health and time come in.
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
+use crate::api::listing::first_few;
 use crate::health::{Health, State};
 use crate::ownership::reference::ObjectReference;
 
@@ -60,22 +60,14 @@ pub fn settle(objects: &[(ObjectReference, Health)], started: Timestamp, timeout
 }
 
 fn progress(total: usize, pending: &[&(ObjectReference, Health)]) -> String {
-    let mut text = format!("{}/{total} ready, waiting for ", total - pending.len());
-    for (position, (reference, health)) in pending.iter().take(NAMED).enumerate() {
-        let separator = if position == 0 { "" } else { "; " };
-        // Writing to a string does not fail.
-        let _ = write!(
-            text,
-            "{separator}{} {}: {}",
-            reference.kind,
-            reference.qualified_name(),
-            health.message
-        );
-    }
-    if pending.len() > NAMED {
-        let _ = write!(text, "; and {} more", pending.len() - NAMED);
-    }
-    text
+    let waits = pending
+        .iter()
+        .map(|(object, health)| format!("{} {}: {}", object.kind, object.qualified_name(), health.message));
+    format!(
+        "{}/{total} ready, waiting for {}",
+        total - pending.len(),
+        first_few(waits, pending.len(), NAMED, "; ")
+    )
 }
 
 #[cfg(test)]

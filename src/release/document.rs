@@ -195,6 +195,14 @@ impl Document {
         self.info.insert("deleted".to_owned(), json!(at.to_string()));
     }
 
+    /// The hooks, in Helm's form.
+    pub fn hooks(&self) -> &[Value] {
+        self.fields
+            .get("hooks")
+            .and_then(Value::as_array)
+            .map_or(&[], Vec::as_slice)
+    }
+
     /// When the release was first deployed; `None` where the record does not say it.
     pub fn first_deployed(&self) -> Option<Timestamp> {
         self.info.get("first_deployed")?.as_str()?.parse().ok()

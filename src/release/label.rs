@@ -15,6 +15,26 @@ pub const SECRET_TYPE: &str = "helm.sh/release.v1";
 /// The key of the record in its object's data.
 pub const KEY: &str = "release";
 
+/// Where Helm keeps a record: its storage driver (`HELM_DRIVER`). It can also keep them in a database, which is no part of the
+/// cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Driver {
+    /// `secret`, Helm's default.
+    Secrets,
+    /// `configmap`.
+    ConfigMaps,
+}
+
+impl Driver {
+    /// The kind of its objects.
+    pub const fn kind(self) -> &'static str {
+        match self {
+            Self::Secrets => "Secret",
+            Self::ConfigMaps => "ConfigMap",
+        }
+    }
+}
+
 /// One revision as the labels of its record tell of it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Labelled {
@@ -28,6 +48,8 @@ pub struct Labelled {
     pub status: Status,
     /// The name of the object that holds the record.
     pub object: String,
+    /// The sort of that object.
+    pub driver: Driver,
 }
 
 /// The name of the object that holds the record of a revision.
@@ -68,7 +90,7 @@ pub fn labels(
 }
 
 impl Labelled {
-    /// Reads the labels of an object; `None` if it holds no record.
+    /// Reads the labels of a Secret; `None` if it holds no record.
     pub fn of(namespace: &str, object: &str, labels: &BTreeMap<String, String>) -> Option<Self> {
         let label = |name: &str| labels.get(name).map(String::as_str);
         if label("owner") != Some("helm") {
@@ -80,7 +102,14 @@ impl Labelled {
             revision: label("version")?.parse().ok()?,
             status: Status::from_word(label("status")?),
             object: object.to_owned(),
+            driver: Driver::Secrets,
         })
+    }
+
+    /// The same, of another driver.
+    #[must_use]
+    pub fn kept_by(self, driver: Driver) -> Self {
+        Self { driver, ..self }
     }
 }
 

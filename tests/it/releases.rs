@@ -2,6 +2,7 @@
 //! charts come from a repository, and everything is said and read through the API, as users do.
 
 mod catalogue;
+mod hooks;
 mod kills;
 mod real_charts;
 mod records;
@@ -9,4 +10,5 @@ mod rendered;
 mod small_charts;
 mod sources;
 mod stage;
+mod takeover;
 mod waiting;

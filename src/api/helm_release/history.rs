@@ -55,9 +55,12 @@ pub struct Snapshot {
     /// When this revision was uninstalled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deleted: Option<Time>,
+    /// The hooks that were run for this revision, by event, kind and name; those of tests stand in `testHooks`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub hooks: BTreeMap<String, HookStatus>,
     /// The chart's tests that were run on this revision, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub test_hooks: BTreeMap<String, TestHookStatus>,
+    pub test_hooks: BTreeMap<String, HookStatus>,
     /// The plugins that took part in this revision.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "atomic"))]
@@ -80,17 +83,17 @@ pub enum SnapshotAction {
     UninstallRemediation,
 }
 
-/// How a test of the chart ended.
+/// How a hook or a test of the chart went.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct TestHookStatus {
-    /// When the test was last started.
+pub struct HookStatus {
+    /// When it was last started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_started: Option<Time>,
-    /// When the test last ended.
+    /// When it last ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_completed: Option<Time>,
-    /// How it ended, as Helm says.
+    /// How it went, as Helm says: `Running`, `Succeeded` or `Failed`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phase: Option<String>,
 }

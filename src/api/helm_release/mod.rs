@@ -340,6 +340,8 @@ pub struct ActionOptions {
     pub timeout: Duration,
     /// Whether it is not awaited that the objects become ready.
     pub disable_wait: bool,
+    /// Whether the chart's hooks are not run.
+    pub disable_hooks: bool,
     /// Whether the values are not validated against the chart's JSON schema.
     pub disable_schema_validation: bool,
 }
@@ -353,20 +355,26 @@ impl HelmReleaseSpec {
 
     /// The options that install and upgrade have in common, for one of them.
     pub fn action_options(&self, action: status::ReleaseAction) -> ActionOptions {
-        let (timeout, disable_wait, disable_schema_validation) = match action {
-            status::ReleaseAction::Install => self.install.as_ref().map_or((None, false, false), |install| {
-                (install.timeout, install.disable_wait, install.disable_schema_validation)
+        let options = match action {
+            status::ReleaseAction::Install => self.install.as_ref().map(|install| ActionOptions {
+                timeout: install.timeout.unwrap_or_else(|| self.effective_timeout()),
+                disable_wait: install.disable_wait,
+                disable_hooks: install.disable_hooks,
+                disable_schema_validation: install.disable_schema_validation,
             }),
-            status::ReleaseAction::Upgrade => self.upgrade.as_ref().map_or((None, false, false), |upgrade| {
-                (upgrade.timeout, upgrade.disable_wait, upgrade.disable_schema_validation)
+            status::ReleaseAction::Upgrade => self.upgrade.as_ref().map(|upgrade| ActionOptions {
+                timeout: upgrade.timeout.unwrap_or_else(|| self.effective_timeout()),
+                disable_wait: upgrade.disable_wait,
+                disable_hooks: upgrade.disable_hooks,
+                disable_schema_validation: upgrade.disable_schema_validation,
             }),
         };
-        let timeout = timeout.unwrap_or_else(|| self.effective_timeout());
-        ActionOptions {
-            timeout,
-            disable_wait,
-            disable_schema_validation,
-        }
+        options.unwrap_or(ActionOptions {
+            timeout: self.effective_timeout(),
+            disable_wait: false,
+            disable_hooks: false,
+            disable_schema_validation: false,
+        })
     }
 
     /// How many revisions Helm's history keeps; `None` keeps all.

@@ -7,10 +7,9 @@ use std::collections::{BTreeMap, HashSet};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::jiff::Timestamp;
 use kube::api::{Api, ListParams};
-use kube::{Resource, ResourceExt};
+use kube::{Resource, ResourceExt as _};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
@@ -18,10 +17,12 @@ use super::policy::{read_policy, shared_policies};
 use super::{Cluster, ClusterArguments, TIMEOUT, print, print_json};
 use crate::api::HelmRelease;
 use crate::api::helm_release::ownership::DEFAULT_ADOPT_FROM;
+use crate::api::listing::first_few;
 use crate::cli::CommandError;
 use crate::cluster::apply::{Adoption, Applier, ApplySettings, Shadowed};
 use crate::cluster::calls::Calls;
 use crate::cluster::discovery::KindCache;
+use crate::cluster::records::Records;
 use crate::operator::context::{Context, Settings};
 use crate::operator::memory::ReleaseMemory;
 use crate::operator::observer;
@@ -33,13 +34,11 @@ use crate::ownership::policy::Moment;
 use crate::ownership::redact::Redactor;
 use crate::plan::policy::roster;
 use crate::plan::shadow::{Failure, ReleaseShadow, ShadowReports, Source, generate, is_generated, markdown};
-use crate::release::{Labelled, Record, label as record_label, newest_deployed};
+use crate::release::Labelled;
 use crate::template::Limits;
 
 /// How many objects are dry-run at once.
 const PARALLEL: NonZeroUsize = NonZeroUsize::new(8).unwrap();
-/// How many records are listed with one request.
-const PAGE: u32 = 500;
 
 /// Say what releases would do under server-side apply: conflicts, what each policy would do about them, and what would change.
 /// Nothing is written.
@@ -135,19 +134,12 @@ async fn priority(cluster: &Cluster, name: &str) -> Result<i32, CommandError> {
 impl ShadowArguments {
     fn verdict(&self, found: &Found) -> Result<(), CommandError> {
         let Found { releases, failures } = found;
-        if let Some(first) = failures.first() {
-            let Failure {
-                namespace,
-                release,
-                message,
-            } = first;
-            let more = failures.len() - 1;
-            let rest = if more == 0 {
-                String::new()
-            } else {
-                format!("; and {more} more releases")
-            };
-            return Err(format!("cannot look at {namespace}/{release}: {message}{rest}").into());
+        if !failures.is_empty() {
+            let reasons = failures
+                .iter()
+                .map(|failure| format!("{}/{}: {}", failure.namespace, failure.release, failure.message));
+            let first = first_few(reasons, failures.len(), 1, "; ");
+            return Err(format!("cannot look at {first}").into());
         }
         let stopped = releases.iter().filter(|release| !release.applies()).count();
         if self.fail_on == Some(FailOn::Conflicts) && stopped > 0 {
@@ -167,7 +159,9 @@ impl ShadowArguments {
                 .iter()
                 .map(|release| (release.storage_namespace().to_owned(), release.release_name()))
                 .collect();
-            records = self.records(cluster).await?;
+            let namespace = (!self.all_namespaces).then_some(cluster.namespace.as_str());
+            let kept = Records::new(Calls::new(cluster.client.clone(), TIMEOUT));
+            records = kept.deployed(namespace, self.release.as_deref()).await?;
             records.retain(|record| !covered.contains(&(record.namespace.clone(), record.release.clone())));
         }
         if let Some(name) = self
@@ -220,32 +214,6 @@ impl ShadowArguments {
         }
     }
 
-    /// The newest deployed revision of each release of Helm that is meant, by the labels of the records.
-    async fn records(&self, cluster: &Cluster) -> Result<Vec<Labelled>, CommandError> {
-        let api: Api<Secret> = if self.all_namespaces {
-            Api::all(cluster.client.clone())
-        } else {
-            Api::namespaced(cluster.client.clone(), &cluster.namespace)
-        };
-        let selector = match &self.release {
-            Some(name) => format!("{},name={name}", record_label::SELECTOR),
-            None => record_label::SELECTOR.to_owned(),
-        };
-        let mut parameters = ListParams::default().labels(&selector).limit(PAGE);
-        let mut records = Vec::new();
-        loop {
-            let page = api.list_metadata(&parameters).await?;
-            records.extend(page.items.iter().filter_map(|object| {
-                let namespace = object.meta().namespace.as_deref().unwrap_or_default();
-                Labelled::of(namespace, &object.name_any(), object.labels())
-            }));
-            match page.metadata.continue_.filter(|token| !token.is_empty()) {
-                Some(token) => parameters = parameters.continue_token(&token),
-                None => return Ok(newest_deployed(records)),
-            }
-        }
-    }
-
     async fn observer(
         &self,
         cluster: &Cluster,
@@ -280,7 +248,8 @@ impl ShadowArguments {
         redactor: &Redactor,
         kinds: &Arc<KindCache>,
     ) -> Result<ReleaseShadow, CommandError> {
-        let record = read_record(cluster, labelled).await?;
+        let calls = Calls::new(cluster.client.clone(), TIMEOUT);
+        let record = Records::new(calls.clone()).read(labelled).await?;
         let adopter = self.adopter(labelled)?;
         let identity = ReleaseIdentity {
             name: labelled.release.clone(),
@@ -304,8 +273,9 @@ impl ShadowArguments {
             redactor: redactor.clone(),
             adoption: Adoption::TakeOwnership,
             parallelism: PARALLEL,
+            // What it applied last is what it would apply.
+            former: None,
         };
-        let calls = Calls::new(cluster.client.clone(), TIMEOUT);
         let applier = Applier::new(calls, kinds.clone(), Arc::new(settings));
         let moment = Moment {
             now: Timestamp::now(),
@@ -347,19 +317,4 @@ fn has_source_elsewhere(release: &HelmRelease) -> bool {
     let artifact = spec.chart_ref.as_ref().and_then(|chart| chart.namespace.as_deref());
     let mut namespaces = chart.into_iter().chain(artifact);
     namespaces.any(|namespace| namespace != release.own_namespace())
-}
-
-async fn read_record(cluster: &Cluster, labelled: &Labelled) -> Result<Record, CommandError> {
-    let secrets: Api<Secret> = Api::namespaced(cluster.client.clone(), &labelled.namespace);
-    let secret = secrets.get(&labelled.object).await?;
-    if secret.type_.as_deref() != Some(record_label::SECRET_TYPE) {
-        let expected = record_label::SECRET_TYPE;
-        return Err(format!("Secret {} is not of the type {expected}", labelled.object).into());
-    }
-    let data = secret.data.unwrap_or_default();
-    let encoded = data.get(record_label::KEY).ok_or_else(|| {
-        let key = record_label::KEY;
-        format!("Secret {} has no key {key}", labelled.object)
-    })?;
-    Ok(Record::decode(&encoded.0)?)
 }

@@ -1,5 +1,6 @@
 //! Why an object is not applied: which object, which field, and the way out.
 
+use crate::api::listing::first_few;
 use crate::cluster::calls::CallError;
 use crate::cluster::discovery::DiscoveryError;
 use crate::ownership::conflict::{Rejection, ServerStatus, StatusCause};
@@ -7,6 +8,9 @@ use crate::ownership::contested::ContestedField;
 use crate::ownership::managed::ManagedFieldsError;
 use crate::ownership::policy::Action;
 use crate::ownership::reference::ObjectReference;
+
+/// How many contested fields of an object a message names.
+const NAMED: usize = 5;
 
 /// Why an object is not applied.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -237,25 +241,15 @@ fn explain(rejection: &Rejection, message: &str) -> String {
 
 fn list(contested: &[ContestedField]) -> String {
     let stopping: Vec<&ContestedField> = contested.iter().filter(|field| field.action.stops()).collect();
-    let named: Vec<String> = stopping
-        .iter()
-        .take(5)
-        .map(|field| {
-            format!(
-                "{} is owned by {} ({}, {} by {})",
-                field.field, field.manager.name, field.class, field.action, field.rule
-            )
-        })
-        .collect();
-    let more = stopping.len().saturating_sub(named.len());
-    let rest = if more > 0 {
-        format!(", and {more} more")
-    } else {
-        String::new()
-    };
+    let owned = stopping.iter().map(|field| {
+        format!(
+            "{} is owned by {} ({}, {} by {})",
+            field.field, field.manager.name, field.class, field.action, field.rule
+        )
+    });
     format!(
-        "{}{rest}; nothing was written: add an ownership rule that yields or forces, or have the owner let go",
-        named.join(", ")
+        "{}; nothing was written: add an ownership rule that yields or forces, or have the owner let go",
+        first_few(owned, stopping.len(), NAMED, ", ")
     )
 }
 

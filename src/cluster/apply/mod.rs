@@ -13,6 +13,7 @@ mod decide;
 mod error;
 mod exclusion;
 mod losses;
+mod predecessor;
 mod preflight;
 mod resolve;
 mod review;

@@ -44,6 +44,8 @@ pub(super) struct Draft {
     pub(super) transfer: Transfer,
     /// Our values that others exclude.
     pub(super) excluded: Vec<(FieldPath, Value)>,
+    /// What leaves the object because it left the chart of a predecessor.
+    pub(super) dropped: Vec<FieldPath>,
 }
 
 impl Draft {
@@ -54,6 +56,7 @@ impl Draft {
             contested,
             transfer: Transfer::default(),
             excluded: Vec::new(),
+            dropped: Vec::new(),
         }
     }
 }
@@ -89,10 +92,12 @@ impl Applier {
             }
         }
         case.note_taken_along(&mut draft);
+        case.drop_left_behind(self.previous(plan, live).await?, &mut draft);
         let Draft {
             body,
             mut contested,
             transfer,
+            dropped,
             ..
         } = draft;
         contested.sort_by(|a, b| a.sort_key().cmp(&b.sort_key()));
@@ -106,7 +111,7 @@ impl Applier {
         let predecessors = Transfer::from_predecessors(&live.managed, &self.settings.roster, &body, is_protected);
         let transfer = Some(transfer.and(predecessors)).filter(|transfer| !transfer.is_empty());
         let transfer = transfer.map(|transfer| transfer.managed_fields(&live.object, manager, api_version));
-        let hand_over = self.hand_over(plan, live, &body, scene).await?;
+        let hand_over = self.hand_over(plan, live, &body, dropped, scene).await?;
         let takes = |field: &ContestedField| matches!(field.action, Action::Forced | Action::Resolved);
         let force = contested.iter().any(takes);
         let configure = Configure {
@@ -156,19 +161,20 @@ impl Applier {
         }
     }
 
-    /// The fields that only we hold, that the new intent drops, and whose next owner has not written yet: without a
+    /// The fields that only we hold, or that we are about to get from a predecessor, that the new intent drops, and whose next owner has not written yet: without a
     /// hand-over they would fall back to their defaults, such as one replica.
     pub(super) async fn hand_over(
         &self,
         plan: &ObjectPlan,
         live: &Live,
         body: &Value,
+        dropped: Vec<FieldPath>,
         scene: Scene<'_>,
     ) -> Result<Option<(Value, Vec<FieldPath>)>, ApplyError> {
         let reference = plan.intent.reference();
-        let dropped = abandoned(&live.managed, self.settings.roster.field_manager(), &live.object, body);
+        let abandoned = abandoned(&live.managed, self.settings.roster.field_manager(), &live.object, body);
         let mut paths = Vec::new();
-        for path in dropped {
+        for path in abandoned.into_iter().chain(dropped) {
             // What the intent has, but the body has not, was yielded.
             let waits = lookup(plan.intent.body(), &path).is_some()
                 || self.settings.policy.may_yield(reference, &path, scene.moment.now)

@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use super::ask::{Answers, Asked};
 use super::decide::{Care, Live, Scene};
 use super::error::ApplyError;
+use super::predecessor::Previous;
 use super::review::Draft;
 use super::types::{ObjectPlan, Step};
 use super::{Applier, MAX_ROUNDS, pause_before, types};
@@ -200,16 +201,19 @@ impl Applier {
                 }));
             }
         };
-        let draft = self.replay(plan, live, &answers, moment);
+        let previous = self.previous(plan, live).await?;
+        let draft = self.replay(plan, live, &answers, previous, moment);
         let scene = Scene {
             autoscalers,
             moment,
             care: Care::Thorough,
         };
-        let hand_over = self.hand_over(plan, live, &draft.body, scene).await?;
+        let hand_over = self
+            .hand_over(plan, live, &draft.body, draft.dropped.clone(), scene)
+            .await?;
         let handed_over = hand_over.map(|(_, paths)| paths).unwrap_or_default();
         let mut object = self.told(plan, live, &answers.foretold, draft, &handed_over);
-        object.alternatives = self.alternatives(plan, live, &answers, moment);
+        object.alternatives = self.alternatives(plan, live, &answers, previous, moment);
         // Whether a field that goes is handed over depends on the autoscalers of the namespace, too.
         let drops = !handed_over.is_empty() || object.changes.iter().any(|change| change.foretold.is_none());
         object.seen = (!drops).then_some(seen);
@@ -217,7 +221,14 @@ impl Applier {
     }
 
     /// What this policy decides on the server's answers.
-    fn replay(&self, plan: &ObjectPlan, live: &Live, answers: &Answers, moment: Moment) -> Draft {
+    fn replay(
+        &self,
+        plan: &ObjectPlan,
+        live: &Live,
+        answers: &Answers,
+        previous: Previous<'_>,
+        moment: Moment,
+    ) -> Draft {
         let case = self.case(plan, live, moment);
         let mut draft = Draft::new(plan.intent.body().clone(), Vec::new());
         for found in &answers.unions {
@@ -225,17 +236,27 @@ impl Applier {
         }
         case.answer(answers, &mut draft);
         case.note_taken_along(&mut draft);
+        case.drop_left_behind(previous, &mut draft);
         draft.contested.sort_by(|a, b| a.sort_key().cmp(&b.sort_key()));
         draft
     }
 
     /// What each policy would do about the conflicts of one object.
-    fn alternatives(&self, plan: &ObjectPlan, live: &Live, answers: &Answers, moment: Moment) -> Alternatives {
+    fn alternatives(
+        &self,
+        plan: &ObjectPlan,
+        live: &Live,
+        answers: &Answers,
+        previous: Previous<'_>,
+        moment: Moment,
+    ) -> Alternatives {
         if answers.causes.is_empty() && answers.unions.is_empty() {
             return Alternatives::new();
         }
         let counts = POLICIES.map(|(name, on_conflict)| {
-            let draft = self.with_policy(on_conflict).replay(plan, live, answers, moment);
+            let draft = self
+                .with_policy(on_conflict)
+                .replay(plan, live, answers, previous, moment);
             (name, count_actions(&draft.contested))
         });
         counts.into_iter().filter(|(_, counts)| !counts.is_empty()).collect()
@@ -264,6 +285,7 @@ impl Applier {
             contested,
             transfer: _,
             excluded,
+            dropped,
         } = draft;
         let manager = self.settings.roster.field_manager();
         let reference = plan.reference();
@@ -288,6 +310,13 @@ impl Applier {
                 foretold,
             }));
         }
+        // It is the predecessor's until the write, so that no dry run shows it go.
+        let gone = dropped.iter().filter(|path| !handed_over.contains(path));
+        found.extend(gone.map(|path| Difference {
+            path: path.clone(),
+            live: lookup(&live.object, path),
+            foretold: None,
+        }));
         found.sort_by(|a, b| a.path.cmp(&b.path));
         found.dedup_by(|a, b| a.path == b.path);
         let changed = found.len();

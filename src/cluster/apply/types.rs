@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::error::ApplyError;
 use crate::cluster::discovery::Resource;
+use crate::cluster::records::FormerRelease;
 use crate::ownership::class::Roster;
 use crate::ownership::contested::{AdmissionOverride, ContestedField};
 use crate::ownership::intent::{Intent, ReleaseIdentity};
@@ -42,6 +43,8 @@ pub struct ApplySettings {
     pub adoption: Adoption,
     /// How many objects are worked on at once.
     pub parallelism: NonZeroUsize,
+    /// The release of Helm that this one continues, if there is one.
+    pub former: Option<Arc<FormerRelease>>,
 }
 
 /// What the caller has seen of an object, such as in a watch's cache; a stale view costs requests, never correctness.

@@ -7,23 +7,26 @@ use std::sync::Arc;
 use k8s_openapi::jiff::Timestamp;
 use tracing::{debug, info, warn};
 
+use super::hooks::Event;
 use super::inputs::{self, Inputs};
 use super::record::{self, Recorded};
 use super::records::{self, Adopted};
 use super::render::{self, Purpose, Rendering};
-use super::{Done, Next, ReconcileError, compare, execute, health};
+use super::{Done, Next, ReconcileError, compare, execute, health, hooks};
 use crate::api::HelmRelease;
 use crate::api::conditions::Reason;
+use crate::api::helm_release::status::ReleaseAction;
 use crate::operator::context::Context;
 use crate::operator::memory::ReleaseMemory;
 use crate::ownership::ledger::Ledger;
 use crate::plan;
-use crate::plan::decide::{Input, Plan, Writes, decide};
+use crate::plan::decide::{Input, Plan, Writes, decide, due};
 use crate::plan::inventory;
 use crate::plan::outcome::{self, Outcome};
 use crate::plan::records::Standing;
 use crate::plan::revision::{Known, Phase, Revision, revision};
 use crate::plan::settle::{Settled, settle};
+use crate::render::HookEvent;
 
 /// What is desired: the first two steps' result.
 struct Desired {
@@ -54,7 +57,7 @@ pub(super) async fn attempt(
             next: Next::At(until),
         }),
         Plan::Rest => Ok(deployed(&desired)),
-        Plan::Await => Ok(settled(context, recorded, memory, &desired).await),
+        Plan::Await => settled(context, recorded, memory, &desired).await,
         Plan::Write(writes) => write(context, recorded, memory, &desired, &writes).await,
     }
 }
@@ -218,8 +221,13 @@ async fn write(
     // attempt is announced first, so that whoever looks sees it, and so that a crash leaves a trace of it.
     let is_correction = revision.phase == Some(Phase::Deployed);
     if !is_correction {
-        let progress = announcement(recorded, revision);
-        record::begin(context, recorded, memory, &progress).await?;
+        if !hooks::is_running(recorded, hooks_of(recorded, desired, When::Before)) {
+            let progress = announcement(recorded, revision);
+            record::begin(context, recorded, memory, &progress).await?;
+        }
+        if let Some(done) = before(context, recorded, memory, desired, writes).await? {
+            return Ok(done);
+        }
     }
     let executed = execute::execute(context, recorded, memory, inputs, revision, rendering, writes).await;
     if let Some(ledger) = &memory.ledger {
@@ -236,8 +244,136 @@ async fn write(
             })
         }
         Ok(()) if is_correction => Ok(deployed(desired)),
-        Ok(()) => Ok(settled(context, recorded, memory, desired).await),
+        Ok(()) => settled(context, recorded, memory, desired).await,
     }
+}
+
+/// Before or after an action.
+#[derive(Debug, Clone, Copy)]
+enum When {
+    Before,
+    After,
+}
+
+/// The hooks that are run at a point of the action.
+fn hooks_of<'a>(recorded: &Recorded, desired: &'a Desired, when: When) -> Event<'a> {
+    let action = desired.revision.action;
+    let options = recorded.release().spec.action_options(action);
+    let event = match (action, when) {
+        (ReleaseAction::Install, When::Before) => HookEvent::PreInstall,
+        (ReleaseAction::Install, When::After) => HookEvent::PostInstall,
+        (ReleaseAction::Upgrade, When::Before) => HookEvent::PreUpgrade,
+        (ReleaseAction::Upgrade, When::After) => HookEvent::PostUpgrade,
+    };
+    Event {
+        hooks: if options.disable_hooks {
+            &[]
+        } else {
+            &desired.rendering.hooks
+        },
+        event,
+        timeout: options.timeout.as_std(),
+    }
+}
+
+/// Runs the hooks that come before the objects, for an attempt that nothing stands against. `None` when all have succeeded.
+async fn before(
+    context: &Context,
+    recorded: &mut Recorded,
+    memory: &mut ReleaseMemory,
+    desired: &Desired,
+    writes: &Writes,
+) -> Result<Option<Done>, ReconcileError> {
+    let Desired {
+        inputs,
+        revision,
+        rendering,
+        adopted: _,
+    } = desired;
+    let event = hooks_of(recorded, desired, When::Before);
+    if !hooks::is_due(recorded, event) {
+        return Ok(None);
+    }
+    if !hooks::is_running(recorded, event) {
+        let checked = execute::check(context, recorded, memory, inputs, revision, rendering, writes).await;
+        if let Err(error) = checked {
+            warn!(revision = revision.number, %error, "attempt failed");
+            memory.sighting = Some(context.children.sighting(rendering.references()));
+            return Ok(Some(Done {
+                outcome: error.outcome(revision.action),
+                next: Next::Backoff,
+            }));
+        }
+    }
+    run_hooks(context, recorded, memory, desired, event).await
+}
+
+/// Runs the hooks of an event. `None` when all have succeeded.
+async fn run_hooks(
+    context: &Context,
+    recorded: &mut Recorded,
+    memory: &mut ReleaseMemory,
+    desired: &Desired,
+    event: Event<'_>,
+) -> Result<Option<Done>, ReconcileError> {
+    let action = desired.revision.action;
+    let failed = |message: String, retryable| {
+        warn!(revision = desired.revision.number, error = message, "attempt failed");
+        Done {
+            outcome: Outcome::Failed {
+                action,
+                message,
+                retryable,
+            },
+            next: Next::Backoff,
+        }
+    };
+    let done = match hooks::run(context, recorded, event).await {
+        Err(error) => failed(error.to_string(), error.is_retryable()),
+        Ok(hooks::Progress::Failed { message }) => failed(message, true),
+        Ok(hooks::Progress::Waiting { progress, deadline }) => Done {
+            outcome: Outcome::Progressing { action, progress },
+            next: Next::At(deadline),
+        },
+        Ok(hooks::Progress::Done) => {
+            if hooks::leaves_something(event) {
+                // Recorded before it goes, so that no hook is run twice.
+                let progress = announcement(recorded, &desired.revision);
+                record::begin(context, recorded, memory, &progress).await?;
+                if let Err(error) = hooks::tidy(context, recorded, event).await {
+                    warn!(%error, "the hook's object stays");
+                }
+            }
+            return Ok(None);
+        }
+    };
+    Ok(Some(done))
+}
+
+/// Ends an action whose objects are ready: runs the hooks that come after them.
+async fn finish(
+    context: &Context,
+    recorded: &mut Recorded,
+    memory: &mut ReleaseMemory,
+    desired: &Desired,
+) -> Result<Done, ReconcileError> {
+    let event = hooks_of(recorded, desired, When::After);
+    if !hooks::is_due(recorded, event) {
+        return Ok(deployed(desired));
+    }
+    let is_asked = record::is_asked(recorded.release());
+    let held = memory
+        .failure
+        .filter(|_| !is_asked)
+        .and_then(|failure| due(failure, false));
+    if let Some(until) = held.filter(|until| *until > Timestamp::now()) {
+        return Ok(Done {
+            outcome: Outcome::Standing,
+            next: Next::At(until),
+        });
+    }
+    let ended = run_hooks(context, recorded, memory, desired, event).await?;
+    Ok(ended.unwrap_or_else(|| deployed(desired)))
 }
 
 /// Whether a person has decided about conflicts since the release was last looked at.
@@ -285,28 +421,33 @@ fn deployed(desired: &Desired) -> Done {
 
 /// Looks whether everything that was applied is ready. Holds no worker: what is not ready yet wakes the release when it
 /// changes, and the deadline does at the latest.
-async fn settled(context: &Context, recorded: &Recorded, memory: &mut ReleaseMemory, desired: &Desired) -> Done {
+async fn settled(
+    context: &Context,
+    recorded: &mut Recorded,
+    memory: &mut ReleaseMemory,
+    desired: &Desired,
+) -> Result<Done, ReconcileError> {
     let action = desired.revision.action;
     let options = recorded.release().spec.action_options(action);
     if options.disable_wait {
-        return deployed(desired);
+        return finish(context, recorded, memory, desired).await;
     }
     let health = match health::health(context, memory, &desired.rendering).await {
         Ok(health) => health,
         Err(error) => {
             let progress = format!("cannot look at the objects: {error}");
-            return Done {
+            return Ok(Done {
                 outcome: Outcome::Progressing { action, progress },
                 next: Next::After(inputs::POLL),
-            };
+            });
         }
     };
     let now = Timestamp::now();
     let began = memory.attempt.unwrap_or(desired.revision.began);
     let newest = recorded.status().history.first();
     let has_failed = newest.is_some_and(|newest| Phase::of(newest) == Phase::Failed);
-    match settle(&health, began, options.timeout.as_std(), now) {
-        Settled::Ready => deployed(desired),
+    let done = match settle(&health, began, options.timeout.as_std(), now) {
+        Settled::Ready => return finish(context, recorded, memory, desired).await,
         // That the attempt failed is known; its objects may still come up, and then it is deployed after all.
         Settled::Waiting { .. } | Settled::Failed { .. } if has_failed => Done {
             outcome: Outcome::Standing,
@@ -327,5 +468,6 @@ async fn settled(context: &Context, recorded: &Recorded, memory: &mut ReleaseMem
             },
             next: Next::Backoff,
         },
-    }
+    };
+    Ok(done)
 }

@@ -15,12 +15,14 @@ use super::render::{DesiredObject, Rendering};
 use crate::api::conditions::Reason;
 use crate::api::helm_release::ownership::Fights;
 use crate::api::helm_release::status::ReleaseAction;
-use crate::api::names;
+use crate::api::listing::first_few;
+use crate::api::{HelmRelease, names};
 use crate::cluster::apply::{
     Adoption, Applied, Applier, ApplyError, ApplyRequest, ApplySettings, Decided, ObjectPlan, Observed, Operation,
 };
 use crate::cluster::delete::{DeleteError, Deleter};
 use crate::cluster::observe::LiveMetadata;
+use crate::cluster::records::{FormerRelease, Records};
 use crate::health::{self};
 use crate::operator::children::Known;
 use crate::operator::context::Context;
@@ -105,27 +107,37 @@ fn stop_reason(summary: &ConflictSummary) -> Reason {
 }
 
 fn list<E: std::error::Error>(errors: &[E]) -> String {
-    let named: Vec<String> = errors.iter().take(NAMED).map(ToString::to_string).collect();
-    let more = errors.len().saturating_sub(named.len());
-    let rest = if more == 0 {
-        String::new()
-    } else {
-        format!("; and {more} more")
-    };
-    format!("{}{rest}", named.join("; "))
+    first_few(errors, errors.len(), NAMED, "; ")
 }
 
-/// Writes what was planned.
-pub async fn execute(
+/// Finds out whether what was planned can be written, and makes what must be there first: hooks run only for an attempt that
+/// nothing stands against.
+pub async fn check(
     context: &Context,
-    recorded: &mut Recorded,
+    recorded: &Recorded,
     memory: &mut ReleaseMemory,
     inputs: &Inputs,
     revision: &Revision,
     rendering: &Rendering,
     writes: &Writes,
 ) -> Result<(), AttemptError> {
-    let Writes { apply, remove } = writes;
+    decided(context, recorded, memory, inputs, revision, rendering, writes).await?;
+    crds::ensure_namespace(context, recorded.release()).await?;
+    Ok(())
+}
+
+/// Applies the CRDs, decides about every object and dry-runs what others write, too. Gives what is to be written, the policy's
+/// fingerprint and the moment of the decision.
+async fn decided(
+    context: &Context,
+    recorded: &Recorded,
+    memory: &mut ReleaseMemory,
+    inputs: &Inputs,
+    revision: &Revision,
+    rendering: &Rendering,
+    writes: &Writes,
+) -> Result<(Vec<ObjectPlan>, String, Moment), AttemptError> {
+    let Writes { apply, remove: _ } = writes;
     let is_correction = revision.phase == Some(Phase::Deployed);
     if !is_correction {
         // First, as Helm does: the objects are dry-run against them.
@@ -133,9 +145,8 @@ pub async fn execute(
     }
     let ledger = memory.ledger.get_or_insert_default();
     let objects: Vec<&DesiredObject> = apply.iter().filter_map(|index| rendering.objects.get(*index)).collect();
-    let applier = applier(context, inputs);
+    let applier = applier(context, recorded.release(), inputs);
     let ownership = recorded.release().spec.effective_ownership();
-    let fights = ownership.effective_fights();
     let moment = Moment {
         now: Timestamp::now(),
         retries_exhausted: memory.conflict_retries >= ownership.effective_retry().limit,
@@ -154,11 +165,28 @@ pub async fn execute(
     if !refused.is_empty() {
         return Err(AttemptError::Refused(refused));
     }
+    Ok((decided.plans, policy, moment))
+}
+
+/// Writes what was planned.
+pub async fn execute(
+    context: &Context,
+    recorded: &mut Recorded,
+    memory: &mut ReleaseMemory,
+    inputs: &Inputs,
+    revision: &Revision,
+    rendering: &Rendering,
+    writes: &Writes,
+) -> Result<(), AttemptError> {
+    let is_correction = revision.phase == Some(Phase::Deployed);
+    let fights = recorded.release().spec.effective_ownership().effective_fights();
+    let (plans, policy, moment) = decided(context, recorded, memory, inputs, revision, rendering, writes).await?;
+    let applier = applier(context, inputs);
     if !is_correction {
         crds::ensure_namespace(context, recorded.release()).await?;
     }
     memory.attempt = Some(moment.now);
-    for wave in waves(decided.plans) {
+    for wave in waves(plans) {
         let results = applier.write(wave, moment).await;
         let mut errors = Vec::new();
         for result in results {
@@ -185,10 +213,12 @@ pub async fn execute(
             ));
         }
     }
-    removed(context, recorded, memory, inputs, remove).await
+    removed(context, recorded, memory, inputs, &writes.remove).await
 }
 
-pub(super) fn applier(context: &Context, inputs: &Inputs) -> Applier {
+pub(super) fn applier(context: &Context, release: &HelmRelease, inputs: &Inputs) -> Applier {
+    let records = Records::new(context.calls.clone());
+    let former = FormerRelease::new(records, release.storage_namespace(), inputs.release_identity());
     let settings = ApplySettings {
         roster: inputs.roster.clone(),
         policy: inputs.policy.clone(),
@@ -197,6 +227,7 @@ pub(super) fn applier(context: &Context, inputs: &Inputs) -> Applier {
         // As Flux does; conflicts over single fields are still the policy's.
         adoption: Adoption::TakeOwnership,
         parallelism: context.settings.parallel_writes,
+        former: Some(Arc::new(former)),
     };
     Applier::new(context.calls.clone(), context.kinds.clone(), Arc::new(settings))
 }

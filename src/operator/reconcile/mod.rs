@@ -7,6 +7,7 @@ mod attempt;
 pub mod compare;
 pub mod execute;
 pub mod health;
+pub mod hooks;
 pub mod inputs;
 pub mod record;
 pub mod records;

@@ -188,7 +188,7 @@ pub async fn begin(
     memory: &mut ReleaseMemory,
     progress: &Outcome,
 ) -> Result<bool, ReconcileError> {
-    let (before, time) = conclude(recorded, memory, progress);
+    let (before, time) = conclude(recorded, progress);
     write(context, recorded, memory, progress, before.as_ref(), &time).await
 }
 
@@ -199,7 +199,7 @@ pub async fn record(
     memory: &mut ReleaseMemory,
     outcome: &Outcome,
 ) -> Result<bool, ReconcileError> {
-    let (before, time) = conclude(recorded, memory, outcome);
+    let (before, time) = conclude(recorded, outcome);
     if recorded.release.spec.mode == Mode::Apply && *outcome != Outcome::Suspended {
         records::sync(context, recorded, memory).await;
     }
@@ -207,12 +207,12 @@ pub async fn record(
 }
 
 /// Puts the outcome into the status; gives the status as it was before, and the time.
-fn conclude(recorded: &mut Recorded, memory: &ReleaseMemory, outcome: &Outcome) -> (Option<HelmReleaseStatus>, Time) {
+fn conclude(recorded: &mut Recorded, outcome: &Outcome) -> (Option<HelmReleaseStatus>, Time) {
     let time = now();
     let generation = recorded.release.metadata.generation.unwrap_or_default();
     let before = recorded.release.status.clone();
     outcome::record(&mut recorded.status, outcome, generation, &time);
-    ignored_fields(recorded, memory, generation);
+    ignored_fields(recorded, generation);
     if let Some(requested) = requested_at(&recorded.release) {
         recorded.status.last_handled_reconcile_at = Some(requested.to_owned());
     }
@@ -268,13 +268,9 @@ fn leave_shadow(context: &Context, recorded: &mut Recorded, memory: &mut Release
     context.metrics.shadow_conflicts_now(&labels, std::iter::empty());
 }
 
-/// Reports spec fields that are accepted but not acted on, and the chart's hooks, which are not run.
-fn ignored_fields(recorded: &mut Recorded, memory: &ReleaseMemory, generation: i64) {
-    let mut fields = acted_on::fields_not_acted_on(&recorded.release.spec).unwrap_or_default();
-    let hooks = memory.rendering.as_ref().map_or(0, |rendering| rendering.hooks);
-    if hooks > 0 {
-        fields.push(format!("{hooks} hooks of the chart"));
-    }
+/// Reports spec fields that are accepted but not acted on.
+fn ignored_fields(recorded: &mut Recorded, generation: i64) {
+    let fields = acted_on::fields_not_acted_on(&recorded.release.spec).unwrap_or_default();
     if fields.is_empty() {
         conditions::remove(&mut recorded.status.conditions, ConditionType::FieldsIgnored);
         return;

@@ -20,6 +20,7 @@ use crate::cluster::storage::{Kept, Storage, StorageError, Writing};
 use crate::operator::context::Context;
 use crate::operator::memory::ReleaseMemory;
 use crate::ownership::reference::ObjectReference;
+use crate::plan::hooks::Hook;
 use crate::plan::inventory;
 use crate::plan::records::{Asker, RecordWrite, Standing, Stored, StoredRecord, Writer, standing, writes};
 use crate::release::{Content, Document, Parts, Record, Status};
@@ -126,6 +127,21 @@ async fn objects(context: &Context, document: &Document) -> Vec<ObjectReference>
         objects.push(reference);
     }
     objects
+}
+
+/// The hooks of the newest revision, as its record has them; none where there is no record.
+///
+/// # Errors
+/// When the record could not be read.
+pub async fn hooks(context: &Context, recorded: &Recorded) -> Result<Vec<Hook>, StorageError> {
+    let Some(newest) = recorded.status().history.first() else {
+        return Ok(Vec::new());
+    };
+    let kept = storage(context, recorded.release(), &newest.name)
+        .read(newest.version)
+        .await?;
+    let hooks = kept.as_ref().map_or(&[][..], |kept| kept.document.hooks());
+    Ok(hooks.iter().filter_map(Hook::recorded).collect())
 }
 
 fn storage(context: &Context, release: &HelmRelease, name: &str) -> Storage {

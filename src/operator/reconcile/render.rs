@@ -21,6 +21,7 @@ use crate::operator::context::Context;
 use crate::operator::memory::ReleaseMemory;
 use crate::ownership::intent::{Intent, IntentError};
 use crate::ownership::reference::ObjectReference;
+use crate::plan::hooks::Hook;
 use crate::plan::revision::{Identity, Revision};
 use crate::release::Content;
 use crate::render::{Operation, Program, Release, RenderError, Rendered, Request, render as render_chart};
@@ -65,8 +66,8 @@ pub struct Rendering {
     pub crds: Vec<Value>,
     /// Namespaces that the release itself creates.
     pub namespaces: HashSet<String>,
-    /// Hooks that the chart has, which are not run yet.
-    pub hooks: usize,
+    /// The chart's hooks.
+    pub hooks: Vec<Hook>,
     /// What Helm would warn about, and what was left out of manifests.
     pub warnings: Vec<String>,
 }
@@ -331,7 +332,7 @@ async fn arrange(
         objects,
         crds,
         namespaces,
-        hooks: rendered.hooks.len(),
+        hooks: rendered.hooks.iter().map(Hook::rendered).collect(),
         warnings,
     })
 }

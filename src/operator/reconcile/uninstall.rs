@@ -8,10 +8,12 @@ use futures::{StreamExt, TryStreamExt, stream};
 use tracing::info;
 
 use super::ReconcileError;
+use super::hooks::{self, Event};
 use super::record::{self, Recorded};
 use super::records;
 use super::seed;
 use crate::api::helm_release::Mode;
+use crate::api::listing::first_few;
 use crate::api::names;
 use crate::cluster::delete::{DeleteError, Deleter, Deletion};
 use crate::cluster::discovery::DiscoveryError;
@@ -22,7 +24,7 @@ use crate::ownership::intent::ReleaseIdentity;
 use crate::ownership::reference::ObjectReference;
 use crate::plan::inventory;
 use crate::plan::outcome::Outcome;
-use crate::render::uninstall_position;
+use crate::render::{HookEvent, uninstall_position};
 
 /// How often it is looked whether objects are gone, when no watch says so before.
 pub const POLL: Duration = Duration::from_secs(5);
@@ -47,12 +49,16 @@ pub async fn uninstall(
     // Flux's rule: a suspended release goes without its objects, so that a release can be handed to another tool. One in shadow
     // mode writes nothing but status, so it deletes nothing either.
     let spec = &recorded.release().spec;
-    let mut objects = if spec.suspend || spec.mode == Mode::Shadow {
-        Vec::new()
-    } else {
+    let is_uninstalled = !spec.suspend && spec.mode != Mode::Shadow;
+    let mut objects = if is_uninstalled {
         inventory(recorded)
+    } else {
+        Vec::new()
     };
     objects.sort_by(|a, b| uninstall_position(&a.kind).cmp(&uninstall_position(&b.kind)));
+    if is_uninstalled && let Some(waiting) = run_hooks(context, recorded, memory, HookEvent::PreDelete).await {
+        return Ok(Progress::Waiting(waiting));
+    }
     let remaining = match delete(context, recorded, memory, &objects).await {
         Ok(remaining) => remaining,
         Err(error) => {
@@ -62,6 +68,9 @@ pub async fn uninstall(
         }
     };
     if remaining.is_empty() {
+        if is_uninstalled && let Some(waiting) = run_hooks(context, recorded, memory, HookEvent::PostDelete).await {
+            return Ok(Progress::Waiting(waiting));
+        }
         if let Err(message) = tidy(context, recorded).await {
             return Ok(Progress::Waiting(Outcome::UninstallFailed { message }));
         }
@@ -76,15 +85,54 @@ pub async fn uninstall(
             Progress::Waiting(again())
         });
     }
-    let named: Vec<String> = remaining.iter().take(NAMED).map(ToString::to_string).collect();
-    let more = remaining.len().saturating_sub(named.len());
-    let rest = if more == 0 {
-        String::new()
-    } else {
-        format!(" and {more} more")
-    };
-    let progress = format!("waiting until {}{rest} are gone", named.join(", "));
+    let progress = format!(
+        "waiting until {} are gone",
+        first_few(&remaining, remaining.len(), NAMED, ", ")
+    );
     Ok(Progress::Waiting(Outcome::Uninstalling { progress }))
+}
+
+/// Runs the hooks of an event. `None` when all have succeeded.
+async fn run_hooks(
+    context: &Context,
+    recorded: &mut Recorded,
+    memory: &ReleaseMemory,
+    event: HookEvent,
+) -> Option<Outcome> {
+    let options = recorded.release().spec.uninstall.clone().unwrap_or_default();
+    if options.disable_hooks || recorded.status().history.is_empty() {
+        return None;
+    }
+    let failed = |message| Some(Outcome::UninstallFailed { message });
+    let hooks = match &memory.rendering {
+        Some(rendering) => rendering.hooks.clone(),
+        None => match records::hooks(context, recorded).await {
+            Ok(hooks) => hooks,
+            Err(error) => return failed(error.to_string()),
+        },
+    };
+    let timeout = options
+        .timeout
+        .unwrap_or_else(|| recorded.release().spec.effective_timeout());
+    let event = Event {
+        hooks: &hooks,
+        event,
+        timeout: timeout.as_std(),
+    };
+    if !hooks::is_due(recorded, event) {
+        return None;
+    }
+    match hooks::run(context, recorded, event).await {
+        Ok(hooks::Progress::Done) => {
+            let tidied = hooks::tidy(context, recorded, event).await;
+            tidied.err().and_then(|error| failed(error.to_string()))
+        }
+        Ok(hooks::Progress::Waiting { progress, deadline: _ }) => Some(Outcome::Uninstalling { progress }),
+        Ok(hooks::Progress::Failed { message }) => failed(message),
+        // Nothing can be created in it any more, and its end waits for this release.
+        Err(error) if error.is_in_ending_namespace() => None,
+        Err(error) => failed(error.to_string()),
+    }
 }
 
 /// Deletes what Fairlead itself kept of the release. The garbage collector would do it, but a minute later at worst, when

@@ -14,6 +14,7 @@ use crate::api::helm_release::ownership_status::{ContestedField, FieldCounts, MA
 use crate::api::helm_release::shadow::{
     MAX_CHANGES, MAX_PATH_LENGTH, MAX_PATHS, ShadowChange, ShadowCounts, ShadowEffect, ShadowStatus,
 };
+use crate::api::listing::first_few;
 use crate::ownership::contested::ContestedField as Contested;
 use crate::ownership::managed::Manager;
 use crate::ownership::policy::Action;
@@ -222,20 +223,12 @@ fn shortened(path: &str) -> String {
 }
 
 fn drift(changes: &[ShadowChange]) -> String {
-    let named: Vec<String> = changes
+    let differing = changes
         .iter()
-        .take(NAMED)
-        .map(|change| format!("{} ({})", change.object, change.effect.as_str()))
-        .collect();
-    let more = changes.len().saturating_sub(named.len());
-    let rest = if more == 0 {
-        String::new()
-    } else {
-        format!(", and {more} more")
-    };
+        .map(|change| format!("{} ({})", change.object, change.effect.as_str()));
     format!(
-        "{} objects differ from the release: {}{rest}",
+        "{} objects differ from the release: {}",
         changes.len(),
-        named.join(", ")
+        first_few(differing, changes.len(), NAMED, ", ")
     )
 }

@@ -42,10 +42,12 @@ impl Output {
     }
 }
 
-/// Runs `program` with `kubeconfig`, and with Helm's files in `home` in place of the user's.
+/// Runs `program` with `kubeconfig`, and with Helm's files in `home` in place of the user's, and
+/// with more variables in its environment.
 pub(crate) async fn run(
     program: &Path,
     arguments: &[&str],
+    environment: &[(&str, &str)],
     stdin: Option<&str>,
     kubeconfig: &Path,
     home: &Path,
@@ -58,6 +60,7 @@ pub(crate) async fn run(
         command.env(format!("HELM_{variable}_HOME"), home.join("helm").join(folder));
     }
     command.env("KUBECACHEDIR", home.join("kubectl"));
+    command.envs(environment.iter().copied());
     command.stdin(if stdin.is_some() { Stdio::piped() } else { Stdio::null() });
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
 

@@ -192,17 +192,28 @@ impl ControlPlane {
 
     /// Runs kubectl with all rights.
     pub async fn kubectl(&self, arguments: &[&str], stdin: Option<&str>) -> Result<Output, Error> {
-        self.run("kubectl", arguments, stdin).await
+        self.run("kubectl", arguments, &[], stdin).await
     }
 
     /// Runs Helm with all rights, and with empty configuration and cache folders of its own.
     pub async fn helm(&self, arguments: &[&str]) -> Result<Output, Error> {
-        self.run("helm", arguments, None).await
+        self.run("helm", arguments, &[], None).await
     }
 
-    async fn run(&self, program: &str, arguments: &[&str], stdin: Option<&str>) -> Result<Output, Error> {
+    /// Runs Helm with more variables in its environment, such as `HELM_DRIVER`.
+    pub async fn helm_with(&self, environment: &[(&str, &str)], arguments: &[&str]) -> Result<Output, Error> {
+        self.run("helm", arguments, environment, None).await
+    }
+
+    async fn run(
+        &self,
+        program: &str,
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+        stdin: Option<&str>,
+    ) -> Result<Output, Error> {
         let path = binaries::find(program).await?;
-        command::run(&path, arguments, stdin, &self.kubeconfig, &self.directory).await
+        command::run(&path, arguments, environment, stdin, &self.kubeconfig, &self.directory).await
     }
 }
 

@@ -93,6 +93,7 @@ impl Stage {
             redactor: Redactor::new(*b"the salt of the tests"),
             adoption: self.adoption,
             parallelism: NonZeroUsize::new(4).unwrap(),
+            former: None,
         };
         Applier::new(self.calls.clone(), self.kinds.clone(), Arc::new(settings))
     }

@@ -40,6 +40,7 @@ fn applier(client: &Client, namespace: &str, on_conflict: OnConflict) -> Applier
         redactor: Redactor::new(*b"salt"),
         adoption: Adoption::TakeOwnership,
         parallelism: NonZeroUsize::MIN,
+        former: None,
     };
     let timeout = Duration::from_secs(30);
     let kinds = Arc::new(KindCache::new(client.clone(), timeout));

@@ -128,7 +128,38 @@ async fn all_helm_releases_of_a_cluster_are_told_of_and_nothing_is_written() -> 
     );
     assert_eq!(all().await?, before);
 
+    records_in_config_maps(plane, &repository).await?;
     a_record_that_cannot_be_read(plane, &client, &third).await
+}
+
+/// Helm keeps its records where `HELM_DRIVER` says.
+async fn records_in_config_maps(plane: &'static ControlPlane, repository: &ChartRepository) -> Result {
+    let namespace = plane.namespace("mapped").await?;
+    let install = [
+        "install",
+        "mapped",
+        "shop",
+        "--repo",
+        repository.url(),
+        "--namespace",
+        namespace.name(),
+    ];
+    let installed = plane.helm_with(&[("HELM_DRIVER", "configmap")], &install).await?;
+    installed.checked()?;
+    let text = told(plane, &["shadow", "-n", namespace.name(), "-o", "json"]).await?;
+    let report: Value = serde_json::from_str(&text)?;
+    let mapped = release(&report, "mapped");
+    assert_eq!(
+        (&mapped["applies"], &mapped["chart"], &mapped["source"]),
+        (&json!(true), &json!("shop@1.0.0"), &json!("HelmRecord"))
+    );
+    // Nothing else of the cluster is in the way of the tests after this one.
+    let uninstall = ["uninstall", "mapped", "--namespace", namespace.name()];
+    plane
+        .helm_with(&[("HELM_DRIVER", "configmap")], &uninstall)
+        .await?
+        .checked()?;
+    Ok(())
 }
 
 /// It is a failure of its release, not of the others.
@@ -139,7 +170,10 @@ async fn a_record_that_cannot_be_read(plane: &ControlPlane, client: &Client, nam
     secrets.patch(name, &kube::api::PatchParams::default(), &patch).await?;
     let (success, output, errors) = fairlead(plane, &["shadow", "-A", "-o", "json"]).await?;
     assert!(
-        !success && errors.contains("cannot look at") && errors.contains("/old: the record"),
+        !success
+            && errors.contains("cannot look at")
+            && errors.contains("/old: Secret ")
+            && errors.contains("holds no record"),
         "{errors}"
     );
     let report: Value = serde_json::from_str(&output)?;
