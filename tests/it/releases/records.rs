@@ -275,6 +275,7 @@ async fn the_history_has_its_limit_and_can_be_kept() -> Result {
     installation
         .ready_is("rival", "False", &["the release is that of HelmRelease", "/web;"])
         .await?;
+    // Otherwise it would go on where the other one ends.
     installation.uninstall("rival").await?;
     assert_eq!(color(&installation, "web").await?.as_deref(), Some("d"));
     installation.uninstall("web").await?;
