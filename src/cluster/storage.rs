@@ -37,6 +37,9 @@ pub enum StorageProblem {
     /// No answer in time.
     #[error("no answer within {0:?}")]
     Timeout(Duration),
+    /// It is not known which records there are.
+    #[error("it is not known which records there are")]
+    NotListed,
     /// It cannot be read.
     #[error("{0}")]
     Record(#[from] RecordError),
@@ -54,7 +57,7 @@ impl StorageError {
                 kube::Error::Api(status) => !matches!(status.code, 400 | 403 | 413 | 422),
                 _ => true,
             },
-            StorageProblem::Timeout(_) | StorageProblem::Changed => true,
+            StorageProblem::Timeout(_) | StorageProblem::NotListed | StorageProblem::Changed => true,
             StorageProblem::Record(_) => false,
         }
     }

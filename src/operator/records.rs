@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::Secret;
@@ -22,6 +23,14 @@ use crate::release::{Labelled, label};
 
 /// Page size of the initial list: small, because the allocator does not give the memory of a large one back.
 const PAGE_SIZE: u32 = 100;
+
+/// How long a reconcile waits for the first list.
+const LISTED_WITHIN: Duration = Duration::from_secs(5);
+
+/// The records could not be listed yet; the log says why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the release records are not listed yet; if this lasts, look whether the operator may list and watch Secrets")]
+pub struct NotListed;
 
 /// Namespace of the records, and name of the release.
 type ReleaseName = (String, String);
@@ -56,16 +65,25 @@ impl Records {
     }
 
     /// What there is of a HelmRelease; see [`Records::at`].
-    pub async fn of(&self, release: &HelmRelease) -> Stored {
+    ///
+    /// # Errors
+    /// As [`Records::at`].
+    pub async fn of(&self, release: &HelmRelease) -> Result<Stored, NotListed> {
         self.at(release.storage_namespace(), &release.release_name()).await
     }
 
-    /// What there is of a release; waits for the first list of its namespace.
-    pub async fn at(&self, namespace: &str, release: &str) -> Stored {
+    /// What there is of a release; waits a little for the first list of its namespace.
+    ///
+    /// # Errors
+    /// When the records could not be listed so far. No worker is held until they are.
+    pub async fn at(&self, namespace: &str, release: &str) -> Result<Stored, NotListed> {
         let mut listed = self.watched(if self.namespace.is_none() { "" } else { namespace });
-        // The sender lives as long as the operator, so waiting fails only at its end.
-        let _ = listed.wait_for(|listed| *listed).await;
-        self.known(namespace, release)
+        let listed = tokio::time::timeout(LISTED_WITHIN, listed.wait_for(|listed| *listed)).await;
+        match listed {
+            Ok(Ok(_)) => Ok(self.known(namespace, release)),
+            // The sender goes only with the operator.
+            Ok(Err(_)) | Err(_) => Err(NotListed),
+        }
     }
 
     /// What is known of a release's records now.

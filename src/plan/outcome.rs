@@ -287,62 +287,142 @@ fn success(action: ReleaseAction, chart: &str) -> String {
 
 /// Records how a reconcile ended in conditions, the newest snapshot and the counters.
 pub fn record(status: &mut HelmReleaseStatus, outcome: &Outcome, generation: i64, now: &Time) {
-    use ConditionStatus::{False, True, Unknown};
-    use ConditionType::{Ready, Reconciling, Released, Stalled, TestSuccess};
-
     move_newest(status, outcome);
     count(status, outcome);
-    let mut set = |type_, holds: ConditionStatus, reason, message: &str| {
-        conditions::set(
-            &mut status.conditions,
-            ConditionUpdate::new(type_, holds, reason, message),
-            Some(generation),
-            now,
-        );
+    status.observed_generation = Some(generation);
+    let said = match outcome {
+        // The last verdict stands, also while nobody looks.
+        Outcome::Standing | Outcome::Suspended => return,
+        Outcome::Testing { .. } | Outcome::Tested { .. } | Outcome::TestFailed { .. } => said_of_tests(outcome),
+        Outcome::Blocked { .. }
+        | Outcome::Progressing { .. }
+        | Outcome::Deployed { .. }
+        | Outcome::Compared { .. }
+        | Outcome::Conflicted { .. }
+        | Outcome::Failed { .. }
+        | Outcome::Uninstalling { .. }
+        | Outcome::UninstallFailed { .. } => said(outcome),
     };
-    let (mut reconciling, mut stalled) = (false, false);
+    let is_said = |type_| said.iter().any(|(said, ..)| *said == type_);
+    // Without tests, or for another revision, what was said of them does not hold.
+    let is_untested = matches!(outcome, Outcome::Deployed { .. } | Outcome::Progressing { .. });
+    for (type_, goes) in [
+        (ConditionType::TestSuccess, is_untested),
+        (ConditionType::Reconciling, !is_said(ConditionType::Reconciling)),
+        (ConditionType::Stalled, !is_said(ConditionType::Stalled)),
+    ] {
+        if goes {
+            conditions::remove(&mut status.conditions, type_);
+        }
+    }
+    for (type_, holds, reason, message) in said {
+        let update = ConditionUpdate::new(type_, holds, reason, message);
+        conditions::set(&mut status.conditions, update, Some(generation), now);
+    }
+}
+
+/// What is said in a condition: which, whether it holds, why, and what a person should know.
+type Said = (ConditionType, ConditionStatus, Reason, String);
+
+fn said(outcome: &Outcome) -> Vec<Said> {
+    use ConditionStatus::{False, True, Unknown};
+    use ConditionType::{Ready, Reconciling, Released};
+
     match outcome {
         Outcome::Blocked {
             reason,
             message,
             retryable,
-        } => {
-            set(Ready, False, *reason, message);
-            if *retryable {
-                set(Reconciling, True, Reason::ProgressingWithRetry, message);
-                reconciling = true;
-            } else {
-                set(Stalled, True, *reason, message);
-                stalled = true;
-            }
-        }
-        Outcome::Progressing { action: _, progress } => {
-            set(Ready, Unknown, Reason::Progressing, progress);
-            set(Reconciling, True, Reason::Progressing, progress);
-            reconciling = true;
-        }
+        } => vec![
+            (Ready, False, *reason, message.clone()),
+            held_up(*reason, message, *retryable),
+        ],
+        Outcome::Progressing { action: _, progress } => vec![
+            (Ready, Unknown, Reason::Progressing, progress.clone()),
+            (Reconciling, True, Reason::Progressing, progress.clone()),
+        ],
         Outcome::Deployed { action, chart } => {
             let message = success(*action, chart);
-            set(Ready, True, succeeded(*action), &message);
-            set(Released, True, succeeded(*action), &message);
+            vec![
+                (Ready, True, succeeded(*action), message.clone()),
+                (Released, True, succeeded(*action), message),
+            ]
         }
+        // What the spec asks for is done. What the release would do stands in its message, in `Conflicted` and in `Drifted`.
+        Outcome::Compared { summary, applies: _ } => vec![(Ready, True, Reason::ShadowCompared, summary.clone())],
+        Outcome::Conflicted {
+            action,
+            reason,
+            message,
+        } => vec![
+            (Ready, False, *reason, message.clone()),
+            (Released, False, failed(*action), message.clone()),
+            held_up(*reason, message, *reason != Reason::ConflictHandedOff),
+        ],
+        Outcome::Failed {
+            action,
+            message,
+            retryable,
+        } => vec![
+            (Ready, False, failed(*action), message.clone()),
+            (Released, False, failed(*action), message.clone()),
+            held_up(failed(*action), message, *retryable),
+        ],
+        Outcome::Uninstalling { progress } => vec![
+            (Ready, False, Reason::Progressing, progress.clone()),
+            (Reconciling, True, Reason::Progressing, progress.clone()),
+        ],
+        Outcome::UninstallFailed { message } => vec![
+            (Ready, False, Reason::UninstallFailed, message.clone()),
+            held_up(Reason::UninstallFailed, message, true),
+        ],
+        Outcome::Testing { .. }
+        | Outcome::Tested { .. }
+        | Outcome::TestFailed { .. }
+        | Outcome::Standing
+        | Outcome::Suspended => Vec::new(),
+    }
+}
+
+/// Whether what failed is tried again, or waits for somebody to change something.
+fn held_up(reason: Reason, message: &str, retryable: bool) -> Said {
+    let message = message.to_owned();
+    if retryable {
+        (
+            ConditionType::Reconciling,
+            ConditionStatus::True,
+            Reason::ProgressingWithRetry,
+            message,
+        )
+    } else {
+        (ConditionType::Stalled, ConditionStatus::True, reason, message)
+    }
+}
+
+fn said_of_tests(outcome: &Outcome) -> Vec<Said> {
+    use ConditionStatus::{False, True, Unknown};
+    use ConditionType::{Ready, Reconciling, Released, TestSuccess};
+
+    let released = |action: ReleaseAction, chart: &str| (Released, True, succeeded(action), success(action, chart));
+    let ready = |action: ReleaseAction, chart: &str| (Ready, True, succeeded(action), success(action, chart));
+    match outcome {
         Outcome::Testing {
             action,
             chart,
             progress,
-        } => {
-            set(Ready, Unknown, Reason::Progressing, progress);
-            set(Released, True, succeeded(*action), &success(*action, chart));
-            set(TestSuccess, Unknown, Reason::AwaitingTests, progress);
-            set(Reconciling, True, Reason::Progressing, progress);
-            reconciling = true;
-        }
+        } => vec![
+            (Ready, Unknown, Reason::Progressing, progress.clone()),
+            released(*action, chart),
+            (TestSuccess, Unknown, Reason::AwaitingTests, progress.clone()),
+            (Reconciling, True, Reason::Progressing, progress.clone()),
+        ],
         Outcome::Tested { action, chart, number } => {
-            let message = success(*action, chart);
-            set(Ready, True, succeeded(*action), &message);
-            set(Released, True, succeeded(*action), &message);
             let message = format!("Helm test succeeded: {number} tests completed successfully");
-            set(TestSuccess, True, Reason::TestSucceeded, &message);
+            vec![
+                ready(*action, chart),
+                released(*action, chart),
+                (TestSuccess, True, Reason::TestSucceeded, message),
+            ]
         }
         Outcome::TestFailed {
             action,
@@ -350,75 +430,29 @@ pub fn record(status: &mut HelmReleaseStatus, outcome: &Outcome, generation: i64
             message,
             ignored,
         } => {
-            set(Released, True, succeeded(*action), &success(*action, chart));
-            set(TestSuccess, False, Reason::TestFailed, message);
+            let mut said = vec![
+                released(*action, chart),
+                (TestSuccess, False, Reason::TestFailed, message.clone()),
+            ];
             if *ignored {
-                set(Ready, True, succeeded(*action), &success(*action, chart));
+                said.push(ready(*action, chart));
             } else {
-                set(Ready, False, Reason::TestFailed, message);
-                set(Reconciling, True, Reason::ProgressingWithRetry, message);
-                reconciling = true;
+                said.push((Ready, False, Reason::TestFailed, message.clone()));
+                said.push(held_up(Reason::TestFailed, message, true));
             }
+            said
         }
-        // What the spec asks for is done. What the release would do stands in its message, in `Conflicted` and in `Drifted`.
-        Outcome::Compared { summary, applies: _ } => set(Ready, True, Reason::ShadowCompared, summary),
-        Outcome::Conflicted {
-            action,
-            reason,
-            message,
-        } => {
-            set(Ready, False, *reason, message);
-            set(Released, False, failed(*action), message);
-            if *reason == Reason::ConflictHandedOff {
-                set(Stalled, True, *reason, message);
-                stalled = true;
-            } else {
-                set(Reconciling, True, Reason::ProgressingWithRetry, message);
-                reconciling = true;
-            }
-        }
-        Outcome::Failed {
-            action,
-            message,
-            retryable,
-        } => {
-            set(Ready, False, failed(*action), message);
-            set(Released, False, failed(*action), message);
-            if *retryable {
-                set(Reconciling, True, Reason::ProgressingWithRetry, message);
-                reconciling = true;
-            } else {
-                set(Stalled, True, failed(*action), message);
-                stalled = true;
-            }
-        }
-        Outcome::Uninstalling { progress } => {
-            set(Ready, False, Reason::Progressing, progress);
-            set(Reconciling, True, Reason::Progressing, progress);
-            reconciling = true;
-        }
-        Outcome::UninstallFailed { message } => {
-            set(Ready, False, Reason::UninstallFailed, message);
-            set(Reconciling, True, Reason::ProgressingWithRetry, message);
-            reconciling = true;
-        }
-        // The last verdict stands, also while nobody looks.
-        Outcome::Standing | Outcome::Suspended => {
-            status.observed_generation = Some(generation);
-            return;
-        }
+        Outcome::Blocked { .. }
+        | Outcome::Progressing { .. }
+        | Outcome::Deployed { .. }
+        | Outcome::Compared { .. }
+        | Outcome::Conflicted { .. }
+        | Outcome::Failed { .. }
+        | Outcome::Uninstalling { .. }
+        | Outcome::UninstallFailed { .. }
+        | Outcome::Standing
+        | Outcome::Suspended => Vec::new(),
     }
-    // Without tests, or for another revision, what was said of them does not hold.
-    if matches!(outcome, Outcome::Deployed { .. } | Outcome::Progressing { .. }) {
-        conditions::remove(&mut status.conditions, TestSuccess);
-    }
-    if !reconciling {
-        conditions::remove(&mut status.conditions, Reconciling);
-    }
-    if !stalled {
-        conditions::remove(&mut status.conditions, Stalled);
-    }
-    status.observed_generation = Some(generation);
 }
 
 /// Moves the newest snapshot to Helm's word for where it stands now.

@@ -82,7 +82,9 @@ async fn desired(context: &Context, recorded: &mut Recorded, memory: &mut Releas
         .await
         .map_err(|error| blocked(error.reason(), &error, error.is_retryable()))?;
     break_fights(&mut inputs, release, memory);
-    let (standing, stored) = records::look(context, recorded).await;
+    let (standing, stored) = records::look(context, recorded)
+        .await
+        .map_err(|error| blocked(Reason::ClusterError, &error, true))?;
     if let Some(not_now) = not_ours(&standing) {
         return Err(not_now);
     }

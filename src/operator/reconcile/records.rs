@@ -16,9 +16,10 @@ use crate::api::conditions::{self, ConditionType, Reason};
 use crate::api::helm_release::history::{Inventory, Snapshot};
 use crate::api::{HelmRelease, names};
 use crate::chart::JsonMap;
-use crate::cluster::storage::{Kept, Storage, StorageError, Writing};
+use crate::cluster::storage::{Kept, Storage, StorageError, StorageProblem, Writing};
 use crate::operator::context::Context;
 use crate::operator::memory::ReleaseMemory;
+use crate::operator::records::NotListed;
 use crate::ownership::reference::ObjectReference;
 use crate::plan::hooks::Hook;
 use crate::plan::inventory;
@@ -41,9 +42,12 @@ pub struct Draft {
 }
 
 /// Whose the release's records are now, and what there is.
-pub async fn look(context: &Context, recorded: &Recorded) -> (Standing, Stored) {
+///
+/// # Errors
+/// When the records could not be listed yet.
+pub async fn look(context: &Context, recorded: &Recorded) -> Result<(Standing, Stored), NotListed> {
     let release = recorded.release();
-    let stored = context.records.of(release).await;
+    let stored = context.records.of(release).await?;
     let name = release.release_name();
     let newest = recorded.status().history.first();
     // A release with another name, or with its records elsewhere, has no records of its own yet.
@@ -56,7 +60,7 @@ pub async fn look(context: &Context, recorded: &Recorded) -> (Standing, Stored) 
     };
     let exists = |writer: &Writer| context.records.exists(writer);
     let standing = standing(&stored, newest, asker, exists, Timestamp::now());
-    (standing, stored)
+    Ok((standing, stored))
 }
 
 /// What a release that another tool made brings with it.
@@ -260,10 +264,19 @@ async fn leave_behind(context: &Context, recorded: &mut Recorded, here: &Work<'_
     Ok(())
 }
 
+async fn listed(context: &Context, namespace: &str, name: &str) -> Result<Stored, StorageError> {
+    let stored = context.records.at(namespace, name).await;
+    stored.map_err(|NotListed| StorageError {
+        namespace: namespace.to_owned(),
+        name: name.to_owned(),
+        problem: StorageProblem::NotListed,
+    })
+}
+
 /// Deletes those of a release's records that a HelmRelease wrote.
 async fn delete(context: &Context, namespace: &str, name: &str, writer: &Writer) -> Result<(), StorageError> {
     let storage = storage_at(context, namespace, name);
-    for (revision, record) in context.records.at(namespace, name).await {
+    for (revision, record) in listed(context, namespace, name).await? {
         if record.writer.as_ref().is_some_and(|known| known == writer) {
             storage.delete(revision, &record.resource_version).await?;
             context.records.deleted(namespace, name, revision);
@@ -288,7 +301,7 @@ pub async fn end(context: &Context, recorded: &Recorded) -> Result<(), StorageEr
         .is_some_and(|options| options.keep_history);
     let namespace = recorded.status().storage_namespace.as_deref();
     let namespace = namespace.unwrap_or_else(|| release.storage_namespace());
-    let stored = context.records.at(namespace, &newest.name).await;
+    let stored = listed(context, namespace, &newest.name).await?;
     let (storage, writer) = (storage_at(context, namespace, &newest.name), writer(release));
     let is_of_another = |record: &StoredRecord| {
         record
