@@ -181,7 +181,7 @@ pub async fn execute(
     let is_correction = revision.phase == Some(Phase::Deployed);
     let fights = recorded.release().spec.effective_ownership().effective_fights();
     let (plans, policy, moment) = decided(context, recorded, memory, inputs, revision, rendering, writes).await?;
-    let applier = applier(context, inputs);
+    let applier = applier(context, recorded.release(), inputs);
     if !is_correction {
         crds::ensure_namespace(context, recorded.release()).await?;
     }
