@@ -125,17 +125,16 @@ impl Contest {
         about(self) == about(other)
     }
 
-    /// Whether the status says of the field what was wanted and what is there.
-    pub(super) fn has_values(&self, ours: Option<&Value>, theirs: Option<&Value>) -> bool {
-        use ConflictClass::{Admission, Phantom, Real, Sibling};
+    /// Whether the status says of the field what the chart wants, which is `wanted`, and what is there.
+    pub(super) fn has_values(&self, ours: Option<&Value>, theirs: Option<&Value>, wanted: &Value) -> bool {
+        use ConflictClass::{Admission, Phantom, Real, Sibling, Union};
         if self.is_secret() {
             return [ours, theirs].into_iter().flatten().all(is_redacted);
         }
-        match (self.class, self.action) {
-            (Real | Sibling, ConflictOutcome::Forced) => is_shown(ours, &self.value),
-            (Real | Sibling | Phantom | Admission, action) if action.is_unresolved() => is_shown(theirs, &self.value),
-            _ => true,
-        }
+        // Of fields that exclude each other, the one that is told of is theirs.
+        let is_wanted = self.class == Union || is_shown(ours, wanted);
+        let stays = self.action.is_unresolved() && matches!(self.class, Real | Sibling | Phantom | Admission);
+        is_wanted && (!stays || is_shown(theirs, &self.value))
     }
 
     /// Whether the object is a Secret, of which nothing may be shown.
@@ -175,8 +174,10 @@ fn a_line_is_read_and_written() {
     let line = ".data[\"a b\"] fairlead:a/b Sibling Forced by its item left the chart";
     let read = contest(&Value::Null, line, 1, &[OURS]);
     assert_eq!((read.to_string().as_str(), read.path.as_str()), (line, ".data[\"a b\"]"));
-    assert!(read.has_values(Some(&1.into()), None) && !read.has_values(Some(&2.into()), None));
+    let (three, seven) = (Value::from(3), Value::from(7));
+    assert!(read.has_values(Some(&three), None, &three) && !read.has_values(Some(&seven), None, &three));
     let yielded = contest(&Value::Null, ".data.a hpa Real Yielded by r", 7, &["hpa Update"]);
-    assert!(yielded.has_values(None, Some(&7.into())) && !yielded.has_values(None, Some(&3.into())));
+    assert!(yielded.has_values(Some(&three), Some(&seven), &three));
+    assert!(!yielded.has_values(Some(&three), Some(&three), &three));
     assert_eq!(yielded.reason(), Some("FieldYielded"));
 }

@@ -24,6 +24,8 @@ pub(crate) struct Play {
     pub(crate) stage: Stage,
     pub(crate) installation: Installation,
     ownership: Value,
+    /// The objects that the release wants.
+    wanted: Vec<Value>,
     requests: u32,
     /// Whether objects of the release are in no namespace, and so outlive the test's.
     pub(super) is_cluster_wide: bool,
@@ -52,6 +54,7 @@ impl Play {
             stage,
             installation,
             ownership: json!({}),
+            wanted: Vec::new(),
             requests: 0,
             is_cluster_wide: false,
             left_behind: Vec::new(),
@@ -76,7 +79,15 @@ impl Play {
             "install": {"disableWait": true}, "upgrade": {"disableWait": true},
         });
         self.installation.release("shop", spec).await?;
+        self.wanted = objects.to_vec();
         Ok(())
+    }
+
+    /// The value that the release wants at a path of an object; null when it wants none.
+    pub(super) fn wanted(&self, object: &Value, path: &str) -> Result<Value> {
+        let reference = self.stage.reference(object);
+        let wanted = self.wanted.iter().find(|wanted| self.stage.reference(wanted) == reference);
+        wanted.map_or(Ok(Value::Null), |wanted| value_at(wanted, path))
     }
 
     /// Gives the release these objects, and waits until it is ready.

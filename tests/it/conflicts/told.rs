@@ -118,7 +118,8 @@ impl Play {
         let mut fields = contested(release);
         let field = fields.find(|field| field.object == object && line(field) == contest.to_string());
         let field = field.ok_or_else(|| format!("the status does not tell of it at {object}"))?;
-        if !contest.has_values(field.ours.as_ref(), field.theirs.as_ref()) {
+        let wanted = self.wanted(&contest.object, &contest.path)?;
+        if !contest.has_values(field.ours.as_ref(), field.theirs.as_ref(), &wanted) {
             return Err(format!("the status has other values: {:?}, {:?}", field.ours, field.theirs).into());
         }
         let ready = condition(release, "Ready");
