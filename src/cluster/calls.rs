@@ -115,15 +115,25 @@ impl Calls {
         }
     }
 
-    /// All objects of a kind in a namespace, as the list's `items`.
+    /// All objects of a kind in a namespace, or in all.
     pub async fn list(&self, resource: &Resource, namespace: Option<&str>) -> Result<Vec<Value>, CallError> {
-        let request = request_for(resource, namespace)
-            .list(&ListParams::default())
-            .map_err(transport)?;
-        let mut list: Value = self.send(self.client.request(request)).await?;
-        match list.get_mut("items").map(Value::take) {
-            Some(Value::Array(items)) => Ok(items),
-            _ => Err(CallError::Transport("the list has no items".to_owned())),
+        let mut pages = self.pages(resource, namespace);
+        let mut found = Vec::new();
+        while let Some(mut page) = pages.next().await? {
+            match page.get_mut("items").map(Value::take) {
+                Some(Value::Array(items)) => found.extend(items),
+                _ => return Err(CallError::Transport("the list has no items".to_owned())),
+            }
+        }
+        Ok(found)
+    }
+
+    /// The lists that together have all objects of a kind in a namespace, or in all.
+    pub fn pages(&self, resource: &Resource, namespace: Option<&str>) -> Pages<'_> {
+        Pages {
+            calls: self,
+            request: request_for(resource, namespace),
+            next: Some(ListParams::default().limit(PAGE)),
         }
     }
 
@@ -243,6 +253,30 @@ impl Calls {
             Ok(Err(error)) => Err(CallError::Transport(chain(&error))),
             Err(_elapsed) => Err(CallError::Timeout(self.timeout)),
         }
+    }
+}
+
+/// The pages of a list, each asked for when it is wanted.
+#[derive(Debug)]
+pub struct Pages<'a> {
+    calls: &'a Calls,
+    request: Request,
+    next: Option<ListParams>,
+}
+
+impl Pages<'_> {
+    /// The next page; `None` behind the last one.
+    pub async fn next(&mut self) -> Result<Option<Value>, CallError> {
+        let Some(parameters) = self.next.take() else {
+            return Ok(None);
+        };
+        let request = self.request.list(&parameters).map_err(transport)?;
+        let page: Value = self.calls.send(self.calls.client.request(request)).await?;
+        let token = page.pointer("/metadata/continue").and_then(Value::as_str);
+        self.next = token
+            .filter(|token| !token.is_empty())
+            .map(|token| parameters.continue_token(token));
+        Ok(Some(page))
     }
 }
 

@@ -4,6 +4,7 @@
 mod catalogue;
 mod hooks;
 mod kills;
+mod lookups;
 mod real_charts;
 mod records;
 mod rendered;

@@ -10,6 +10,7 @@ pub mod execute;
 pub mod health;
 pub mod hooks;
 pub mod inputs;
+pub mod lookup;
 pub mod record;
 pub mod records;
 pub mod render;

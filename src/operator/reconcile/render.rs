@@ -10,6 +10,7 @@ use kube::api::ApiResource;
 use serde_json::{Map, Value};
 
 use super::inputs::Inputs;
+use super::lookup;
 use super::records::Draft;
 use super::seed::{self, SeedError, SeededHost};
 use crate::api::conditions::Reason;
@@ -24,7 +25,7 @@ use crate::ownership::reference::ObjectReference;
 use crate::plan::hooks::Hook;
 use crate::plan::revision::{Identity, Revision};
 use crate::release::Content;
-use crate::render::{Operation, Program, Release, RenderError, Rendered, Request, render as render_chart};
+use crate::render::{Operation, Program, Release, RenderError, Rendered, Request, Secrets, render as render_chart};
 use crate::template::{Limits, Mode};
 
 /// One object as it is to be applied.
@@ -122,10 +123,10 @@ pub enum RenderStepError {
 const MAXIMUM_MESSAGE: usize = 700;
 
 impl RenderStepError {
-    fn render(inputs: &Inputs, error: &RenderError) -> Self {
+    fn render(inputs: &Inputs, secrets: &Secrets, error: &RenderError) -> Self {
         Self::Render {
             chart: inputs.chart_label(),
-            message: error.brief(&inputs.secrets, MAXIMUM_MESSAGE),
+            message: error.brief(secrets, MAXIMUM_MESSAGE),
             is_of_templates: error.is_of_templates(),
         }
     }
@@ -228,6 +229,7 @@ async fn on_a_thread(
     seed: seed::Seed,
 ) -> Result<(Rendered, bool), RenderStepError> {
     let started = Instant::now();
+    let (asker, mut answerer) = lookup::channel();
     let job = Job {
         program: inputs.program.clone(),
         values: inputs.values.clone(),
@@ -241,7 +243,7 @@ async fn on_a_thread(
                 ReleaseAction::Upgrade => Operation::Upgrade,
             },
         },
-        host: SeededHost::new(seed, revision.number, revision.began),
+        host: SeededHost::new(seed, revision.number, revision.began, asker),
         limits: context.settings.limits,
         skip_schema_validation: release.spec.action_options(revision.action).disable_schema_validation,
     };
@@ -255,9 +257,10 @@ async fn on_a_thread(
             let _ = sender.send(run(job));
         });
     spawned.map_err(|_| RenderStepError::Interrupted)?;
-    let answer = receiver.await.map_err(|_| RenderStepError::Interrupted)?;
+    let answer = answerer.serve(context, receiver).await;
+    let answer = answer.ok_or(RenderStepError::Interrupted)?;
     context.metrics.rendered(answer.is_ok(), started.elapsed());
-    answer.map_err(|error| RenderStepError::render(inputs, &error))
+    answer.map_err(|error| RenderStepError::render(inputs, &answerer.secrets(inputs.secrets.clone()), &error))
 }
 
 fn run(job: Job) -> Result<(Rendered, bool), RenderError> {
@@ -294,7 +297,8 @@ async fn arrange(
 ) -> Result<Rendering, RenderStepError> {
     let mut crds = Vec::new();
     for crd in &rendered.crds {
-        crds.extend(crd.objects().map_err(|error| RenderStepError::render(inputs, &error))?);
+        let objects = crd.objects();
+        crds.extend(objects.map_err(|error| RenderStepError::render(inputs, &inputs.secrets, &error))?);
     }
     let manifests: Vec<&Value> = rendered.objects().map(|(_, object)| object).collect();
     let own_kinds = own_kinds(crds.iter().chain(manifests.iter().copied()));

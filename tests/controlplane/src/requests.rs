@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use crate::{ControlPlane, Error};
 
@@ -16,6 +17,18 @@ pub struct RequestKind {
     pub resource: String,
     /// The subresource, such as `status`, or empty.
     pub subresource: String,
+    /// Whether nothing was to be written.
+    pub dry_run: bool,
+}
+
+impl RequestKind {
+    /// Whether it is about the control plane's own rest, which never comes: heartbeats, and checks of who may do what.
+    pub fn is_heartbeat(&self) -> bool {
+        matches!(
+            self.resource.as_str(),
+            "leases" | "nodes" | "subjectaccessreviews" | "tokenreviews"
+        )
+    }
 }
 
 impl fmt::Display for RequestKind {
@@ -25,6 +38,7 @@ impl fmt::Display for RequestKind {
             group,
             resource,
             subresource,
+            dry_run,
         } = self;
         write!(formatter, "{verb} {resource}")?;
         if !group.is_empty() {
@@ -32,6 +46,9 @@ impl fmt::Display for RequestKind {
         }
         if !subresource.is_empty() {
             write!(formatter, "/{subresource}")?;
+        }
+        if *dry_run {
+            write!(formatter, " (dry run)")?;
         }
         Ok(())
     }
@@ -112,6 +129,7 @@ impl RequestCounts {
                     "group" => kind.group = value,
                     "resource" => kind.resource = value,
                     "subresource" => kind.subresource = value,
+                    "dry_run" => kind.dry_run = !value.is_empty(),
                     _ => {}
                 }
             }
@@ -133,6 +151,16 @@ impl ControlPlane {
     /// The API server's metrics in Prometheus's text format.
     pub async fn apiserver_metrics(&self) -> Result<String, Error> {
         self.get("/metrics").await
+    }
+
+    /// The processor time that the API server has used since it started.
+    pub async fn apiserver_cpu(&self) -> Result<Duration, Error> {
+        let metrics = self.apiserver_metrics().await?;
+        let seconds = metrics
+            .lines()
+            .find_map(|line| line.strip_prefix("process_cpu_seconds_total "));
+        let seconds = seconds.and_then(|seconds| seconds.trim().parse().ok());
+        Ok(Duration::from_secs_f64(seconds.unwrap_or_default()))
     }
 
     /// How many requests the API server answered since it started.
@@ -168,6 +196,15 @@ apiserver_request_duration_seconds_count{verb="POST"} 3
         assert_eq!(counts.to_string(), "3 APPLY deployments.apps\n7 LIST secrets\n");
         assert_eq!(counts.writes().total(), 3);
         assert_eq!(counts.of("secrets").total(), 7);
+    }
+
+    #[test]
+    fn dry_runs_are_a_kind_of_their_own() {
+        let counts = RequestCounts::parse(&BEFORE.replacen("dry_run=\"\"", "dry_run=\"All\"", 1));
+        assert_eq!(
+            counts.to_string(),
+            "1 APPLY deployments.apps\n2 APPLY deployments.apps (dry run)\n7 LIST secrets\n"
+        );
     }
 
     #[test]

@@ -9,20 +9,23 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use fairlead::cluster::apply::{Applied, ApplyError, ApplyRequest, Observed, Operation};
+use fairlead::ownership::class::Class;
 use fairlead::ownership::contested::ContestedField;
 use fairlead::ownership::fieldset::Relation;
 use fairlead::ownership::intent::Intent;
 use fairlead::ownership::ledger::Ledger;
-use fairlead::ownership::managed::ManagedFields;
+use fairlead::ownership::managed::{ManagedFields, Manager, Operation as ManagerOperation};
 use fairlead::ownership::path::FieldPath;
 use fairlead::ownership::policy::{Action, OnConflict};
+use fairlead::ownership::redact::Redactor;
+use fairlead::ownership::reference::ObjectReference;
 use fairlead_controlplane::ControlPlane;
 use futures::StreamExt as _;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::{Api, DynamicObject, ListParams, Patch, PatchParams, WatchEvent, WatchParams};
 use serde_json::{Value, json};
 
-use super::stage::{MANAGER, Stage, config_map, moment};
+use super::stage::{MANAGER, Stage, config_map, marked, moment, version};
 use crate::support::Result;
 
 const OBJECTS: usize = 4;
@@ -48,19 +51,24 @@ fn chart(object: usize, round: usize) -> Value {
     config_map(&format!("raced-{object}"), json!(data))
 }
 
-/// Writes to its key again and again, at a pace of its own, until it is told to stop.
-async fn write(stage: Arc<Stage>, object: usize, writer: usize, stop: Arc<AtomicBool>) -> usize {
+/// Writes to its key once.
+async fn write_once(stage: &Stage, object: usize, writer: usize, value: &str) {
     let maps: Api<ConfigMap> = Api::namespaced(stage.client.clone(), &stage.namespace);
     let parameters = PatchParams {
         field_manager: Some(format!("writer-{writer}")),
         ..PatchParams::default()
     };
+    let patch = json!({"data": {key(writer): value}});
+    maps.patch(&format!("raced-{object}"), &parameters, &Patch::Merge(patch))
+        .await
+        .unwrap();
+}
+
+/// Writes to its key again and again, at a pace of its own, until it is told to stop.
+async fn write(stage: Arc<Stage>, object: usize, writer: usize, stop: Arc<AtomicBool>) -> usize {
     let mut written = 0;
     while !stop.load(Ordering::Relaxed) {
-        let patch = json!({"data": {key(writer): format!("written {written}")}});
-        maps.patch(&format!("raced-{object}"), &parameters, &Patch::Merge(patch))
-            .await
-            .unwrap();
+        write_once(&stage, object, writer, &format!("written {written}")).await;
         written += 1;
         // Different primes, so that writers meet in every combination.
         let pause = [251, 307, 367, 431, 499, 563, 631, 701];
@@ -117,6 +125,15 @@ async fn watch(stage: Arc<Stage>, mut from: String, stop: Arc<AtomicBool>) -> Hi
             other => panic!("the history has a gap: {other:?}"),
         }
     }
+}
+
+/// The version of an object that a write of ours made, and the one before it, unless that is older than the history.
+fn around<'a>(history: &'a History, name: &str, version: &str) -> Result<Option<(&'a Value, &'a Value)>> {
+    let versions = history.get(name).ok_or("no history")?;
+    let is_ours = |object: &Value| object["metadata"]["resourceVersion"] == version;
+    let place = versions.iter().position(is_ours).ok_or("our write is not in the history")?;
+    let before = place.checked_sub(1).and_then(|place| versions.get(place));
+    Ok(before.zip(versions.get(place)))
 }
 
 /// What one of our writes took from others, checked against what was decided.
@@ -193,12 +210,8 @@ async fn no_field_is_taken_that_the_decision_had_not_seen() -> Result {
         .filter(|applied| applied.operation == Operation::Configured)
         .collect();
     for applied in &configured {
-        let versions = history.get(&applied.reference.name).ok_or("no history")?;
-        let is_ours = |version: &Value| version["metadata"]["resourceVersion"] == applied.resource_version.as_str();
-        let place = versions.iter().position(is_ours).ok_or("our write is not in the history")?;
-        let after = versions.get(place).ok_or("no version")?;
-        // The first write of all has its predecessor before the watch.
-        let Some(before) = place.checked_sub(1).and_then(|place| versions.get(place)) else {
+        let (name, version) = (&applied.reference.name, &applied.resource_version);
+        let Some((before, after)) = around(&history, name, version)? else {
             continue;
         };
         taken += check(before, after, &applied.contested)?;
@@ -221,5 +234,97 @@ async fn no_field_is_taken_that_the_decision_had_not_seen() -> Result {
     );
     assert!(configured.len() > ROUNDS, "most rounds must come to an end");
     assert!(taken > ROUNDS && stale > 0, "nobody raced");
+    Ok(())
+}
+
+/// One version of an object in which each of these writers holds its key with this value.
+fn version_with(held: &[(usize, &str)]) -> Value {
+    let data: BTreeMap<String, &str> = held.iter().map(|(writer, value)| (key(*writer), *value)).collect();
+    let entry = |(writer, _): &(usize, &str)| {
+        let field = format!("f:{}", key(*writer));
+        json!({"manager": format!("writer-{writer}"), "operation": "Update", "apiVersion": "v1", "fieldsType": "FieldsV1",
+            "fieldsV1": {"f:data": {field: {}}}})
+    };
+    let entries: Vec<Value> = held.iter().map(entry).collect();
+    json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "raced-0", "managedFields": entries}, "data": data})
+}
+
+/// The decision to take a writer's key, which had this value.
+fn to_take(writer: usize, value: &str) -> ContestedField {
+    let path = path(writer).unwrap();
+    let redactor = Redactor::new(*b"the salt of the tests");
+    let reference = ObjectReference::of(&version_with(&[])).unwrap();
+    ContestedField {
+        field: path.to_string(),
+        ours: None,
+        theirs: Some(redactor.show(&reference, &path, &json!(value))),
+        path: Some(path),
+        manager: Manager {
+            name: format!("writer-{writer}"),
+            operation: ManagerOperation::Update,
+            subresource: None,
+            api_version: None,
+            time: None,
+        },
+        class: Class::Real,
+        action: Action::Forced,
+        rule: "onConflict".to_owned(),
+    }
+}
+
+#[test]
+fn the_proof_finds_what_no_decision_had_seen() {
+    let before = version_with(&[(0, "new"), (1, "b")]);
+    let after = version_with(&[(1, "b")]);
+    assert_eq!(check(&before, &after, &[to_take(0, "new")]).unwrap(), 1);
+    let blind = [
+        // Nothing was decided, another writer's key was, or the value has changed since.
+        vec![],
+        vec![to_take(1, "b")],
+        vec![to_take(0, "old")],
+    ];
+    for contested in blind {
+        let error = check(&before, &after, &contested).unwrap_err().to_string();
+        assert!(error.contains(".data.w0 = \"new\" was taken from writer-0"), "{error}");
+    }
+    let yielded = version_with(&[(WRITERS - 1, "theirs")]);
+    let error = check(&yielded, &version_with(&[]), &[to_take(WRITERS - 1, "theirs")]).unwrap_err();
+    assert!(error.to_string().contains("was yielded"), "{error}");
+}
+
+/// Does what Fairlead would do without its guard: it decides as Fairlead does, and then forces without a resourceVersion.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_proof_finds_a_writer_that_forces_what_it_decided_on_before() -> Result {
+    const ROUNDS: usize = 24;
+    let mut stage = Stage::open("unguarded").await;
+    stage.policy.on_conflict = OnConflict::Force;
+    stage.apply(&chart(0, ROUNDS)).await?;
+    let stage = Arc::new(stage);
+    let maps: Api<ConfigMap> = Api::namespaced(stage.client.clone(), &stage.namespace);
+    let from = maps.list(&ListParams::default()).await?.metadata.resource_version.unwrap_or_default();
+    let stop = Arc::new(AtomicBool::new(false));
+    let history = tokio::spawn(watch(stage.clone(), from, stop.clone()));
+    let mut written = Vec::new();
+    for round in 0..ROUNDS {
+        write_once(&stage, 0, 0, &format!("seen {round}")).await;
+        let manifest = chart(0, round);
+        let decided = stage.applier().decide(vec![stage.request(&manifest)], moment()).await;
+        let contested: Vec<ContestedField> = decided.plans.iter().flat_map(|plan| plan.contested().to_vec()).collect();
+        let is_late = round % 2 == 1;
+        if is_late {
+            // To the field that was decided about, or to another one.
+            write_once(&stage, 0, round % 4 / 2, &format!("unseen {round}")).await;
+        }
+        stage.apply_as(MANAGER, &marked(&stage, &manifest)).await;
+        let live = stage.live(&manifest).await;
+        written.push((version(&live).to_owned(), contested, is_late));
+    }
+    stop.store(true, Ordering::Relaxed);
+    let history = history.await?;
+    for (version, contested, is_late) in &written {
+        let (before, after) = around(&history, "raced-0", version)?.ok_or("no version before")?;
+        let found = check(before, after, contested);
+        assert_eq!(found.is_err(), *is_late, "{found:?}, decided was {contested:?}");
+    }
     Ok(())
 }

@@ -78,6 +78,12 @@ impl Operator {
         format!("http://{}/metrics", self.admin)
     }
 
+    /// The id of its process.
+    #[allow(dead_code, reason = "for benches/cost")]
+    pub(crate) fn process_id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Its metrics.
     pub(crate) async fn metrics(&self) -> Result<Metrics> {
         Metrics::read(&self.metrics_url()).await
