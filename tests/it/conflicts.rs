@@ -19,6 +19,7 @@ macro_rules! scenarios {
 }
 
 scenarios!(
+    admission,
     adoption,
     contest,
     controllers,

@@ -1,8 +1,9 @@
 //! One reconcile of a HelmRelease: observe, render, plan, execute, record; one file a step.
 //!
 //! Edge: `inputs`, `compare`, `execute`, `record` and `uninstall` talk to the API server or to chart sources; `render`
-//! computes on a blocking thread; what is to be done is decided in `crate::plan`.
+//! computes on a blocking thread; what is to be done is decided in `crate::plan`. `announce` tells of contested fields.
 
+mod announce;
 mod attempt;
 pub mod compare;
 pub mod execute;

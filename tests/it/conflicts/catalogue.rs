@@ -13,7 +13,7 @@ use fairlead::api::helm_release::ownership_status::{ConflictClass, ConflictOutco
 
 use super::contest::Decision;
 use super::play::Play;
-use super::{adoption, controllers, history, losses, operators, people, refusals, unions, webhooks};
+use super::{admission, adoption, controllers, history, losses, operators, people, refusals, unions, webhooks};
 use crate::support::Result;
 use crate::support::documents;
 
@@ -102,6 +102,7 @@ catalogue! {
     controllers::row_39_a_fight_is_broken: Real Forced, Real HandedOff;
     controllers::row_39_another_fairlead_release_is_a_sibling: Sibling Failed, Sibling Forced;
     losses::row_40_admission_is_told_of_until_it_ends: Admission Yielded;
+    admission::row_40_what_a_webhook_changes_is_told_of_until_it_ends: Admission Yielded;
     refusals::row_41_a_change_after_the_decision_is_decided_anew: Real Forced, Real Failed;
     refusals::row_41_an_object_that_vanishes_after_the_decision_is_created: ;
     history::row_42_the_version_that_an_object_is_owned_in_is_removed: Lost Resolved;

@@ -9,6 +9,7 @@ pub(crate) mod installation;
 pub(crate) mod metrics;
 pub(crate) mod operator;
 pub(crate) mod wait;
+pub(crate) mod webhook;
 
 /// What a test returns.
 pub(crate) type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
