@@ -38,6 +38,7 @@ const ACTED_ON: &[ActedOn] = &[
     all("chartRef.namespace"),
     all("interval"),
     all("mode"),
+    all("test"),
     all("timeout"),
     all("values"),
     all("valuesFrom"),

@@ -10,7 +10,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use crate::api::helm_release::history::HookStatus;
+use crate::api::helm_release::actions::TestFilter;
+use crate::api::helm_release::history::{HookStatus, Snapshot};
 use crate::health::{Rules, State, status_with};
 use crate::render::{self, HookEvent};
 use crate::yaml;
@@ -94,8 +95,48 @@ impl Hook {
 
     /// Under which name its run is remembered.
     fn key(&self, event: HookEvent) -> String {
-        format!("{}/{}/{}", event.name(), self.kind, self.name)
+        match event {
+            // As Flux names them in `testHooks`.
+            HookEvent::Test => self.name.clone(),
+            HookEvent::PreInstall
+            | HookEvent::PostInstall
+            | HookEvent::PreDelete
+            | HookEvent::PostDelete
+            | HookEvent::PreUpgrade
+            | HookEvent::PostUpgrade
+            | HookEvent::PreRollback
+            | HookEvent::PostRollback => format!("{}/{}/{}", event.name(), self.kind, self.name),
+        }
     }
+}
+
+/// The tests that are to be run: those that a filter names, or all if none does, without those that a filter excludes.
+pub fn tests(hooks: &[Hook], filters: &[TestFilter]) -> Vec<Hook> {
+    let is_named = |hook: &Hook, exclude: bool| {
+        let mut filters = filters.iter().filter(|filter| filter.exclude == exclude);
+        filters.any(|filter| filter.name == hook.name)
+    };
+    let are_chosen = filters.iter().any(|filter| !filter.exclude);
+    let tests = hooks.iter().filter(|hook| hook.events.contains(&HookEvent::Test));
+    tests
+        .filter(|hook| (!are_chosen || is_named(hook, false)) && !is_named(hook, true))
+        .cloned()
+        .collect()
+}
+
+/// The runs of an event's hooks that a snapshot remembers.
+pub fn runs_of(snapshot: &mut Snapshot, event: HookEvent) -> &mut Runs {
+    if event == HookEvent::Test {
+        &mut snapshot.test_hooks
+    } else {
+        &mut snapshot.hooks
+    }
+}
+
+/// Whether one of these has failed.
+pub fn has_failed(hooks: &[Hook], event: HookEvent, runs: &Runs) -> bool {
+    let phase = |hook: &Hook| runs.get(&hook.key(event)).and_then(|run| run.phase.as_deref());
+    hooks.iter().any(|hook| phase(hook) == Some(FAILED))
 }
 
 /// When the object of a hook is deleted.
@@ -378,6 +419,26 @@ mod tests {
         let mut short_lived = hook("Job", "a", 0, &[]);
         short_lived.object["spec"] = json!({"ttlSecondsAfterFinished": 0});
         assert_eq!(judged(&short_lived, None, 101), Verdict::Succeeded);
+    }
+
+    #[test]
+    fn filters_choose_tests_and_leave_tests_out() {
+        let test = |name| Hook {
+            events: vec![HookEvent::Test],
+            ..hook("Pod", name, 0, &[])
+        };
+        let hooks = [test("a"), test("b"), test("c"), hook("Job", "d", 0, &[])];
+        let filter = |name: &str, exclude| TestFilter {
+            name: name.into(),
+            exclude,
+        };
+        let chosen = |filters: &[TestFilter]| -> Vec<String> {
+            tests(&hooks, filters).into_iter().map(|hook| hook.name).collect()
+        };
+        assert_eq!(chosen(&[]), ["a", "b", "c"]);
+        assert_eq!(chosen(&[filter("b", true)]), ["a", "c"]);
+        assert_eq!(chosen(&[filter("b", false), filter("d", false)]), ["b"]);
+        assert_eq!(chosen(&[filter("b", false), filter("b", true)]), [""; 0]);
     }
 
     #[test]

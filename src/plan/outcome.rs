@@ -37,6 +37,35 @@ pub enum Outcome {
         /// Name and version of the chart.
         chart: String,
     },
+    /// All is applied and ready, and the chart's tests are run.
+    Testing {
+        /// Install or upgrade.
+        action: ReleaseAction,
+        /// Name and version of the chart.
+        chart: String,
+        /// What is waited for.
+        progress: String,
+    },
+    /// All is applied and ready, and the chart's tests have succeeded.
+    Tested {
+        /// Install or upgrade.
+        action: ReleaseAction,
+        /// Name and version of the chart.
+        chart: String,
+        /// How many tests there were.
+        number: usize,
+    },
+    /// All is applied and ready, and a test of the chart failed.
+    TestFailed {
+        /// Install or upgrade.
+        action: ReleaseAction,
+        /// Name and version of the chart.
+        chart: String,
+        /// Which test, and why.
+        message: String,
+        /// Whether the release is ready all the same.
+        ignored: bool,
+    },
     /// What the release would do was found out, and nothing was written: it is in shadow mode.
     Compared {
         /// What it would do, in a line.
@@ -124,11 +153,19 @@ impl Outcome {
                 ..
             }
             | Self::Progressing { .. }
+            | Self::Testing { .. }
             | Self::Uninstalling { .. }
             | Self::Standing => Verdict::Waiting,
-            Self::Deployed { .. } | Self::Compared { .. } | Self::Suspended => Verdict::Succeeded,
+            Self::Deployed { .. }
+            | Self::Tested { .. }
+            | Self::TestFailed { ignored: true, .. }
+            | Self::Compared { .. }
+            | Self::Suspended => Verdict::Succeeded,
             Self::Conflicted { .. } => Verdict::Conflicted,
-            Self::Blocked { .. } | Self::Failed { .. } | Self::UninstallFailed { .. } => Verdict::Failed,
+            Self::Blocked { .. }
+            | Self::Failed { .. }
+            | Self::TestFailed { ignored: false, .. }
+            | Self::UninstallFailed { .. } => Verdict::Failed,
         }
     }
 
@@ -138,6 +175,9 @@ impl Outcome {
             Self::Blocked { reason, .. } | Self::Conflicted { reason, .. } => reason.as_str(),
             Self::Progressing { .. } | Self::Uninstalling { .. } => Reason::Progressing.as_str(),
             Self::Deployed { action, .. } => succeeded(*action).as_str(),
+            Self::Testing { .. } => Reason::AwaitingTests.as_str(),
+            Self::Tested { .. } => Reason::TestSucceeded.as_str(),
+            Self::TestFailed { .. } => Reason::TestFailed.as_str(),
             Self::Compared { .. } => Reason::ShadowCompared.as_str(),
             Self::Failed { action, .. } => failed(*action).as_str(),
             Self::UninstallFailed { .. } => Reason::UninstallFailed.as_str(),
@@ -241,10 +281,14 @@ pub fn begin(
     status.history.truncate(MAX_HISTORY);
 }
 
+fn success(action: ReleaseAction, chart: &str) -> String {
+    format!("Helm {} succeeded: chart {chart}", verb(action))
+}
+
 /// Records how a reconcile ended in conditions, the newest snapshot and the counters.
 pub fn record(status: &mut HelmReleaseStatus, outcome: &Outcome, generation: i64, now: &Time) {
     use ConditionStatus::{False, True, Unknown};
-    use ConditionType::{Ready, Reconciling, Released, Stalled};
+    use ConditionType::{Ready, Reconciling, Released, Stalled, TestSuccess};
 
     move_newest(status, outcome);
     count(status, outcome);
@@ -278,9 +322,43 @@ pub fn record(status: &mut HelmReleaseStatus, outcome: &Outcome, generation: i64
             reconciling = true;
         }
         Outcome::Deployed { action, chart } => {
-            let message = format!("Helm {} succeeded: chart {chart}", verb(*action));
+            let message = success(*action, chart);
             set(Ready, True, succeeded(*action), &message);
             set(Released, True, succeeded(*action), &message);
+        }
+        Outcome::Testing {
+            action,
+            chart,
+            progress,
+        } => {
+            set(Ready, Unknown, Reason::Progressing, progress);
+            set(Released, True, succeeded(*action), &success(*action, chart));
+            set(TestSuccess, Unknown, Reason::AwaitingTests, progress);
+            set(Reconciling, True, Reason::Progressing, progress);
+            reconciling = true;
+        }
+        Outcome::Tested { action, chart, number } => {
+            let message = success(*action, chart);
+            set(Ready, True, succeeded(*action), &message);
+            set(Released, True, succeeded(*action), &message);
+            let message = format!("Helm test succeeded: {number} tests completed successfully");
+            set(TestSuccess, True, Reason::TestSucceeded, &message);
+        }
+        Outcome::TestFailed {
+            action,
+            chart,
+            message,
+            ignored,
+        } => {
+            set(Released, True, succeeded(*action), &success(*action, chart));
+            set(TestSuccess, False, Reason::TestFailed, message);
+            if *ignored {
+                set(Ready, True, succeeded(*action), &success(*action, chart));
+            } else {
+                set(Ready, False, Reason::TestFailed, message);
+                set(Reconciling, True, Reason::ProgressingWithRetry, message);
+                reconciling = true;
+            }
         }
         // What the spec asks for is done. What the release would do stands in its message, in `Conflicted` and in `Drifted`.
         Outcome::Compared { summary, applies: _ } => set(Ready, True, Reason::ShadowCompared, summary),
@@ -330,6 +408,10 @@ pub fn record(status: &mut HelmReleaseStatus, outcome: &Outcome, generation: i64
             return;
         }
     }
+    // Without tests, or for another revision, what was said of them does not hold.
+    if matches!(outcome, Outcome::Deployed { .. } | Outcome::Progressing { .. }) {
+        conditions::remove(&mut status.conditions, TestSuccess);
+    }
     if !reconciling {
         conditions::remove(&mut status.conditions, Reconciling);
     }
@@ -342,7 +424,9 @@ pub fn record(status: &mut HelmReleaseStatus, outcome: &Outcome, generation: i64
 /// Moves the newest snapshot to Helm's word for where it stands now.
 fn move_newest(status: &mut HelmReleaseStatus, outcome: &Outcome) {
     let word = match outcome {
-        Outcome::Deployed { .. } => "deployed",
+        Outcome::Deployed { .. } | Outcome::Testing { .. } | Outcome::Tested { .. } | Outcome::TestFailed { .. } => {
+            "deployed"
+        }
         // A revision that failed is attempted again.
         Outcome::Progressing { action, .. }
             if status.history.first().is_some_and(|newest| newest.status == "failed") =>
@@ -378,7 +462,7 @@ fn move_newest(status: &mut HelmReleaseStatus, outcome: &Outcome) {
 
 fn count(status: &mut HelmReleaseStatus, outcome: &Outcome) {
     match outcome {
-        Outcome::Deployed { .. } => {
+        Outcome::Deployed { .. } | Outcome::Tested { .. } | Outcome::TestFailed { ignored: true, .. } => {
             status.failures = 0;
             status.install_failures = 0;
             status.upgrade_failures = 0;
@@ -390,9 +474,10 @@ fn count(status: &mut HelmReleaseStatus, outcome: &Outcome) {
                 ReleaseAction::Upgrade => status.upgrade_failures += 1,
             }
         }
-        Outcome::UninstallFailed { .. } => status.failures += 1,
+        Outcome::UninstallFailed { .. } | Outcome::TestFailed { ignored: false, .. } => status.failures += 1,
         Outcome::Blocked { .. }
         | Outcome::Progressing { .. }
+        | Outcome::Testing { .. }
         | Outcome::Compared { .. }
         | Outcome::Uninstalling { .. }
         | Outcome::Standing
@@ -401,207 +486,4 @@ fn count(status: &mut HelmReleaseStatus, outcome: &Outcome) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(second: i64) -> Time {
-        Time(Timestamp::from_second(second).unwrap())
-    }
-
-    fn begun(action: ReleaseAction, number: u32, status: &mut HelmReleaseStatus) {
-        let identity = Identity {
-            release_name: "shop".into(),
-            namespace: "prod".into(),
-            chart_name: "shop".into(),
-            chart_version: "1.0.0".into(),
-            app_version: None,
-            chart_digest: "sha256:chart".into(),
-            config_digest: "sha256:values".into(),
-        };
-        let began = at(i64::from(number)).0;
-        begin(
-            status,
-            &identity,
-            &Revision {
-                action,
-                number,
-                began,
-                phase: None,
-            },
-            None,
-        );
-    }
-
-    fn conditions(status: &HelmReleaseStatus) -> Vec<(&str, &str, &str)> {
-        let all = status.conditions.iter();
-        all.map(|found| (found.type_.as_str(), found.status.as_str(), found.reason.as_str()))
-            .collect()
-    }
-
-    fn deployed(action: ReleaseAction) -> Outcome {
-        Outcome::Deployed {
-            action,
-            chart: "shop@1.0.0".into(),
-        }
-    }
-
-    fn failed(retryable: bool) -> Outcome {
-        Outcome::Failed {
-            action: ReleaseAction::Upgrade,
-            message: "no".into(),
-            retryable,
-        }
-    }
-
-    #[test]
-    fn an_install_goes_from_progressing_to_ready() {
-        let mut status = HelmReleaseStatus::default();
-        begun(ReleaseAction::Install, 1, &mut status);
-        let progress = Outcome::Progressing {
-            action: ReleaseAction::Install,
-            progress: "0/1".into(),
-        };
-        record(&mut status, &progress, 1, &at(1));
-        assert_eq!(
-            conditions(&status),
-            [
-                ("Ready", "Unknown", "Progressing"),
-                ("Reconciling", "True", "Progressing")
-            ]
-        );
-        assert_eq!(status.history[0].status, "pending-install");
-        record(&mut status, &deployed(ReleaseAction::Install), 1, &at(2));
-        assert_eq!(
-            conditions(&status),
-            [
-                ("Ready", "True", "InstallSucceeded"),
-                ("Released", "True", "InstallSucceeded")
-            ]
-        );
-        assert_eq!(
-            (status.history[0].status.as_str(), status.observed_generation),
-            ("deployed", Some(1))
-        );
-    }
-
-    #[test]
-    fn a_comparison_is_ready_and_moves_nothing_of_what_was_applied() {
-        let mut status = HelmReleaseStatus::default();
-        begun(ReleaseAction::Install, 1, &mut status);
-        record(&mut status, &failed(true), 1, &at(2));
-        let before = (status.history.clone(), status.failures);
-        let compared = Outcome::Compared {
-            summary: "nothing was written".into(),
-            applies: false,
-        };
-        record(&mut status, &compared, 2, &at(3));
-        assert_eq!((status.history.clone(), status.failures), before);
-        assert_eq!(
-            conditions(&status),
-            [
-                ("Ready", "True", "ShadowCompared"),
-                ("Released", "False", "UpgradeFailed")
-            ]
-        );
-    }
-
-    #[test]
-    fn the_same_outcome_twice_gives_the_same_status() {
-        let mut status = HelmReleaseStatus::default();
-        begun(ReleaseAction::Install, 1, &mut status);
-        record(&mut status, &deployed(ReleaseAction::Install), 1, &at(2));
-        let before = status.clone();
-        record(&mut status, &deployed(ReleaseAction::Install), 1, &at(99));
-        assert_eq!(status, before);
-        record(&mut status, &Outcome::Standing, 1, &at(100));
-        assert_eq!(status, before);
-    }
-
-    #[test]
-    fn a_failed_upgrade_leaves_the_last_good_revision_deployed() {
-        let mut status = HelmReleaseStatus::default();
-        begun(ReleaseAction::Install, 1, &mut status);
-        record(&mut status, &deployed(ReleaseAction::Install), 1, &at(1));
-        begun(ReleaseAction::Upgrade, 2, &mut status);
-        record(&mut status, &failed(true), 2, &at(2));
-        let words: Vec<&str> = status.history.iter().map(|snapshot| snapshot.status.as_str()).collect();
-        assert_eq!(words, ["failed", "deployed"]);
-        assert_eq!(
-            (status.failures, status.upgrade_failures, status.install_failures),
-            (1, 1, 0)
-        );
-        record(&mut status, &deployed(ReleaseAction::Upgrade), 2, &at(3));
-        let words: Vec<&str> = status.history.iter().map(|snapshot| snapshot.status.as_str()).collect();
-        assert_eq!(
-            (words.as_slice(), status.failures),
-            (["deployed", "superseded"].as_slice(), 0)
-        );
-        assert_eq!(status.history[0].first_deployed, at(1));
-    }
-
-    #[test]
-    fn an_attempt_at_a_failed_revision_is_pending_again() {
-        let mut status = HelmReleaseStatus::default();
-        begun(ReleaseAction::Upgrade, 2, &mut status);
-        record(&mut status, &failed(true), 1, &at(1));
-        let progress = Outcome::Progressing {
-            action: ReleaseAction::Upgrade,
-            progress: "again".into(),
-        };
-        record(&mut status, &progress, 1, &at(2));
-        assert_eq!(status.history[0].status, "pending-upgrade");
-        assert_eq!(conditions(&status)[0], ("Ready", "Unknown", "Progressing"));
-    }
-
-    #[test]
-    fn a_failed_correction_does_not_undo_that_the_revision_was_deployed() {
-        let mut status = HelmReleaseStatus::default();
-        begun(ReleaseAction::Install, 1, &mut status);
-        record(&mut status, &deployed(ReleaseAction::Install), 1, &at(1));
-        let stopped = Outcome::Conflicted {
-            action: ReleaseAction::Install,
-            reason: Reason::ConflictFailed,
-            message: "a field".into(),
-        };
-        record(&mut status, &stopped, 1, &at(2));
-        assert_eq!(status.history[0].status, "deployed");
-        assert_eq!(conditions(&status)[0], ("Ready", "False", "ConflictFailed"));
-    }
-
-    #[test]
-    fn only_what_nothing_but_an_edit_can_change_is_stalled() {
-        let mut status = HelmReleaseStatus::default();
-        let blocked = |retryable| Outcome::Blocked {
-            reason: Reason::ArtifactFailed,
-            message: "no such chart".into(),
-            retryable,
-        };
-        record(&mut status, &blocked(true), 1, &at(1));
-        assert_eq!(conditions(&status)[1], ("Reconciling", "True", "ProgressingWithRetry"));
-        record(&mut status, &blocked(false), 1, &at(2));
-        assert_eq!(
-            conditions(&status),
-            [
-                ("Ready", "False", "ArtifactFailed"),
-                ("Stalled", "True", "ArtifactFailed")
-            ]
-        );
-        record(&mut status, &failed(false), 1, &at(3));
-        assert!(conditions(&status).contains(&("Stalled", "True", "UpgradeFailed")));
-        record(&mut status, &deployed(ReleaseAction::Upgrade), 1, &at(4));
-        assert!(!conditions(&status).iter().any(|(type_, ..)| *type_ == "Stalled"));
-    }
-
-    #[test]
-    fn a_desired_state_that_overtakes_an_attempt_ends_it() {
-        let mut status = HelmReleaseStatus::default();
-        begun(ReleaseAction::Install, 1, &mut status);
-        begun(ReleaseAction::Install, 2, &mut status);
-        let words: Vec<&str> = status.history.iter().map(|snapshot| snapshot.status.as_str()).collect();
-        assert_eq!(words, ["pending-install", "failed"]);
-        for number in 3..20 {
-            begun(ReleaseAction::Install, number, &mut status);
-        }
-        assert_eq!(status.history.len(), MAX_HISTORY);
-    }
-}
+mod tests;

@@ -7,12 +7,13 @@ use std::sync::Arc;
 use k8s_openapi::jiff::Timestamp;
 use tracing::{debug, info, warn};
 
+use super::health::Written;
 use super::hooks::Event;
 use super::inputs::{self, Inputs};
 use super::record::{self, Recorded};
 use super::records::{self, Adopted};
 use super::render::{self, Purpose, Rendering};
-use super::{Done, Next, ReconcileError, compare, execute, health, hooks};
+use super::{Done, Next, ReconcileError, compare, execute, health, hooks, testing};
 use crate::api::HelmRelease;
 use crate::api::conditions::Reason;
 use crate::api::helm_release::status::ReleaseAction;
@@ -29,10 +30,10 @@ use crate::plan::settle::{Settled, settle};
 use crate::render::HookEvent;
 
 /// What is desired: the first two steps' result.
-struct Desired {
-    inputs: Inputs,
-    revision: Revision,
-    rendering: Arc<Rendering>,
+pub(super) struct Desired {
+    pub(super) inputs: Inputs,
+    pub(super) revision: Revision,
+    pub(super) rendering: Arc<Rendering>,
     adopted: Adopted,
 }
 
@@ -56,8 +57,8 @@ pub(super) async fn attempt(
             outcome: Outcome::Standing,
             next: Next::At(until),
         }),
-        Plan::Rest => Ok(deployed(&desired)),
-        Plan::Await => settled(context, recorded, memory, &desired).await,
+        Plan::Rest => testing::tested(context, recorded, memory, &desired).await,
+        Plan::Await => settled(context, recorded, memory, &desired, Written::Before).await,
         Plan::Write(writes) => write(context, recorded, memory, &desired, &writes).await,
     }
 }
@@ -243,8 +244,8 @@ async fn write(
                 next: Next::Backoff,
             })
         }
-        Ok(()) if is_correction => Ok(deployed(desired)),
-        Ok(()) => settled(context, recorded, memory, desired).await,
+        Ok(()) if is_correction => testing::tested(context, recorded, memory, desired).await,
+        Ok(()) => settled(context, recorded, memory, desired, Written::Now).await,
     }
 }
 
@@ -358,22 +359,29 @@ async fn finish(
     desired: &Desired,
 ) -> Result<Done, ReconcileError> {
     let event = hooks_of(recorded, desired, When::After);
-    if !hooks::is_due(recorded, event) {
-        return Ok(deployed(desired));
+    if hooks::is_due(recorded, event) {
+        if let Some(held) = held(recorded, memory) {
+            return Ok(held);
+        }
+        if let Some(done) = run_hooks(context, recorded, memory, desired, event).await? {
+            return Ok(done);
+        }
     }
+    testing::tested(context, recorded, memory, desired).await
+}
+
+/// Why nothing is run now: an earlier run failed, and it is too early for the next.
+pub(super) fn held(recorded: &Recorded, memory: &ReleaseMemory) -> Option<Done> {
     let is_asked = record::is_asked(recorded.release());
-    let held = memory
+    let next = memory
         .failure
         .filter(|_| !is_asked)
         .and_then(|failure| due(failure, false));
-    if let Some(until) = held.filter(|until| *until > Timestamp::now()) {
-        return Ok(Done {
-            outcome: Outcome::Standing,
-            next: Next::At(until),
-        });
-    }
-    let ended = run_hooks(context, recorded, memory, desired, event).await?;
-    Ok(ended.unwrap_or_else(|| deployed(desired)))
+    let until = next.filter(|until| *until > Timestamp::now())?;
+    Some(Done {
+        outcome: Outcome::Standing,
+        next: Next::At(until),
+    })
 }
 
 /// Whether a person has decided about conflicts since the release was last looked at.
@@ -408,7 +416,7 @@ fn watch(context: &Context, rendering: &Rendering, ledger: &Ledger) {
     }
 }
 
-fn deployed(desired: &Desired) -> Done {
+pub(super) fn deployed(desired: &Desired) -> Done {
     let outcome = Outcome::Deployed {
         action: desired.revision.action,
         chart: desired.inputs.chart_label(),
@@ -426,13 +434,14 @@ async fn settled(
     recorded: &mut Recorded,
     memory: &mut ReleaseMemory,
     desired: &Desired,
+    written: Written,
 ) -> Result<Done, ReconcileError> {
     let action = desired.revision.action;
     let options = recorded.release().spec.action_options(action);
     if options.disable_wait {
         return finish(context, recorded, memory, desired).await;
     }
-    let health = match health::health(context, memory, &desired.rendering).await {
+    let health = match health::health(context, memory, &desired.rendering, written).await {
         Ok(health) => health,
         Err(error) => {
             let progress = format!("cannot look at the objects: {error}");

@@ -29,11 +29,21 @@ pub enum HealthError {
     Discovery(#[from] DiscoveryError),
 }
 
+/// When objects were written last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Written {
+    /// In this reconcile: the answers to the writes say how the objects are.
+    Now,
+    /// Before.
+    Before,
+}
+
 /// The health of all objects of the release. Objects that were ready at the version that the watches have are not read.
 pub async fn health(
     context: &Context,
     memory: &mut ReleaseMemory,
     rendering: &Rendering,
+    written: Written,
 ) -> Result<Vec<(ObjectReference, Health)>, HealthError> {
     let known = &memory.health;
     let looks: Vec<_> = rendering
@@ -42,7 +52,7 @@ pub async fn health(
         .map(|object| async move {
             let reference = object.intent.reference();
             if let Some((version, health)) = known.get(reference)
-                && is_current(context, reference, version, health)
+                && is_current(context, reference, version, health, written)
             {
                 return Ok::<_, HealthError>((reference.clone(), version.clone(), health.clone()));
             }
@@ -78,10 +88,16 @@ pub async fn health(
 }
 
 /// Whether what is remembered of an object's health still holds.
-fn is_current(context: &Context, reference: &ObjectReference, version: &str, health: &Health) -> bool {
+fn is_current(
+    context: &Context,
+    reference: &ObjectReference,
+    version: &str,
+    health: &Health,
+    written: Written,
+) -> bool {
     match context.children.get(reference) {
         Known::Present(live) => live.resource_version == version,
         // The watch does not know it yet: what was ready stays so, what was not is looked at again.
-        Known::Absent | Known::Unknown => health.state == health::State::Current,
+        Known::Absent | Known::Unknown => written == Written::Now || health.state == health::State::Current,
     }
 }

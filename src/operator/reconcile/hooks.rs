@@ -16,7 +16,7 @@ use crate::operator::context::Context;
 use crate::ownership::conflict::Rejection;
 use crate::ownership::intent::{Intent, IntentError};
 use crate::ownership::reference::ObjectReference;
-use crate::plan::hooks::{Change, DeletePolicy, Hook, Runs, Step, Verdict, next, note, of_event, verdict};
+use crate::plan::hooks::{Change, DeletePolicy, Hook, Runs, Step, Verdict, next, note, of_event, runs_of, verdict};
 use crate::render::HookEvent;
 
 /// Helm's annotation that makes an object a hook.
@@ -114,18 +114,26 @@ pub struct Event<'a> {
 /// Whether there is anything left to run of an event.
 pub fn is_due(recorded: &Recorded, event: Event<'_>) -> bool {
     let Event { hooks, event, .. } = event;
-    let runs = recorded.status().history.first().map(|newest| &newest.hooks);
-    let none = Runs::new();
     let found = of_event(hooks, event);
-    next(&found, event, runs.unwrap_or(&none), Timestamp::now()) != Step::Done
+    next(&found, event, &runs(recorded, event), Timestamp::now()) != Step::Done
 }
 
 /// Whether a hook of an event is running.
 pub fn is_running(recorded: &Recorded, event: Event<'_>) -> bool {
     let Event { hooks, event, .. } = event;
     let found = of_event(hooks, event);
-    let runs = recorded.status().history.first().map(|newest| &newest.hooks);
-    runs.is_some_and(|runs| matches!(next(&found, event, runs, Timestamp::now()), Step::Look { .. }))
+    matches!(
+        next(&found, event, &runs(recorded, event), Timestamp::now()),
+        Step::Look { .. }
+    )
+}
+
+/// What was run of an event for the newest revision.
+pub fn runs(recorded: &Recorded, event: HookEvent) -> Runs {
+    let newest = recorded.status().history.first().cloned();
+    newest
+        .map(|mut newest| std::mem::take(runs_of(&mut newest, event)))
+        .unwrap_or_default()
 }
 
 /// Runs the hooks of an event as far as they go now. What was run stands in the newest snapshot afterwards.
@@ -135,11 +143,11 @@ pub fn is_running(recorded: &Recorded, event: Event<'_>) -> bool {
 pub async fn run(context: &Context, recorded: &mut Recorded, event: Event<'_>) -> Result<Progress, HookError> {
     let newest = recorded.status_mut().history.first_mut();
     let mut runs = newest
-        .map(|newest| std::mem::take(&mut newest.hooks))
+        .map(|newest| std::mem::take(runs_of(newest, event.event)))
         .unwrap_or_default();
     let progress = advance(context, recorded, event, &mut runs).await;
     if let Some(newest) = recorded.status_mut().history.first_mut() {
-        newest.hooks = runs;
+        *runs_of(newest, event.event) = runs;
     }
     progress
 }

@@ -1,8 +1,9 @@
 //! One reconcile of a HelmRelease: observe, render, plan, execute, record; one file a step.
 //!
 //! Edge: `inputs`, `compare`, `execute`, `record` and `uninstall` talk to the API server or to chart sources; `render`
-//! computes on a blocking thread; what is to be done is decided in `crate::plan`.
+//! computes on a blocking thread; what is to be done is decided in `crate::plan`. `announce` tells of contested fields.
 
+mod announce;
 mod attempt;
 pub mod compare;
 pub mod execute;
@@ -15,6 +16,7 @@ pub mod records;
 pub mod render;
 pub mod seed;
 pub mod shadow;
+mod testing;
 pub mod uninstall;
 
 use std::sync::Arc;
@@ -187,11 +189,14 @@ fn note(memory: &mut ReleaseMemory, outcome: &Outcome, spec: &HelmReleaseSpec) {
             let interval = spec.effective_ownership().effective_retry().interval.as_std();
             fail(memory, conflict_wait(memory.conflict_retries, interval), false);
         }
-        Outcome::Conflicted { .. } | Outcome::Failed { .. } | Outcome::UninstallFailed { .. } => {
+        Outcome::Conflicted { .. }
+        | Outcome::Failed { .. }
+        | Outcome::TestFailed { ignored: false, .. }
+        | Outcome::UninstallFailed { .. } => {
             let count = memory.failure.map_or(0, |failure| failure.count).saturating_add(1);
             fail(memory, backoff(count, spec.interval.as_std()), true);
         }
-        Outcome::Deployed { .. } => {
+        Outcome::Deployed { .. } | Outcome::Tested { .. } | Outcome::TestFailed { ignored: true, .. } => {
             memory.failure = None;
             memory.blocked = 0;
             // While a field is still contested, what followed on the retries goes on.
@@ -203,7 +208,11 @@ fn note(memory: &mut ReleaseMemory, outcome: &Outcome, spec: &HelmReleaseSpec) {
                 memory.conflict_retries = 0;
             }
         }
-        Outcome::Progressing { .. } | Outcome::Compared { .. } | Outcome::Uninstalling { .. } | Outcome::Suspended => {
+        Outcome::Progressing { .. }
+        | Outcome::Testing { .. }
+        | Outcome::Compared { .. }
+        | Outcome::Uninstalling { .. }
+        | Outcome::Suspended => {
             memory.blocked = 0;
         }
         Outcome::Standing => {}

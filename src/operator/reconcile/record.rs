@@ -300,7 +300,8 @@ fn announce(context: &Context, recorded: &Recorded, before: Option<&HelmReleaseS
         return;
     };
     let (severity, action) = match outcome {
-        Outcome::Deployed { action, .. } => (Severity::Normal, outcome::verb(*action)),
+        Outcome::Deployed { action, .. } | Outcome::Tested { action, .. } => (Severity::Normal, outcome::verb(*action)),
+        Outcome::TestFailed { .. } => (Severity::Warning, "test"),
         Outcome::Compared { applies: true, .. } => (Severity::Normal, "compare"),
         Outcome::Compared { applies: false, .. } => (Severity::Warning, "compare"),
         Outcome::Failed { action, .. } | Outcome::Conflicted { action, .. } => {
@@ -309,7 +310,11 @@ fn announce(context: &Context, recorded: &Recorded, before: Option<&HelmReleaseS
         Outcome::Blocked { .. } => (Severity::Warning, "reconcile"),
         Outcome::UninstallFailed { .. } => (Severity::Warning, "uninstall"),
         // Progress is for the status: an event for each step would bury the others.
-        Outcome::Progressing { .. } | Outcome::Uninstalling { .. } | Outcome::Standing | Outcome::Suspended => return,
+        Outcome::Progressing { .. }
+        | Outcome::Testing { .. }
+        | Outcome::Uninstalling { .. }
+        | Outcome::Standing
+        | Outcome::Suspended => return,
     };
     context
         .events
@@ -378,6 +383,10 @@ pub async fn ledger<'m>(
     release: &HelmRelease,
     memory: &'m mut ReleaseMemory,
 ) -> Result<&'m mut Ledger, LedgerStoreError> {
+    if memory.ledger.is_none() && release.status.as_ref().is_none_or(|status| status.inventory.is_none()) {
+        // Nothing was ever applied.
+        memory.ledger = Some(Ledger::default());
+    }
     if memory.ledger.is_none() {
         memory.ledger = Some(ledger_store::read(&context.client, release).await?);
     }

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use k8s_openapi::jiff::Timestamp;
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use kube::Resource as _;
 use sha2::{Digest, Sha256};
 use tracing::warn;
@@ -161,6 +161,14 @@ fn writer(release: &HelmRelease) -> Writer {
     }
 }
 
+/// How long an action may take without that Helm is told of it: most are over by then, and take one write instead of two.
+const SHORT: SignedDuration = SignedDuration::from_secs(2);
+
+/// How long ago the revision began.
+fn elapsed(snapshot: &Snapshot) -> SignedDuration {
+    Timestamp::now().duration_since(snapshot.last_deployed.0)
+}
+
 /// Brings the records to what the status says. What fails for now is tried again soon, what the API server refuses for good is
 /// told of in an event: the objects are what counts.
 pub async fn sync(context: &Context, recorded: &mut Recorded, memory: &mut ReleaseMemory) {
@@ -169,6 +177,10 @@ pub async fn sync(context: &Context, recorded: &mut Recorded, memory: &mut Relea
         return;
     };
     let (revision, status) = (newest.version, Status::from_word(&newest.status));
+    if status.is_pending() && newest.digest.is_empty() && elapsed(newest) < SHORT {
+        memory.records_due = true;
+        return;
+    }
     if memory.record_refused == Some((revision, status)) {
         return;
     }

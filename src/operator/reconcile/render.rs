@@ -192,7 +192,13 @@ async fn with_seed(
     revision: &Revision,
     purpose: Purpose,
 ) -> Result<Rendered, RenderStepError> {
-    let kept = seed::read(context, release).await?;
+    // A release that has no revision yet has no seed either; were one kept before a crash, keeping another one finds it.
+    let is_new = release.status.as_ref().is_none_or(|status| status.history.is_empty());
+    let kept = if is_new {
+        None
+    } else {
+        seed::read(context, release).await?
+    };
     let is_kept = kept.is_some();
     let used = match (kept, purpose) {
         (Some(kept), _) => kept,

@@ -277,6 +277,7 @@ async fn the_history_has_its_limit_and_can_be_kept() -> Result {
         .await?;
     // Otherwise it would go on where the other one ends.
     installation.uninstall("rival").await?;
+    assert_eq!(color(&installation, "web").await?.as_deref(), Some("d"));
     installation.uninstall("web").await?;
     assert_eq!(
         helm_history(&installation, "web").await?,

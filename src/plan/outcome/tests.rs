@@ -1,0 +1,204 @@
+//! What each outcome makes of a status.
+
+use super::*;
+
+fn at(second: i64) -> Time {
+    Time(Timestamp::from_second(second).unwrap())
+}
+
+fn begun(action: ReleaseAction, number: u32, status: &mut HelmReleaseStatus) {
+    let identity = Identity {
+        release_name: "shop".into(),
+        namespace: "prod".into(),
+        chart_name: "shop".into(),
+        chart_version: "1.0.0".into(),
+        app_version: None,
+        chart_digest: "sha256:chart".into(),
+        config_digest: "sha256:values".into(),
+    };
+    let began = at(i64::from(number)).0;
+    begin(
+        status,
+        &identity,
+        &Revision {
+            action,
+            number,
+            began,
+            phase: None,
+        },
+        None,
+    );
+}
+
+fn conditions(status: &HelmReleaseStatus) -> Vec<(&str, &str, &str)> {
+    let all = status.conditions.iter();
+    all.map(|found| (found.type_.as_str(), found.status.as_str(), found.reason.as_str()))
+        .collect()
+}
+
+fn deployed(action: ReleaseAction) -> Outcome {
+    Outcome::Deployed {
+        action,
+        chart: "shop@1.0.0".into(),
+    }
+}
+
+fn failed(retryable: bool) -> Outcome {
+    Outcome::Failed {
+        action: ReleaseAction::Upgrade,
+        message: "no".into(),
+        retryable,
+    }
+}
+
+#[test]
+fn an_install_goes_from_progressing_to_ready() {
+    let mut status = HelmReleaseStatus::default();
+    begun(ReleaseAction::Install, 1, &mut status);
+    let progress = Outcome::Progressing {
+        action: ReleaseAction::Install,
+        progress: "0/1".into(),
+    };
+    record(&mut status, &progress, 1, &at(1));
+    assert_eq!(
+        conditions(&status),
+        [
+            ("Ready", "Unknown", "Progressing"),
+            ("Reconciling", "True", "Progressing")
+        ]
+    );
+    assert_eq!(status.history[0].status, "pending-install");
+    record(&mut status, &deployed(ReleaseAction::Install), 1, &at(2));
+    assert_eq!(
+        conditions(&status),
+        [
+            ("Ready", "True", "InstallSucceeded"),
+            ("Released", "True", "InstallSucceeded")
+        ]
+    );
+    assert_eq!(
+        (status.history[0].status.as_str(), status.observed_generation),
+        ("deployed", Some(1))
+    );
+}
+
+#[test]
+fn a_comparison_is_ready_and_moves_nothing_of_what_was_applied() {
+    let mut status = HelmReleaseStatus::default();
+    begun(ReleaseAction::Install, 1, &mut status);
+    record(&mut status, &failed(true), 1, &at(2));
+    let before = (status.history.clone(), status.failures);
+    let compared = Outcome::Compared {
+        summary: "nothing was written".into(),
+        applies: false,
+    };
+    record(&mut status, &compared, 2, &at(3));
+    assert_eq!((status.history.clone(), status.failures), before);
+    assert_eq!(
+        conditions(&status),
+        [
+            ("Ready", "True", "ShadowCompared"),
+            ("Released", "False", "UpgradeFailed")
+        ]
+    );
+}
+
+#[test]
+fn the_same_outcome_twice_gives_the_same_status() {
+    let mut status = HelmReleaseStatus::default();
+    begun(ReleaseAction::Install, 1, &mut status);
+    record(&mut status, &deployed(ReleaseAction::Install), 1, &at(2));
+    let before = status.clone();
+    record(&mut status, &deployed(ReleaseAction::Install), 1, &at(99));
+    assert_eq!(status, before);
+    record(&mut status, &Outcome::Standing, 1, &at(100));
+    assert_eq!(status, before);
+}
+
+#[test]
+fn a_failed_upgrade_leaves_the_last_good_revision_deployed() {
+    let mut status = HelmReleaseStatus::default();
+    begun(ReleaseAction::Install, 1, &mut status);
+    record(&mut status, &deployed(ReleaseAction::Install), 1, &at(1));
+    begun(ReleaseAction::Upgrade, 2, &mut status);
+    record(&mut status, &failed(true), 2, &at(2));
+    let words: Vec<&str> = status.history.iter().map(|snapshot| snapshot.status.as_str()).collect();
+    assert_eq!(words, ["failed", "deployed"]);
+    assert_eq!(
+        (status.failures, status.upgrade_failures, status.install_failures),
+        (1, 1, 0)
+    );
+    record(&mut status, &deployed(ReleaseAction::Upgrade), 2, &at(3));
+    let words: Vec<&str> = status.history.iter().map(|snapshot| snapshot.status.as_str()).collect();
+    assert_eq!(
+        (words.as_slice(), status.failures),
+        (["deployed", "superseded"].as_slice(), 0)
+    );
+    assert_eq!(status.history[0].first_deployed, at(1));
+}
+
+#[test]
+fn an_attempt_at_a_failed_revision_is_pending_again() {
+    let mut status = HelmReleaseStatus::default();
+    begun(ReleaseAction::Upgrade, 2, &mut status);
+    record(&mut status, &failed(true), 1, &at(1));
+    let progress = Outcome::Progressing {
+        action: ReleaseAction::Upgrade,
+        progress: "again".into(),
+    };
+    record(&mut status, &progress, 1, &at(2));
+    assert_eq!(status.history[0].status, "pending-upgrade");
+    assert_eq!(conditions(&status)[0], ("Ready", "Unknown", "Progressing"));
+}
+
+#[test]
+fn a_failed_correction_does_not_undo_that_the_revision_was_deployed() {
+    let mut status = HelmReleaseStatus::default();
+    begun(ReleaseAction::Install, 1, &mut status);
+    record(&mut status, &deployed(ReleaseAction::Install), 1, &at(1));
+    let stopped = Outcome::Conflicted {
+        action: ReleaseAction::Install,
+        reason: Reason::ConflictFailed,
+        message: "a field".into(),
+    };
+    record(&mut status, &stopped, 1, &at(2));
+    assert_eq!(status.history[0].status, "deployed");
+    assert_eq!(conditions(&status)[0], ("Ready", "False", "ConflictFailed"));
+}
+
+#[test]
+fn only_what_nothing_but_an_edit_can_change_is_stalled() {
+    let mut status = HelmReleaseStatus::default();
+    let blocked = |retryable| Outcome::Blocked {
+        reason: Reason::ArtifactFailed,
+        message: "no such chart".into(),
+        retryable,
+    };
+    record(&mut status, &blocked(true), 1, &at(1));
+    assert_eq!(conditions(&status)[1], ("Reconciling", "True", "ProgressingWithRetry"));
+    record(&mut status, &blocked(false), 1, &at(2));
+    assert_eq!(
+        conditions(&status),
+        [
+            ("Ready", "False", "ArtifactFailed"),
+            ("Stalled", "True", "ArtifactFailed")
+        ]
+    );
+    record(&mut status, &failed(false), 1, &at(3));
+    assert!(conditions(&status).contains(&("Stalled", "True", "UpgradeFailed")));
+    record(&mut status, &deployed(ReleaseAction::Upgrade), 1, &at(4));
+    assert!(!conditions(&status).iter().any(|(type_, ..)| *type_ == "Stalled"));
+}
+
+#[test]
+fn a_desired_state_that_overtakes_an_attempt_ends_it() {
+    let mut status = HelmReleaseStatus::default();
+    begun(ReleaseAction::Install, 1, &mut status);
+    begun(ReleaseAction::Install, 2, &mut status);
+    let words: Vec<&str> = status.history.iter().map(|snapshot| snapshot.status.as_str()).collect();
+    assert_eq!(words, ["pending-install", "failed"]);
+    for number in 3..20 {
+        begun(ReleaseAction::Install, number, &mut status);
+    }
+    assert_eq!(status.history.len(), MAX_HISTORY);
+}
