@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value};
 
 use super::conflict::StatusCause;
-use super::managed::ManagedFields;
+use super::managed::{ManagedEntry, ManagedFields, Manager};
 use super::path::{FieldPath, PathElement, Scalar};
 use super::value::{default_of_key, lookup, satisfies};
 
@@ -26,6 +26,29 @@ pub fn exclusions(causes: &[StatusCause], managed: &ManagedFields, live: &Value,
     let scene = Scene { managed, live, body };
     let found: BTreeSet<Exclusion> = causes.iter().flat_map(|cause| scene.exclusions_of(cause)).collect();
     found.into_iter().collect()
+}
+
+/// What others have set beside the fields that a refusal is about, and our body has not, with its owner: where a rule of a
+/// custom resource names no field, one of them may be what ours cannot stand beside.
+pub fn beside<'a>(
+    causes: &[StatusCause],
+    managed: &'a ManagedFields,
+    manager: &str,
+    live: &Value,
+    body: &Value,
+) -> Vec<(FieldPath, &'a Manager)> {
+    let scene = Scene { managed, live, body };
+    let parents: BTreeSet<FieldPath> = causes.iter().flat_map(|cause| scene.parents_of(cause)).collect();
+    let mut found: Vec<(FieldPath, &Manager)> = Vec::new();
+    for ManagedEntry { manager, fields } in managed.others(manager) {
+        for path in fields.leaves() {
+            let is_inside = |parent: &FieldPath| path.elements().starts_with(parent.elements());
+            if parents.iter().any(is_inside) && lookup(body, &path).is_none() && lookup(live, &path).is_some() {
+                found.push((path, manager));
+            }
+        }
+    }
+    found
 }
 
 /// One step of the server's text.
@@ -54,6 +77,19 @@ fn steps(field: &str) -> Vec<Step> {
         }
     }
     steps
+}
+
+/// The field that a cause is about. Where the schema itself refuses, such as by `oneOf`, the text has it:
+/// `Invalid value: "": "spec" must validate one and only one schema (oneOf)`.
+fn field_of(cause: &StatusCause) -> &str {
+    let quoted = || {
+        let (before, _) = cause.message.split_once("\" must ")?;
+        before.rsplit('"').next()
+    };
+    match cause.field.as_str() {
+        "<nil>" => quoted().unwrap_or_default(),
+        field => field,
+    }
 }
 
 /// What stands in backticks: the field that excludes the one that the cause names.
@@ -87,6 +123,17 @@ impl Scene<'_> {
                 .flat_map(|parent| self.members(parent, field, &cause.message))
                 .collect(),
         }
+    }
+
+    /// The maps that a cause is about: the field itself, or what it is in.
+    fn parents_of(&self, cause: &StatusCause) -> Vec<FieldPath> {
+        let steps = steps(field_of(cause));
+        let places = self.places(&steps).into_iter().filter_map(|place| {
+            let is_map = matches!(lookup(self.live, &place), Some(Value::Object(_)));
+            if is_map { Some(place) } else { place.parent() }
+        });
+        // Not the whole object: its metadata has many owners.
+        places.filter(|place| !place.elements().is_empty()).collect()
     }
 
     /// The exact paths that the steps may stand for: items as their owners name them.
@@ -276,6 +323,32 @@ mod tests {
         );
         let cause = cause("spec.ports[1].name", "Duplicate value: \"h\"");
         assert_eq!(found(&cause, &fields, &live, &body), expected);
+    }
+
+    #[test]
+    fn what_others_set_beside_the_field_is_named() {
+        let live = json!({"spec": {"size": 1, "b": "x", "deep": {"c": 1}, "ours": 1}, "metadata": {"labels": {"l": "x"}, "managedFields": [
+            {"manager": "us", "operation": "Apply", "fieldsV1": {"f:spec": {"f:ours": {}}}},
+            {"manager": "kubectl", "operation": "Update",
+             "fieldsV1": {"f:metadata": {"f:labels": {"f:l": {}}}, "f:spec": {"f:size": {}, "f:b": {}, "f:deep": {"f:c": {}}}}}]}});
+        let body = json!({"spec": {"size": 1, "a": "y", "ours": 2}});
+        let managed = ManagedFields::of(&live).unwrap();
+        let named = |field: &str| -> Vec<String> {
+            let found = beside(&[cause(field, "Invalid value")], &managed, "us", &live, &body);
+            found
+                .iter()
+                .map(|(path, owner)| format!("{path} {}", owner.name))
+                .collect()
+        };
+        assert_eq!(named("spec"), [".spec.b kubectl", ".spec.deep.c kubectl"]);
+        assert_eq!(named("spec.a"), [".spec.b kubectl", ".spec.deep.c kubectl"]);
+        assert_eq!(named("spec.deep"), [".spec.deep.c kubectl"]);
+        let one_of = "Invalid value: \"\": \"spec\" must validate one and only one schema (oneOf). Found none valid";
+        let found = beside(&[cause("<nil>", one_of)], &managed, "us", &live, &body);
+        assert_eq!(found.len(), 2);
+        for unknown in ["", "<nil>", "spec[0].x"] {
+            assert_eq!(named(unknown), Vec::<String>::new(), "{unknown}");
+        }
     }
 
     #[test]

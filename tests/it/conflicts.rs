@@ -23,6 +23,7 @@ scenarios!(
     adoption,
     contest,
     controllers,
+    exclusive,
     history,
     losses,
     operators,

@@ -5,7 +5,8 @@ use crate::cluster::calls::CallError;
 use crate::cluster::discovery::DiscoveryError;
 use crate::ownership::conflict::{Rejection, ServerStatus, StatusCause};
 use crate::ownership::contested::ContestedField;
-use crate::ownership::managed::ManagedFieldsError;
+use crate::ownership::managed::{ManagedFieldsError, Manager};
+use crate::ownership::path::FieldPath;
 use crate::ownership::policy::Action;
 use crate::ownership::reference::ObjectReference;
 
@@ -96,6 +97,27 @@ impl ApplyError {
             | Self::Unstable { object, .. }
             | Self::Call { object, .. }
             | Self::ManagedFields { object, .. } => object,
+        }
+    }
+
+    /// The refusal, with what others have set beside the fields that it is about: that may be the reason.
+    #[must_use]
+    pub(super) fn beside(self, fields: &[(FieldPath, &Manager)]) -> Self {
+        match self {
+            Self::Rejected {
+                object,
+                rejection,
+                message,
+            } if !fields.is_empty() => {
+                let owned = fields.iter().map(|(path, owner)| format!("{path} of {}", owner.name));
+                let named = first_few(owned, fields.len(), NAMED, ", ");
+                Self::Rejected {
+                    object,
+                    rejection,
+                    message: format!("{message} (beside it stands {named}, which the chart does not set)"),
+                }
+            }
+            other => other,
         }
     }
 

@@ -18,6 +18,7 @@ use crate::ownership::managed::Manager;
 use crate::ownership::path::FieldPath;
 use crate::ownership::policy::Action;
 use crate::ownership::transfer::{Transfer, in_served_version};
+use crate::ownership::union::beside;
 use crate::ownership::value::{lookup, project};
 
 /// What a dry run said.
@@ -154,6 +155,11 @@ impl Applier {
                 Rejection::Union(causes) => {
                     let error = ApplyError::of_call(reference, CallError::Refused(status));
                     Ok(DryRun::Union(causes, error))
+                }
+                Rejection::Invalid(causes) => {
+                    let manager = self.settings.roster.field_manager();
+                    let beside = beside(&causes, &live.managed, manager, &live.object, plan.intent.body());
+                    Err(ApplyError::of_call(reference, CallError::Refused(status)).beside(&beside))
                 }
                 _other => Err(ApplyError::of_call(reference, CallError::Refused(status))),
             },
