@@ -216,7 +216,6 @@ async fn write(
         recorded.status_mut().storage_namespace.get_or_insert(storage);
         memory.failure = None;
         memory.conflict_retries = 0;
-        memory.health.clear();
     }
     let inventory = recorded.status_mut().inventory.get_or_insert_default();
     inventory::extend(inventory, rendering.references());
