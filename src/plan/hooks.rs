@@ -125,7 +125,16 @@ pub fn tests(hooks: &[Hook], filters: &[TestFilter]) -> Vec<Hook> {
 }
 
 /// The runs of an event's hooks that a snapshot remembers.
-pub fn runs_of(snapshot: &mut Snapshot, event: HookEvent) -> &mut Runs {
+pub fn runs_of(snapshot: &Snapshot, event: HookEvent) -> &Runs {
+    if event == HookEvent::Test {
+        &snapshot.test_hooks
+    } else {
+        &snapshot.hooks
+    }
+}
+
+/// As [`runs_of`], to be changed.
+pub fn runs_of_mut(snapshot: &mut Snapshot, event: HookEvent) -> &mut Runs {
     if event == HookEvent::Test {
         &mut snapshot.test_hooks
     } else {

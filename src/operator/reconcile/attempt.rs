@@ -237,16 +237,24 @@ async fn write(
     }
     record::save_ledger(context, recorded, memory, revision).await;
     match executed {
-        Err(error) => {
-            warn!(revision = revision.number, %error, "attempt failed");
-            memory.sighting = Some(context.children.sighting(rendering.references()));
-            Ok(Done {
-                outcome: error.outcome(revision.action),
-                next: Next::Backoff,
-            })
-        }
+        Err(error) => Ok(failed_attempt(context, memory, desired, &error)),
         Ok(()) if is_correction => testing::tested(context, recorded, memory, desired).await,
         Ok(()) => settled(context, recorded, memory, desired, Written::Now).await,
+    }
+}
+
+/// Ends an attempt that failed. What its objects were like then is remembered, so that a change of them can hurry the next.
+fn failed_attempt(
+    context: &Context,
+    memory: &mut ReleaseMemory,
+    desired: &Desired,
+    error: &execute::AttemptError,
+) -> Done {
+    warn!(revision = desired.revision.number, %error, "attempt failed");
+    memory.sighting = Some(context.children.sighting(desired.rendering.references()));
+    Done {
+        outcome: error.outcome(desired.revision.action),
+        next: Next::Backoff,
     }
 }
 
@@ -299,12 +307,7 @@ async fn before(
     if !hooks::is_running(recorded, event) {
         let checked = execute::check(context, recorded, memory, inputs, revision, rendering, writes).await;
         if let Err(error) = checked {
-            warn!(revision = revision.number, %error, "attempt failed");
-            memory.sighting = Some(context.children.sighting(rendering.references()));
-            return Ok(Some(Done {
-                outcome: error.outcome(revision.action),
-                next: Next::Backoff,
-            }));
+            return Ok(Some(failed_attempt(context, memory, desired, &error)));
         }
     }
     run_hooks(context, recorded, memory, desired, event).await

@@ -16,7 +16,9 @@ use crate::operator::context::Context;
 use crate::ownership::conflict::Rejection;
 use crate::ownership::intent::{Intent, IntentError};
 use crate::ownership::reference::ObjectReference;
-use crate::plan::hooks::{Change, DeletePolicy, Hook, Runs, Step, Verdict, next, note, of_event, runs_of, verdict};
+use crate::plan::hooks::{
+    Change, DeletePolicy, Hook, Runs, Step, Verdict, next, note, of_event, runs_of, runs_of_mut, verdict,
+};
 use crate::render::HookEvent;
 
 /// Helm's annotation that makes an object a hook.
@@ -115,7 +117,7 @@ pub struct Event<'a> {
 pub fn is_due(recorded: &Recorded, event: Event<'_>) -> bool {
     let Event { hooks, event, .. } = event;
     let found = of_event(hooks, event);
-    next(&found, event, &runs(recorded, event), Timestamp::now()) != Step::Done
+    next(&found, event, runs(recorded, event), Timestamp::now()) != Step::Done
 }
 
 /// Whether a hook of an event is running.
@@ -123,17 +125,19 @@ pub fn is_running(recorded: &Recorded, event: Event<'_>) -> bool {
     let Event { hooks, event, .. } = event;
     let found = of_event(hooks, event);
     matches!(
-        next(&found, event, &runs(recorded, event), Timestamp::now()),
+        next(&found, event, runs(recorded, event), Timestamp::now()),
         Step::Look { .. }
     )
 }
 
 /// What was run of an event for the newest revision.
-pub fn runs(recorded: &Recorded, event: HookEvent) -> Runs {
-    let newest = recorded.status().history.first().cloned();
-    newest
-        .map(|mut newest| std::mem::take(runs_of(&mut newest, event)))
-        .unwrap_or_default()
+pub fn runs(recorded: &Recorded, event: HookEvent) -> &Runs {
+    static NONE: Runs = Runs::new();
+    recorded
+        .status()
+        .history
+        .first()
+        .map_or(&NONE, |newest| runs_of(newest, event))
 }
 
 /// Runs the hooks of an event as far as they go now. What was run stands in the newest snapshot afterwards.
@@ -143,11 +147,11 @@ pub fn runs(recorded: &Recorded, event: HookEvent) -> Runs {
 pub async fn run(context: &Context, recorded: &mut Recorded, event: Event<'_>) -> Result<Progress, HookError> {
     let newest = recorded.status_mut().history.first_mut();
     let mut runs = newest
-        .map(|newest| std::mem::take(runs_of(newest, event.event)))
+        .map(|newest| std::mem::take(runs_of_mut(newest, event.event)))
         .unwrap_or_default();
     let progress = advance(context, recorded, event, &mut runs).await;
     if let Some(newest) = recorded.status_mut().history.first_mut() {
-        *runs_of(newest, event.event) = runs;
+        *runs_of_mut(newest, event.event) = runs;
     }
     progress
 }

@@ -46,7 +46,7 @@ pub(super) async fn tested(
     if !hooks::is_due(recorded, event) {
         return Ok(at_interval(Outcome::Tested { action, chart, number }));
     }
-    if has_failed(&tests, HookEvent::Test, &hooks::runs(recorded, HookEvent::Test)) {
+    if has_failed(&tests, HookEvent::Test, hooks::runs(recorded, HookEvent::Test)) {
         if options.ignore_failures {
             let known = conditions::get(&recorded.status().conditions, ConditionType::TestSuccess);
             let message = known.map(|known| known.message.clone()).unwrap_or_default();
