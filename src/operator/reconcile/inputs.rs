@@ -11,7 +11,6 @@ use kube::api::Api;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::record;
 use crate::api::conditions::Reason;
 use crate::api::helm_release::values::{ValuesKind, ValuesReference};
 use crate::api::{HelmRelease, acted_on};
@@ -172,7 +171,7 @@ pub async fn observe(
 }
 
 /// `sha256:...` of the values as JSON with sorted keys.
-fn digest(values: &JsonMap) -> String {
+pub(super) fn digest(values: &JsonMap) -> String {
     let text = serde_json::to_vec(values).unwrap_or_default();
     format!("sha256:{:x}", Sha256::digest(text))
 }
@@ -185,7 +184,7 @@ async fn look_up(
     memory: &mut ReleaseMemory,
 ) -> Result<ResolvedChart, InputError> {
     let located = context.sources.locate(release)?;
-    let requested = record::requested_at(release);
+    let requested = release.requested_at();
     let key = format!("{} {}", located.key(), requested.unwrap_or_default());
     let interval = release
         .spec

@@ -3,6 +3,7 @@
 //! Edge: `inputs`, `compare`, `execute`, `record` and `uninstall` talk to the API server or to chart sources; `render`
 //! computes on a blocking thread; what is to be done is decided in `crate::plan`. `announce` tells of contested fields.
 
+mod action;
 mod announce;
 mod attempt;
 pub mod compare;
@@ -13,6 +14,7 @@ pub mod inputs;
 pub mod lookup;
 pub mod record;
 pub mod records;
+mod remediate;
 pub mod render;
 pub mod seed;
 pub mod shadow;
@@ -32,10 +34,13 @@ use super::context::Context;
 use super::memory::{ReleaseKey, ReleaseMemory};
 use crate::api::HelmRelease;
 use crate::api::conditions::Reason;
+use crate::api::helm_release::actions::HelmAction;
+use crate::api::helm_release::remediation::OnFailure;
 use crate::api::helm_release::{HelmReleaseSpec, Mode};
 use crate::plan::decide::Failure;
 use crate::plan::outcome::{GONE, Outcome, RACE, Verdict};
 use crate::plan::ownership_status;
+use crate::plan::remedy::Aftermath;
 use crate::plan::retry::{backoff, conflict_wait, jittered};
 use crate::telemetry::metrics::ReleaseLabels;
 use record::Recorded;
@@ -189,6 +194,11 @@ fn note(memory: &mut ReleaseMemory, outcome: &Outcome, spec: &HelmReleaseSpec) {
             let interval = spec.effective_ownership().effective_retry().interval.as_std();
             fail(memory, conflict_wait(memory.conflict_retries, interval), false);
         }
+        Outcome::Failed {
+            action,
+            aftermath: Aftermath::Retried,
+            ..
+        } if let Some(every) = retry_interval(spec, *action) => fail(memory, jittered(every, random_fraction()), true),
         Outcome::Conflicted { .. }
         | Outcome::Failed { .. }
         | Outcome::TestFailed { ignored: false, .. }
@@ -196,7 +206,11 @@ fn note(memory: &mut ReleaseMemory, outcome: &Outcome, spec: &HelmReleaseSpec) {
             let count = memory.failure.map_or(0, |failure| failure.count).saturating_add(1);
             fail(memory, backoff(count, spec.interval.as_std()), true);
         }
-        Outcome::Deployed { .. } | Outcome::Tested { .. } | Outcome::TestFailed { ignored: true, .. } => {
+        Outcome::Deployed { .. }
+        | Outcome::Tested { .. }
+        | Outcome::TestFailed { ignored: true, .. }
+        | Outcome::RolledBack { .. }
+        | Outcome::Removed { .. } => {
             memory.failure = None;
             memory.blocked = 0;
             // While a field is still contested, what followed on the retries goes on.
@@ -216,6 +230,14 @@ fn note(memory: &mut ReleaseMemory, outcome: &Outcome, spec: &HelmReleaseSpec) {
             memory.blocked = 0;
         }
         Outcome::Standing => {}
+    }
+}
+
+/// How long is waited after a failure of an action that is only retried; `None` for others.
+fn retry_interval(spec: &HelmReleaseSpec, action: HelmAction) -> Option<Duration> {
+    match spec.on_failure(action.of_chart()?) {
+        OnFailure::Retry { every } => Some(every),
+        OnFailure::Remediate(_) => None,
     }
 }
 

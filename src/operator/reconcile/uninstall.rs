@@ -22,6 +22,7 @@ use crate::operator::ledger_store;
 use crate::operator::memory::ReleaseMemory;
 use crate::ownership::intent::ReleaseIdentity;
 use crate::ownership::reference::ObjectReference;
+use crate::plan::course::Removal;
 use crate::plan::inventory;
 use crate::plan::outcome::Outcome;
 use crate::render::{HookEvent, uninstall_position};
@@ -50,46 +51,53 @@ pub async fn uninstall(
     // mode writes nothing but status, so it deletes nothing either.
     let spec = &recorded.release().spec;
     let is_uninstalled = !spec.suspend && spec.mode != Mode::Shadow;
-    let mut objects = if is_uninstalled {
-        inventory(recorded)
-    } else {
-        Vec::new()
-    };
-    objects.sort_by(|a, b| uninstall_position(&a.kind).cmp(&uninstall_position(&b.kind)));
-    if is_uninstalled && let Some(waiting) = run_hooks(context, recorded, memory, HookEvent::PreDelete).await {
+    if is_uninstalled && let Some(waiting) = clear(context, recorded, memory, Removal::Deletion).await {
         return Ok(Progress::Waiting(waiting));
+    }
+    if let Err(message) = tidy(context, recorded).await {
+        let why = Removal::Deletion;
+        return Ok(Progress::Waiting(Outcome::UninstallFailed { why, message }));
+    }
+    info!("uninstalled");
+    let released = record::remove_finalizer(context, recorded, memory).await?;
+    let again = || Outcome::Uninstalling {
+        why: Removal::Deletion,
+        progress: "removing the finalizer".to_owned(),
+    };
+    Ok(if released {
+        Progress::Gone
+    } else {
+        Progress::Waiting(again())
+    })
+}
+
+/// Uninstalls what is there, with hooks around it, as far as possible now. `None` when nothing is left but the records.
+pub(super) async fn clear(
+    context: &Context,
+    recorded: &mut Recorded,
+    memory: &mut ReleaseMemory,
+    why: Removal,
+) -> Option<Outcome> {
+    let mut objects = inventory(recorded);
+    objects.sort_by(|a, b| uninstall_position(&a.kind).cmp(&uninstall_position(&b.kind)));
+    if let Some(waiting) = run_hooks(context, recorded, memory, HookEvent::PreDelete, why).await {
+        return Some(waiting);
     }
     let remaining = match delete(context, recorded, memory, &objects).await {
         Ok(remaining) => remaining,
         Err(error) => {
-            return Ok(Progress::Waiting(Outcome::UninstallFailed {
-                message: error.to_string(),
-            }));
+            let message = error.to_string();
+            return Some(Outcome::UninstallFailed { why, message });
         }
     };
     if remaining.is_empty() {
-        if is_uninstalled && let Some(waiting) = run_hooks(context, recorded, memory, HookEvent::PostDelete).await {
-            return Ok(Progress::Waiting(waiting));
-        }
-        if let Err(message) = tidy(context, recorded).await {
-            return Ok(Progress::Waiting(Outcome::UninstallFailed { message }));
-        }
-        info!(objects = objects.len(), "uninstalled");
-        let released = record::remove_finalizer(context, recorded, memory).await?;
-        let again = || Outcome::Uninstalling {
-            progress: "removing the finalizer".to_owned(),
-        };
-        return Ok(if released {
-            Progress::Gone
-        } else {
-            Progress::Waiting(again())
-        });
+        return run_hooks(context, recorded, memory, HookEvent::PostDelete, why).await;
     }
     let progress = format!(
         "waiting until {} are gone",
         first_few(&remaining, remaining.len(), NAMED, ", ")
     );
-    Ok(Progress::Waiting(Outcome::Uninstalling { progress }))
+    Some(Outcome::Uninstalling { why, progress })
 }
 
 /// Runs the hooks of an event. `None` when all have succeeded.
@@ -98,13 +106,13 @@ async fn run_hooks(
     recorded: &mut Recorded,
     memory: &ReleaseMemory,
     event: HookEvent,
+    why: Removal,
 ) -> Option<Outcome> {
     let options = recorded.release().spec.uninstall.clone().unwrap_or_default();
-    if options.disable_hooks || recorded.status().history.is_empty() {
-        return None;
-    }
-    let failed = |message| Some(Outcome::UninstallFailed { message });
-    let hooks = match &memory.rendering {
+    let newest = recorded.status().history.first().filter(|_| !options.disable_hooks)?;
+    let failed = |message| Some(Outcome::UninstallFailed { why, message });
+    let rendering = memory.rendering.as_ref();
+    let hooks = match rendering.filter(|rendering| rendering.number() == newest.version) {
         Some(rendering) => rendering.hooks.clone(),
         None => match records::hooks(context, recorded).await {
             Ok(hooks) => hooks,
@@ -127,7 +135,7 @@ async fn run_hooks(
             let tidied = hooks::tidy(context, recorded, event).await;
             tidied.err().and_then(|error| failed(error.to_string()))
         }
-        Ok(hooks::Progress::Waiting { progress, deadline: _ }) => Some(Outcome::Uninstalling { progress }),
+        Ok(hooks::Progress::Waiting { progress, deadline: _ }) => Some(Outcome::Uninstalling { why, progress }),
         Ok(hooks::Progress::Failed { message }) => failed(message),
         // Nothing can be created in it any more, and its end waits for this release.
         Err(error) if error.is_in_ending_namespace() => None,
@@ -154,6 +162,17 @@ fn inventory(recorded: &Recorded) -> Vec<ObjectReference> {
         .unwrap_or_default()
 }
 
+/// The release as its objects are marked: as it was released last.
+fn identity(recorded: &Recorded) -> ReleaseIdentity {
+    let (release, newest) = (recorded.release(), recorded.status().history.first());
+    ReleaseIdentity {
+        name: newest.map_or_else(|| release.release_name(), |newest| newest.name.clone()),
+        namespace: newest
+            .map_or_else(|| release.target_namespace(), |newest| &newest.namespace)
+            .to_owned(),
+    }
+}
+
 /// Deletes what is there, kind by kind; gives what is still there, because finalizers or dependents hold it.
 async fn delete(
     context: &Context,
@@ -162,10 +181,7 @@ async fn delete(
     objects: &[ObjectReference],
 ) -> Result<Vec<ObjectReference>, DeleteError> {
     let release = recorded.release();
-    let identity = ReleaseIdentity {
-        name: release.release_name(),
-        namespace: release.target_namespace().to_owned(),
-    };
+    let identity = identity(recorded);
     let field_manager = release.field_manager();
     let labels = names::release_labels(release.own_namespace(), release.own_name());
     let deleter = Deleter {
