@@ -36,12 +36,12 @@ use self::capabilities::ClusterCapabilities;
 use self::charts::Charts;
 use self::children::Children;
 use self::context::{Context, Settings};
-use self::follow::Follow;
+use self::follow::{Follow, FollowedSource};
 use self::memory::{Memory, ReleaseKey};
 use self::policies::Policies;
 use self::reconcile::{ReconcileError, reconcile, seed};
 use self::records::Records;
-use self::sources::Sources;
+use self::sources::{Sources, keep};
 use crate::api::HelmRelease;
 use crate::api::helm_repository::HelmRepository;
 use crate::api::oci_repository::OCIRepository;
@@ -102,7 +102,7 @@ impl Operator {
         let followed = Followed {
             children,
             records,
-            sources: Sources::new(client.clone(), repositories.clone(), artifacts.clone()),
+            sources: Sources::new(&client, repositories.store.clone(), artifacts.store.clone(), &policies),
             policies,
         };
         let context = Arc::new(context(&client, settings, metrics, followed, &shutdown).await?);
@@ -120,9 +120,13 @@ impl Operator {
             () = shutdown.cancelled() => return Ok(()),
             // The writers live as long as the operator, so waiting fails only at its end.
             _ = async {
-                tokio::join!(repositories.wait_until_ready(), artifacts.wait_until_ready(), context.policies.wait_until_ready())
+                tokio::join!(repositories.store.wait_until_ready(), artifacts.store.wait_until_ready(), context.policies.wait_until_ready())
             } => {}
         }
+        let FollowedSource { store, changes } = repositories;
+        tokio::spawn(keep(context.clone(), store, changes, shutdown.clone()));
+        let FollowedSource { store, changes } = artifacts;
+        tokio::spawn(keep(context.clone(), store, changes, shutdown.clone()));
         let mut readiness = Some(readiness);
         let (watching, reporting) = (context.clone(), context.clone());
         let triggers = watcher(
@@ -193,14 +197,14 @@ pub async fn observer(
     let followed = Followed {
         children,
         records,
-        sources: Sources::new(client.clone(), repositories.clone(), artifacts.clone()),
+        sources: Sources::new(client, repositories.store.clone(), artifacts.store.clone(), &policies),
         policies,
     };
     let context = context(client, settings, Arc::default(), followed, shutdown).await?;
     // The writers live until the shutdown, so waiting fails only then.
     let _ = tokio::join!(
-        repositories.wait_until_ready(),
-        artifacts.wait_until_ready(),
+        repositories.store.wait_until_ready(),
+        artifacts.store.wait_until_ready(),
         context.policies.wait_until_ready()
     );
     Ok(context)
