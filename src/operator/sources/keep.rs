@@ -28,7 +28,7 @@ use crate::api::helm_repository::HelmRepository;
 use crate::api::names;
 use crate::api::oci_repository::OCIRepository;
 use crate::api::source_status::StatusParts;
-use crate::operator::context::Context;
+use crate::operator::context::Shared;
 use crate::operator::reconcile::{now, random_fraction};
 use crate::plan::outcome::Verdict;
 use crate::plan::retry::jittered;
@@ -91,7 +91,7 @@ pub(in crate::operator) trait Kept:
     /// Its status, to be written.
     fn status_parts(&mut self) -> StatusParts<'_>;
     /// Looks at it.
-    fn look(&self, context: &Context) -> impl Future<Output = Result<Seen, LookError>> + Send;
+    fn look(&self, shared: &Shared) -> impl Future<Output = Result<Seen, LookError>> + Send;
 }
 
 impl Kept for HelmRepository {
@@ -109,12 +109,12 @@ impl Kept for HelmRepository {
         self.status.get_or_insert_default().parts()
     }
 
-    async fn look(&self, context: &Context) -> Result<Seen, LookError> {
-        let reference = context.sources.repository_reference(self, "", "").await?;
+    async fn look(&self, shared: &Shared) -> Result<Seen, LookError> {
+        let reference = shared.sources.repository_reference(self, "", "").await?;
         let ChartReference::HttpRepository(reference) = reference else {
             return Ok((Look::Static, None));
         };
-        let index = context.charts.refresh(&reference).await?;
+        let index = shared.charts.refresh(&reference).await?;
         let digest = index.digest.to_string();
         let fetched = Fetched {
             revision: digest.clone(),
@@ -144,10 +144,10 @@ impl Kept for OCIRepository {
         status.parts()
     }
 
-    async fn look(&self, context: &Context) -> Result<Seen, LookError> {
-        let reference = context.sources.artifact_reference(self).await?;
-        let chart = context.charts.resolve(&reference).await?;
-        let size = context.charts.store(&chart).await?;
+    async fn look(&self, shared: &Shared) -> Result<Seen, LookError> {
+        let reference = shared.sources.artifact_reference(self).await?;
+        let chart = shared.charts.resolve(&reference).await?;
+        let size = shared.charts.store(&chart).await?;
         let manifest = chart.manifest_digest.unwrap_or(chart.digest);
         let fetched = Fetched {
             revision: format!("{}@{manifest}", chart.version),
@@ -220,18 +220,18 @@ fn requested_at(source: &impl ResourceExt) -> Option<&str> {
 
 /// Keeps the sources of one kind until `shutdown`. `changed` says which came, changed or went.
 pub(in crate::operator) async fn keep<K: Kept>(
-    context: Arc<Context>,
+    shared: Arc<Shared>,
     sources: Store<K>,
     changed: mpsc::UnboundedReceiver<ObjectRef<K>>,
     shutdown: CancellationToken,
 ) {
-    let known = context.sources.known.clone();
+    let known = shared.sources.known.clone();
     // The watch that fills the store is somebody else's; what it sees comes through `changed`.
     Controller::for_stream(stream::pending(), sources)
         .with_config(Config::default().concurrency(CONCURRENCY))
         .reconcile_on(UnboundedReceiverStream::new(changed))
         .graceful_shutdown_on(shutdown.cancelled_owned())
-        .run(reconcile, |_, _, _| Action::requeue(AFTER_ERROR), context)
+        .run(reconcile, |_, _, _| Action::requeue(AFTER_ERROR), shared)
         .for_each(|result| {
             match result {
                 Ok(_) => {}
@@ -244,11 +244,11 @@ pub(in crate::operator) async fn keep<K: Kept>(
 }
 
 /// Looks at a source if it is time to, and says when that is next.
-async fn reconcile<K: Kept>(source: Arc<K>, context: Arc<Context>) -> kube::Result<Action> {
+async fn reconcile<K: Kept>(source: Arc<K>, shared: Arc<Shared>) -> kube::Result<Action> {
     if source.is_suspended() {
         return Ok(Action::await_change());
     }
-    let known = context.sources.known.sighting(source.as_ref());
+    let known = shared.sources.known.sighting(source.as_ref());
     let wait = known
         .as_ref()
         .map(|known| known.due.saturating_duration_since(Instant::now()));
@@ -256,7 +256,7 @@ async fn reconcile<K: Kept>(source: Arc<K>, context: Arc<Context>) -> kube::Resu
         return Ok(Action::requeue(wait));
     }
     let started = Instant::now();
-    let (look, chart) = match source.look(&context).await {
+    let (look, chart) = match source.look(&shared).await {
         Ok(seen) => seen,
         Err(error) => (error.into_look(), None),
     };
@@ -265,7 +265,7 @@ async fn reconcile<K: Kept>(source: Arc<K>, context: Arc<Context>) -> kube::Resu
         Look::Failed { .. } => known.as_ref().map_or(0, |known| known.failures).saturating_add(1),
     };
     let (outcome, verdict) = ended(&look);
-    context.metrics.reconciled(K::KIND, outcome, verdict, started.elapsed());
+    shared.metrics.reconciled(K::KIND, outcome, verdict, started.elapsed());
     let wait = jittered(next_look(failures, source.interval()), random_fraction());
     let sighting = Sighting {
         uid: source.uid(),
@@ -276,17 +276,17 @@ async fn reconcile<K: Kept>(source: Arc<K>, context: Arc<Context>) -> kube::Resu
         // What was found before stays in use when the source fails.
         chart: chart.or_else(|| known.and_then(|known| known.chart)),
     };
-    context.sources.known.put(source.as_ref(), sighting);
+    shared.sources.known.put(source.as_ref(), sighting);
     if let Look::Failed { reason, message, .. } = &look {
         warn!(source = %ObjectRef::from_obj(source.as_ref()), error = message, "cannot be looked at");
         if failures == 1 {
             let about = source.object_ref(&());
-            context
+            shared
                 .events
                 .publish(about, Severity::Warning, *reason, "fetch", message);
         }
     }
-    write(&context, source.as_ref(), look).await?;
+    write(&shared, source.as_ref(), look).await?;
     Ok(Action::requeue(wait))
 }
 
@@ -298,7 +298,7 @@ fn ended(look: &Look) -> (&'static str, Verdict) {
 }
 
 /// Writes the status, if it says anything new.
-async fn write<K: Kept>(context: &Context, source: &K, look: Look) -> kube::Result<()> {
+async fn write<K: Kept>(shared: &Shared, source: &K, look: Look) -> kube::Result<()> {
     let mut told = source.clone();
     let wanted = Wanted {
         generation: source.meta().generation,
@@ -308,7 +308,7 @@ async fn write<K: Kept>(context: &Context, source: &K, look: Look) -> kube::Resu
     if told == *source {
         return Ok(());
     }
-    let api: Api<K> = Api::namespaced(context.client.clone(), &source.namespace().unwrap_or_default());
+    let api: Api<K> = Api::namespaced(shared.client.clone(), &source.namespace().unwrap_or_default());
     let parameters = PostParams {
         field_manager: Some(names::CONTROLLER_FIELD_MANAGER.to_owned()),
         ..PostParams::default()
@@ -317,7 +317,7 @@ async fn write<K: Kept>(context: &Context, source: &K, look: Look) -> kube::Resu
         Ok(_) => Ok(()),
         // Somebody changed or deleted it meanwhile; the watch brings it back.
         Err(kube::Error::Api(answer)) if answer.is_conflict() || answer.is_not_found() => {
-            context.sources.known.forget(&ObjectRef::from_obj(source));
+            shared.sources.known.forget(&ObjectRef::from_obj(source));
             Ok(())
         }
         Err(error) => Err(error),
