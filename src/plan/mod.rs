@@ -15,4 +15,5 @@ pub mod retry;
 pub mod revision;
 pub mod settle;
 pub mod shadow;
+pub mod source;
 pub mod state;

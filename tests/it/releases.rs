@@ -3,10 +3,12 @@
 
 mod catalogue;
 mod hooks;
+mod kept;
 mod kills;
 mod lookups;
 mod real_charts;
 mod records;
+mod remediation;
 mod rendered;
 mod requests;
 mod small_charts;

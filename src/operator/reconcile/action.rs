@@ -28,7 +28,7 @@ pub(super) fn failed_attempt(
     error: &execute::AttemptError,
 ) -> Done {
     warn!(revision = desired.revision.number, %error, "attempt failed");
-    memory.sighting = Some(context.children.sighting(desired.rendering.references()));
+    memory.sighting = Some(context.target.children.sighting(desired.rendering.references()));
     let action = desired.revision.action;
     // A correction of what is deployed is no action: nothing is undone because it fails.
     let wrote = error.has_written() && desired.revision.phase != Some(Phase::Deployed);

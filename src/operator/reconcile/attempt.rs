@@ -285,7 +285,7 @@ async fn planned(
         leftovers: &leftovers,
         failure: memory.failure,
         asked: recorded.release().is_asked() || decided_by_a_person(recorded.release(), memory),
-        stirred: memory.sighting != Some(context.children.sighting(rendering.references())),
+        stirred: memory.sighting != Some(context.target.children.sighting(rendering.references())),
     };
     Ok(decide(&input, now))
 }
@@ -364,7 +364,7 @@ fn decided_by_a_person(release: &HelmRelease, memory: &mut ReleaseMemory) -> boo
 fn watch(context: &Context, rendering: &Rendering, ledger: &Ledger) {
     for object in &rendering.objects {
         if ledger.get(object.intent.reference()).is_some() {
-            context.children.watch(&object.resource.api);
+            context.target.children.watch(&object.resource.api);
         }
     }
 }

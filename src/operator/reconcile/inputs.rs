@@ -141,12 +141,12 @@ pub async fn observe(
     if !unsupported.is_empty() {
         return Err(InputError::NotSupported(unsupported));
     }
-    let policy = context.policies.policy_of(release)?;
+    let policy = context.shared.policies.policy_of(release)?;
     let roster = roster(release);
     let chart = look_up(context, release, memory).await?;
-    let program = context.charts.program(&chart).await?;
+    let program = context.shared.charts.program(&chart).await?;
     let (values, from_secrets) = values(context, release).await?;
-    let capabilities = context.capabilities.get().await?;
+    let capabilities = context.target.capabilities.get().await?;
     let metadata = &program.chart().metadata;
     let identity = Identity {
         release_name: release.release_name(),
@@ -176,14 +176,14 @@ pub(super) fn digest(values: &JsonMap) -> String {
     format!("sha256:{:x}", Sha256::digest(text))
 }
 
-/// The chart that the release means now: what was looked up last, while it is younger than the interval and neither the
-/// source nor the release changed.
+/// The chart that the release means now: what was looked up last, while neither the source nor the release changed. It is looked up
+/// again at the interval where the source does not tell of its changes.
 async fn look_up(
     context: &Context,
     release: &HelmRelease,
     memory: &mut ReleaseMemory,
 ) -> Result<ResolvedChart, InputError> {
-    let located = context.sources.locate(release)?;
+    let located = context.shared.sources.locate(release)?;
     let requested = release.requested_at();
     let key = format!("{} {}", located.key(), requested.unwrap_or_default());
     let interval = release
@@ -194,7 +194,7 @@ async fn look_up(
         .unwrap_or(release.spec.interval);
     if let Some(LookedUp { key: known, at, chart }) = &memory.chart
         && *known == key
-        && at.elapsed() < interval.as_std()
+        && (located.is_kept() || at.elapsed() < interval.as_std())
     {
         return Ok(chart.clone());
     }
@@ -205,8 +205,12 @@ async fn look_up(
             _ => Err(SourcesError::Suspended { source_name }.into()),
         };
     }
-    let reference = context.sources.reference(&located).await?;
-    let chart = context.charts.resolve(&reference).await?;
+    let chart = if let Some(chart) = context.shared.sources.known(&located) {
+        chart
+    } else {
+        let reference = context.shared.sources.reference(&located).await?;
+        context.shared.charts.resolve(&reference).await?
+    };
     memory.chart = Some(LookedUp {
         key,
         at: Instant::now(),
@@ -303,7 +307,7 @@ enum Found {
 }
 
 async fn from_secret(context: &Context, namespace: &str, name: &str, key: &str) -> kube::Result<Found> {
-    let secrets: Api<Secret> = Api::namespaced(context.client.clone(), namespace);
+    let secrets: Api<Secret> = Api::namespaced(context.shared.client.clone(), namespace);
     let Some(secret) = secrets.get_opt(name).await? else {
         return Ok(Found::NoObject);
     };
@@ -312,7 +316,7 @@ async fn from_secret(context: &Context, namespace: &str, name: &str, key: &str) 
 }
 
 async fn from_config_map(context: &Context, namespace: &str, name: &str, key: &str) -> kube::Result<Found> {
-    let maps: Api<ConfigMap> = Api::namespaced(context.client.clone(), namespace);
+    let maps: Api<ConfigMap> = Api::namespaced(context.shared.client.clone(), namespace);
     let Some(map) = maps.get_opt(name).await? else {
         return Ok(Found::NoObject);
     };

@@ -60,7 +60,7 @@ pub enum DraftSource {
 /// When the records could not be listed yet.
 pub async fn look(context: &Context, recorded: &Recorded) -> Result<(Standing, Stored), NotListed> {
     let release = recorded.release();
-    let stored = context.records.of(release).await?;
+    let stored = context.target.records.of(release).await?;
     let name = release.release_name();
     // A release that has another name, or its records elsewhere, from now on has none of its own there yet.
     let newest = recorded.status().history.first();
@@ -69,7 +69,7 @@ pub async fn look(context: &Context, recorded: &Recorded) -> Result<(Standing, S
         uid: release.metadata.uid.as_deref().unwrap_or_default(),
         patience: release.spec.effective_timeout().as_std(),
     };
-    let exists = |writer: &Writer| context.records.exists(writer);
+    let exists = |writer: &Writer| context.target.records.exists(writer);
     let standing = standing(&stored, newest, asker, exists, Timestamp::now());
     Ok((standing, stored))
 }
@@ -134,7 +134,12 @@ async fn objects(context: &Context, document: &Document) -> Vec<ObjectReference>
         let Some(mut reference) = ObjectReference::of(&object) else {
             continue;
         };
-        let Ok(resource) = context.kinds.resolve(&reference.api_version, &reference.kind).await else {
+        let Ok(resource) = context
+            .target
+            .kinds
+            .resolve(&reference.api_version, &reference.kind)
+            .await
+        else {
             continue;
         };
         if !resource.namespaced {
@@ -171,8 +176,8 @@ pub(super) fn storage(context: &Context, recorded: &Recorded, name: &str) -> Sto
 }
 
 fn storage_at(context: &Context, namespace: &str, name: &str) -> Storage {
-    let timeout = context.settings.request_timeout;
-    Storage::new(context.client.clone(), namespace, name, timeout)
+    let timeout = context.shared.settings.request_timeout;
+    Storage::new(context.target.calls.client().clone(), namespace, name, timeout)
 }
 
 fn writer(release: &HelmRelease) -> Writer {
@@ -224,6 +229,7 @@ pub async fn sync(context: &Context, recorded: &mut Recorded, memory: &mut Relea
             let about = recorded.release().object_ref(&());
             let note = format!("Helm does not see revision {revision} as {}: {error}", status.as_word());
             context
+                .shared
                 .events
                 .publish(about, Severity::Warning, Reason::RecordNotWritten, "record", &note);
         }
@@ -238,7 +244,7 @@ async fn bring(context: &Context, recorded: &mut Recorded, memory: &mut ReleaseM
     let known = recorded.status().storage_namespace.as_deref();
     let namespace = known.unwrap_or_else(|| release.storage_namespace()).to_owned();
     let name = newest.name.clone();
-    let stored = context.records.known(&namespace, &name);
+    let stored = context.target.records.known(&namespace, &name);
     let uid = release.metadata.uid.clone().unwrap_or_default();
     let keep = release.spec.effective_max_history();
     let ready = conditions::get(&recorded.status().conditions, ConditionType::Ready);
@@ -260,7 +266,7 @@ async fn bring(context: &Context, recorded: &mut Recorded, memory: &mut ReleaseM
 }
 
 async fn listed(context: &Context, namespace: &str, name: &str) -> Result<Stored, StorageError> {
-    let stored = context.records.at(namespace, name).await;
+    let stored = context.target.records.at(namespace, name).await;
     stored.map_err(|NotListed| StorageError {
         namespace: namespace.to_owned(),
         name: name.to_owned(),
@@ -290,7 +296,7 @@ pub async fn end(context: &Context, recorded: &Recorded) -> Result<(), StorageEr
         record
             .writer
             .as_ref()
-            .is_some_and(|other| *other != writer && context.records.exists(other))
+            .is_some_and(|other| *other != writer && context.target.records.exists(other))
     };
     let work = Work {
         context,
@@ -305,7 +311,7 @@ pub async fn end(context: &Context, recorded: &Recorded) -> Result<(), StorageEr
         }
         if !keeps {
             storage.delete(*revision, &record.resource_version).await?;
-            context.records.deleted(namespace, &newest.name, *revision);
+            context.target.records.deleted(namespace, &newest.name, *revision);
         } else if position == 0 && record.status != Status::Uninstalled {
             work.change(*revision, Status::Uninstalled, "Uninstallation complete")
                 .await?;
@@ -367,7 +373,10 @@ impl Work<'_> {
             RecordWrite::Delete { revision } => {
                 if let Some(record) = stored.get(revision) {
                     self.storage.delete(*revision, &record.resource_version).await?;
-                    self.context.records.deleted(&self.namespace, &self.name, *revision);
+                    self.context
+                        .target
+                        .records
+                        .deleted(&self.namespace, &self.name, *revision);
                 }
                 Ok(None)
             }
@@ -426,6 +435,7 @@ impl Work<'_> {
             writer: Some(self.writer.clone()),
         };
         self.context
+            .target
             .records
             .wrote(&self.namespace, &self.name, writing.revision, record);
     }

@@ -128,6 +128,7 @@ pub(super) fn rolled_back(context: &Context, recorded: &Recorded, desired: &Desi
     } = identity;
     let newest = recorded.status().history.first();
     let stored = context
+        .target
         .records
         .known(recorded.release().storage_namespace(), release_name);
     let source = rollback_target(&stored, &recorded.status().history);
@@ -166,6 +167,7 @@ pub(super) fn aftermath(context: &Context, recorded: &Recorded, action: HelmActi
     } = attempted(recorded);
     let release = recorded.release();
     let stored = context
+        .target
         .records
         .known(release.storage_namespace(), &release.release_name());
     let has_target = rollback_target(&stored, &recorded.status().history).is_some();
