@@ -276,7 +276,7 @@ async fn a_failed_install_is_uninstalled_retried_and_heals_when_its_pods_do() ->
     assert_eq!(condition(&healed, "Stalled"), Value::Null);
 
     // An upgrade that is undone by uninstalling is followed by an install at once.
-    let spec = json!({"values": {"color": "blue"}, "upgrade": {"timeout": "2s", "remediation": {"retries": 0,
+    let spec = json!({"values": {"color": "blue", "outcome": "Unready"}, "upgrade": {"timeout": "2s", "remediation": {"retries": 0,
         "remediateLastFailure": true, "strategy": "uninstall"}}});
     installation.release("web", spec).await?;
     stands(
