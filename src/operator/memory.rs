@@ -92,6 +92,8 @@ pub struct ReleaseMemory {
     pub ledger_written: Option<String>,
     /// When the current attempt began to write: what it awaits is awaited from then on.
     pub attempt: Option<Timestamp>,
+    /// What the newest revision created so far.
+    pub created: Vec<ObjectReference>,
     /// Health by object, and the resourceVersion that it was seen at.
     pub health: HashMap<ObjectReference, (String, Health)>,
     /// The last failure of an attempt.
