@@ -101,7 +101,13 @@ impl Operator {
         let followed = Followed {
             children,
             records,
-            sources: Sources::new(&client, repositories.store.clone(), artifacts.store.clone(), &policies),
+            sources: Sources::new(
+                &client,
+                repositories.store.clone(),
+                artifacts.store.clone(),
+                &policies,
+                &follow,
+            ),
             policies,
         };
         let shared = Arc::new(shared(&client, settings, metrics, followed, &shutdown).await?);
@@ -196,7 +202,13 @@ pub async fn observer(
     let followed = Followed {
         children,
         records,
-        sources: Sources::new(client, repositories.store.clone(), artifacts.store.clone(), &policies),
+        sources: Sources::new(
+            client,
+            repositories.store.clone(),
+            artifacts.store.clone(),
+            &policies,
+            &follow,
+        ),
         policies,
     };
     let shared = shared(client, settings, Arc::default(), followed, shutdown).await?;

@@ -5,6 +5,7 @@
 
 mod announce;
 mod attempt;
+mod chart;
 pub mod compare;
 pub mod execute;
 pub mod health;
