@@ -21,7 +21,9 @@ use crate::source::ResolvedChart;
 
 use super::reconcile::records::Draft;
 use super::reconcile::render::Rendering;
-use super::target::{Target, TargetKey};
+use super::references::Needed;
+use super::target::Target;
+use super::target::targets::TargetKey;
 
 /// The name of a release, as a key.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -76,6 +78,8 @@ pub struct ReleaseMemory {
     pub resolve: String,
     /// Where and as whom the release was reconciled last.
     pub target: Option<(TargetKey, Arc<Target>)>,
+    /// Keeps the watches of what the release refers to.
+    pub references: Vec<Arc<Needed>>,
     /// The chart that was looked up last.
     pub chart: Option<LookedUp>,
     /// The last rendering, and the inputs that it was made from.
@@ -106,6 +110,18 @@ pub struct ReleaseMemory {
     pub blocked: u32,
     /// What the last comparison in shadow mode came to.
     pub shadow: Option<Compared>,
+}
+
+impl ReleaseMemory {
+    /// Remembers where the release is released to. What was seen elsewhere, or as somebody else, does not hold there.
+    pub fn go_to(&mut self, key: TargetKey, target: Arc<Target>) {
+        if self.target.replace((key, target)).is_some() {
+            self.rendering = None;
+            self.record_refused = None;
+            self.health.clear();
+            self.sighting = None;
+        }
+    }
 }
 
 /// The memory of all releases. A release is reconciled by one worker at a time, which takes its memory out and puts it

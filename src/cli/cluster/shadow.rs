@@ -23,7 +23,7 @@ use crate::cluster::apply::{Adoption, Applier, ApplySettings, Shadowed};
 use crate::cluster::calls::Calls;
 use crate::cluster::discovery::KindCache;
 use crate::cluster::records::Records;
-use crate::operator::context::{Context, Settings, Shared};
+use crate::operator::context::{Context, Settings, Shared, Tenancy};
 use crate::operator::memory::ReleaseMemory;
 use crate::operator::observer;
 use crate::operator::reconcile::render::label;
@@ -134,7 +134,7 @@ async fn priority(cluster: &Cluster, name: &str) -> Result<i32, CommandError> {
 /// What one HelmRelease would do.
 async fn look_at(shared: &Arc<Shared>, release: &HelmRelease) -> Result<ReleaseShadow, CommandError> {
     let mut memory = ReleaseMemory::default();
-    let context = Context::of(shared, release, &mut memory)?;
+    let context = Context::of(shared, release, &mut memory).await?;
     let (shadow, _) = compare(&context, release, None, &mut memory).await?;
     Ok(shadow)
 }
@@ -238,6 +238,7 @@ impl ShadowArguments {
             namespace: (!whole_cluster).then(|| cluster.namespace.clone()),
             chart_cache: None,
             limits: Limits::default(),
+            tenancy: Tenancy::default(),
         };
         match tokio::time::timeout(TIMEOUT, observer(&cluster.client, settings, shutdown)).await {
             Ok(shared) => Ok(shared?),

@@ -153,7 +153,7 @@ async fn pass(
         };
         recorded_only(shared, &mut recorded, memory, done).await?
     } else {
-        match Context::of(shared, recorded.release(), memory) {
+        match Context::of(shared, recorded.release(), memory).await {
             Ok(context) => forward(&context, &mut recorded, memory).await?,
             Err(error) => {
                 let done = attempt::blocked(error.reason(), &error, error.is_retryable());
@@ -207,13 +207,20 @@ async fn end(
         let progress = uninstall::let_go(shared, recorded, memory).await?;
         return ended(shared, None, recorded, memory, progress).await;
     }
-    match Context::of(shared, recorded.release(), memory) {
+    match Context::of_ending(shared, recorded.release(), memory).await {
         Ok(context) => {
-            let progress = uninstall::uninstall(&context, recorded, memory).await?;
+            let mut progress = uninstall::uninstall(&context, recorded, memory).await?;
+            if progress.has_failed() && shared.targets.account_is_gone(recorded.release()).await {
+                progress = uninstall::give_up(&context, recorded, memory).await?;
+            }
             ended(shared, Some(&context), recorded, memory, progress).await
         }
         Err(error) => {
-            let progress = uninstall::failed(&error);
+            let progress = if error.is_out_of_reach() {
+                uninstall::leave_all(shared, recorded, memory, &error).await?
+            } else {
+                uninstall::failed(&error)
+            };
             ended(shared, None, recorded, memory, progress).await
         }
     }
