@@ -18,6 +18,7 @@ use super::cluster::config;
 use crate::operator::Operator;
 use crate::operator::admin::{AdminServer, Readiness};
 use crate::operator::context::{CONNECT_TIMEOUT, Settings, Tenancy};
+use crate::plan::retry::JITTER;
 use crate::telemetry::logs::{self, LogFormat};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::requests::CountRequests;
@@ -46,6 +47,9 @@ pub(super) struct ControllerArguments {
     /// Seconds that one request to the API server may take
     #[arg(long, default_value = "60", value_parser = clap::value_parser!(u64).range(1..=600))]
     request_timeout: u64,
+    /// Percent by which the interval of each release is spread either way, so that they do not stay in step
+    #[arg(long, value_name = "PERCENT", default_value_t = JITTER, value_parser = clap::value_parser!(u8).range(0..=100))]
+    interval_jitter_percentage: u8,
     #[command(flatten)]
     tenancy: TenancyArguments,
     /// Directory that chart archives are kept in; without it they are kept in memory
@@ -112,6 +116,7 @@ pub(super) fn run(arguments: ControllerArguments) -> Result<(), CommandError> {
         concurrency,
         parallel_writes,
         request_timeout,
+        interval_jitter_percentage,
         tenancy,
         chart_cache,
         limit,
@@ -126,6 +131,7 @@ pub(super) fn run(arguments: ControllerArguments) -> Result<(), CommandError> {
         namespace,
         chart_cache,
         limits: super::limits(&limit)?,
+        interval_jitter: interval_jitter_percentage,
         tenancy: tenancy.into(),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;

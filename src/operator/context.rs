@@ -10,7 +10,7 @@ use std::time::Duration;
 use kube::Client;
 
 use super::charts::Charts;
-use super::memory::{Memory, ReleaseMemory};
+use super::memory::{Memory, ReleaseMemory, Step};
 use super::policies::Policies;
 use super::references::References;
 use super::sources::Sources;
@@ -54,6 +54,8 @@ pub struct Settings {
     pub namespace: Option<String>,
     /// Where chart archives are kept; in memory without one.
     pub chart_cache: Option<PathBuf>,
+    /// By how many percent the intervals of releases are spread either way.
+    pub interval_jitter: u8,
     /// How much one rendering may use.
     pub limits: Limits,
     /// What releases may do, and as whom.
@@ -104,6 +106,7 @@ impl Context {
         release: &HelmRelease,
         memory: &mut ReleaseMemory,
     ) -> Result<Self, TargetError> {
+        memory.step = Step::References;
         shared.references.follow(release, memory).await;
         Ok(Self {
             shared: shared.clone(),

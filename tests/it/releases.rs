@@ -3,6 +3,7 @@
 
 mod catalogue;
 mod hooks;
+mod identity;
 mod kept;
 mod kills;
 mod lookups;

@@ -33,6 +33,7 @@ use crate::ownership::intent::{Intent, ReleaseIdentity};
 use crate::ownership::policy::Moment;
 use crate::ownership::redact::Redactor;
 use crate::plan::policy::roster;
+use crate::plan::retry::JITTER;
 use crate::plan::shadow::{Failure, ReleaseShadow, ShadowReports, Source, generate, is_generated, markdown};
 use crate::release::Labelled;
 use crate::template::Limits;
@@ -237,6 +238,7 @@ impl ShadowArguments {
             request_timeout: TIMEOUT,
             namespace: (!whole_cluster).then(|| cluster.namespace.clone()),
             chart_cache: None,
+            interval_jitter: JITTER,
             limits: Limits::default(),
             tenancy: Tenancy::default(),
         };
@@ -319,12 +321,5 @@ impl ShadowArguments {
 }
 
 fn has_source_elsewhere(release: &HelmRelease) -> bool {
-    let spec = &release.spec;
-    let chart = spec
-        .chart
-        .as_ref()
-        .and_then(|chart| chart.spec.source_ref.namespace.as_deref());
-    let artifact = spec.chart_ref.as_ref().and_then(|chart| chart.namespace.as_deref());
-    let mut namespaces = chart.into_iter().chain(artifact);
-    namespaces.any(|namespace| namespace != release.own_namespace())
+    release.source_namespace().0 != release.own_namespace()
 }

@@ -21,7 +21,7 @@ use crate::cluster::delete::{DeleteError, Deleter, Deletion};
 use crate::cluster::discovery::DiscoveryError;
 use crate::operator::context::{Context, Shared};
 use crate::operator::ledger_store;
-use crate::operator::memory::ReleaseMemory;
+use crate::operator::memory::{ReleaseMemory, Step};
 use crate::operator::target::error::TargetError;
 use crate::ownership::intent::ReleaseIdentity;
 use crate::ownership::reference::ObjectReference;
@@ -78,6 +78,7 @@ pub async fn uninstall(
     recorded: &mut Recorded,
     memory: &mut ReleaseMemory,
 ) -> Result<Progress, ReconcileError> {
+    memory.step = Step::Uninstalling;
     let objects = in_order(recorded);
     if let Some(waiting) = run_hooks(context, recorded, memory, HookEvent::PreDelete).await {
         return Ok(Progress::Waiting(waiting));
