@@ -34,6 +34,8 @@ const ACTED_ON: &[ActedOn] = &[
     all("releaseName"),
     all("maxHistory"),
     all("storageNamespace"),
+    all("serviceAccountName"),
+    all("kubeConfig"),
     all("uninstall.keepHistory"),
     all("targetNamespace"),
     all("suspend"),
@@ -93,10 +95,8 @@ pub fn fields_not_acted_on(spec: &HelmReleaseSpec) -> Result<Vec<String>, serde_
 const NOT_WITHOUT: &[&str] = &[
     "spec.chart.spec.valuesFiles",
     "spec.chart.spec.verify",
-    "spec.kubeConfig",
     "spec.plugins",
     "spec.postRenderers",
-    "spec.serviceAccountName",
 ];
 
 /// Of the fields that are not acted on, those without which it would be wrong to apply anything.
@@ -200,17 +200,15 @@ mod tests {
     }
 
     #[test]
-    fn a_release_does_not_go_without_what_says_where_or_as_whom() {
+    fn a_release_does_not_go_without_what_says_what_is_applied() {
         let spec = json!({
             "interval": "10m",
             "chartRef": {"kind": "OCIRepository", "name": "shop"},
-            "serviceAccountName": "deployer",
-            "kubeConfig": {"secretRef": {"name": "other-cluster"}},
-            "maxHistory": 3,
+            "plugins": [{"name": "org-policy", "stage": "ValidateValues"}],
+            "persistentClient": false,
         });
         let spec: HelmReleaseSpec = serde_json::from_value(spec).unwrap();
-        let expected = ["spec.kubeConfig.secretRef.name", "spec.serviceAccountName"];
-        assert_eq!(fields_not_to_go_without(&spec).unwrap(), expected);
+        assert_eq!(fields_not_to_go_without(&spec).unwrap(), ["spec.plugins"]);
     }
 
     #[test]

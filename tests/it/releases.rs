@@ -4,6 +4,7 @@
 mod catalogue;
 mod flux_sources;
 mod hooks;
+mod identity;
 mod kept;
 mod kills;
 mod lookups;

@@ -20,7 +20,7 @@ use crate::chart::{Capabilities, JsonMap, strvals};
 use crate::operator::capabilities::CapabilitiesError;
 use crate::operator::charts::ChartError;
 use crate::operator::context::Context;
-use crate::operator::memory::ReleaseMemory;
+use crate::operator::memory::{ReleaseMemory, Step};
 use crate::operator::sources::SourcesError;
 use crate::ownership::class::Roster;
 use crate::ownership::intent::ReleaseIdentity;
@@ -76,6 +76,17 @@ pub enum InputError {
     /// The spec sets fields that are not acted on yet, and that a release must not go on without.
     #[error("{} not supported yet, and nothing is applied without: remove {}", .0.join(", "), if .0.len() == 1 { "it" } else { "them" })]
     NotSupported(Vec<String>),
+    /// The source is in a namespace that the release may not refer to.
+    #[error(
+        "{field} refers to the namespace {namespace}, and the controller was started with --no-cross-namespace-refs; \
+         put the source into the namespace of the release"
+    )]
+    ElsewhereRefused {
+        /// The field of the spec.
+        field: &'static str,
+        /// The namespace.
+        namespace: String,
+    },
     /// It cannot be said where the chart is.
     #[error(transparent)]
     Sources(#[from] SourcesError),
@@ -112,6 +123,7 @@ impl InputError {
     pub fn reason(&self) -> Reason {
         match self {
             Self::NotSupported(_) => Reason::InvalidSpec,
+            Self::ElsewhereRefused { .. } => Reason::AccessDenied,
             Self::Sources(error) => error.reason(),
             Self::Source(_) | Self::Chart(_) => Reason::ArtifactFailed,
             Self::Values { .. } => Reason::ValuesError,
@@ -126,7 +138,7 @@ impl InputError {
             Self::Sources(error) => error.is_retryable(),
             Self::Chart(error) => error.is_retryable(),
             Self::Source(_) | Self::Values { .. } | Self::Capabilities(_) => true,
-            Self::NotSupported(_) | Self::Policy(_) => false,
+            Self::NotSupported(_) | Self::ElsewhereRefused { .. } | Self::Policy(_) => false,
         }
     }
 }
@@ -142,10 +154,17 @@ pub async fn observe(
     if !unsupported.is_empty() {
         return Err(InputError::NotSupported(unsupported));
     }
+    let (namespace, field) = release.source_namespace();
+    if context.shared.settings.tenancy.no_cross_namespace_references && namespace != release.own_namespace() {
+        let namespace = namespace.to_owned();
+        return Err(InputError::ElsewhereRefused { field, namespace });
+    }
     let policy = context.shared.policies.policy_of(release)?;
     let roster = roster(release);
+    memory.step = Step::Chart;
     let chart = chart::current(context, release, memory).await?;
     let program = context.shared.charts.program(&chart).await?;
+    memory.step = Step::Inputs;
     let (values, from_secrets) = values(context, release).await?;
     let capabilities = context.target.capabilities.get().await?;
     let metadata = &program.chart().metadata;
