@@ -10,6 +10,7 @@ mod kills;
 mod lookups;
 mod real_charts;
 mod records;
+mod remediation;
 mod rendered;
 mod requests;
 mod small_charts;
