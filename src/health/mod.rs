@@ -2,6 +2,7 @@
 //!
 //! Pure: one object in, one verdict out; it knows no clock, so a Pod that cannot be scheduled is in progress, not failed.
 
+pub mod cel;
 mod fields;
 mod other;
 mod workload;
