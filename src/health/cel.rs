@@ -405,7 +405,20 @@ mod tests {
     #[test]
     fn no_expression_is_too_deep_for_the_stack() {
         let object = json!({"b": true});
-        for part in ["a&&", "1+", "a.b||", "-", "a?b:", "[", "{1:", "f(", "(", "a.", "a[0].", "[a].map(a,"] {
+        for part in [
+            "a&&",
+            "1+",
+            "a.b||",
+            "-",
+            "a?b:",
+            "[",
+            "{1:",
+            "f(",
+            "(",
+            "a.",
+            "a[0].",
+            "[a].map(a,",
+        ] {
             let close = |open| match open {
                 '[' => Some(']'),
                 '{' => Some('}'),

@@ -3,6 +3,7 @@
 //! Pure and total: no clock, no client; every state has an answer.
 
 pub mod decide;
+pub mod dependencies;
 pub mod hooks;
 pub mod inventory;
 pub mod outcome;

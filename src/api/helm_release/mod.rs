@@ -126,7 +126,8 @@ pub struct HelmReleaseSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 63))]
     pub storage_namespace: Option<String>,
-    /// Other HelmReleases that must be ready before this one is installed or upgraded.
+    /// Other HelmReleases, or objects of other kinds, that must be ready before this one is installed or upgraded. They are watched. A
+    /// HelmRelease that is deleted waits while one that depends on it is being uninstalled.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "atomic"))]
     pub depends_on: Vec<Dependency>,
@@ -232,16 +233,32 @@ pub struct KubeConfigReference {
     pub secret_ref: Option<SecretKeyReference>,
 }
 
-/// A HelmRelease that must be ready first.
+/// An object that must be ready first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(extend("x-kubernetes-validations" = [
+    {
+        "rule": "has(self.apiVersion) == has(self.kind)",
+        "message": "apiVersion and kind must be set together"
+    },
+]))]
 pub struct Dependency {
-    /// Name of the HelmRelease.
+    /// API version of the object. Default: that of HelmRelease.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253))]
+    pub api_version: Option<String>,
+    /// Kind of the object. Default: HelmRelease. Objects of other kinds are read in the cluster and with the permissions of the
+    /// release, and are ready by the rules of kstatus.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 63))]
+    pub kind: Option<String>,
+    /// Name of the object.
     pub name: String,
-    /// Namespace of the HelmRelease. Default: the namespace of this object.
+    /// Namespace of the object. Default: the namespace of this HelmRelease; for a kind that has no namespaces it is ignored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
-    /// CEL expression over `self` (this object) and `dep` (the dependency) that replaces the built-in check.
+    /// CEL expression over `self` (this HelmRelease) and `dep` (the dependency) that says whether it is ready, instead of the
+    /// built-in check.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ready_expr: Option<String>,
 }
