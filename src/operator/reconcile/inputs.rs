@@ -142,12 +142,12 @@ pub async fn observe(
     if !unsupported.is_empty() {
         return Err(InputError::NotSupported(unsupported));
     }
-    let policy = context.policies.policy_of(release)?;
+    let policy = context.shared.policies.policy_of(release)?;
     let roster = roster(release);
     let chart = look_up(context, release, memory).await?;
-    let program = context.charts.program(&chart).await?;
+    let program = context.shared.charts.program(&chart).await?;
     let (values, from_secrets) = values(context, release).await?;
-    let capabilities = context.capabilities.get().await?;
+    let capabilities = context.target.capabilities.get().await?;
     let metadata = &program.chart().metadata;
     let identity = Identity {
         release_name: release.release_name(),
@@ -184,7 +184,7 @@ async fn look_up(
     release: &HelmRelease,
     memory: &mut ReleaseMemory,
 ) -> Result<ResolvedChart, InputError> {
-    let located = context.sources.locate(release)?;
+    let located = context.shared.sources.locate(release)?;
     let requested = record::requested_at(release);
     let key = format!("{} {}", located.key(), requested.unwrap_or_default());
     let interval = release
@@ -206,8 +206,8 @@ async fn look_up(
             _ => Err(SourcesError::Suspended { source_name }.into()),
         };
     }
-    let reference = context.sources.reference(&located).await?;
-    let chart = context.charts.resolve(&reference).await?;
+    let reference = context.shared.sources.reference(&located).await?;
+    let chart = context.shared.charts.resolve(&reference).await?;
     memory.chart = Some(LookedUp {
         key,
         at: Instant::now(),
@@ -304,7 +304,7 @@ enum Found {
 }
 
 async fn from_secret(context: &Context, namespace: &str, name: &str, key: &str) -> kube::Result<Found> {
-    let secrets: Api<Secret> = Api::namespaced(context.client.clone(), namespace);
+    let secrets: Api<Secret> = Api::namespaced(context.shared.client.clone(), namespace);
     let Some(secret) = secrets.get_opt(name).await? else {
         return Ok(Found::NoObject);
     };
@@ -313,7 +313,7 @@ async fn from_secret(context: &Context, namespace: &str, name: &str, key: &str) 
 }
 
 async fn from_config_map(context: &Context, namespace: &str, name: &str, key: &str) -> kube::Result<Found> {
-    let maps: Api<ConfigMap> = Api::namespaced(context.client.clone(), namespace);
+    let maps: Api<ConfigMap> = Api::namespaced(context.shared.client.clone(), namespace);
     let Some(map) = maps.get_opt(name).await? else {
         return Ok(Found::NoObject);
     };
