@@ -36,6 +36,7 @@ const ACTED_ON: &[ActedOn] = &[
     all("chartRef.apiVersion"),
     all("chartRef.name"),
     all("chartRef.namespace"),
+    all("dependsOn"),
     all("interval"),
     all("mode"),
     all("test"),

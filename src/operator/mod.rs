@@ -9,6 +9,7 @@ pub mod charts;
 pub mod children;
 pub mod context;
 pub mod crds;
+pub mod dependencies;
 mod follow;
 pub mod ledger_store;
 pub mod memory;
@@ -36,6 +37,7 @@ use self::admin::Readiness;
 use self::charts::Charts;
 use self::children::Children;
 use self::context::{Settings, Shared};
+use self::dependencies::Dependencies;
 use self::follow::Follow;
 use self::memory::{Memory, ReleaseKey};
 use self::policies::Policies;
@@ -103,6 +105,7 @@ impl Operator {
             records,
             sources: Sources::new(client.clone(), repositories.clone(), artifacts.clone()),
             policies,
+            dependencies: Dependencies::new(follow.clone(), settings.namespace.clone()),
         };
         let shared = Arc::new(shared(&client, settings, metrics, followed, &shutdown).await?);
         // An operator for one namespace does not know what the policies of the cluster select elsewhere.
@@ -132,6 +135,12 @@ impl Operator {
         .reflect(writer)
         // Not `wait_until_ready`: the controller waits for this store, and of two that wait only one is woken.
         .inspect_ok(move |event| {
+            match event {
+                watcher::Event::Apply(release) => watching.dependencies.changed(release),
+                watcher::Event::Delete(release) => watching.dependencies.gone(release),
+                watcher::Event::InitDone => watching.dependencies.listed(),
+                watcher::Event::Init | watcher::Event::InitApply(_) => {}
+            }
             if matches!(event, watcher::Event::InitDone)
                 && let Some(readiness) = readiness.take()
             {
@@ -194,6 +203,7 @@ pub async fn observer(
         records,
         sources: Sources::new(client.clone(), repositories.clone(), artifacts.clone()),
         policies,
+        dependencies: Dependencies::new(follow.clone(), settings.namespace.clone()),
     };
     let shared = shared(client, settings, Arc::default(), followed, shutdown).await?;
     // The writers live until the shutdown, so waiting fails only then.
@@ -211,6 +221,7 @@ struct Followed {
     records: Records,
     sources: Sources,
     policies: Policies,
+    dependencies: Dependencies,
 }
 
 async fn shared(
@@ -229,6 +240,7 @@ async fn shared(
         records,
         sources,
         policies,
+        dependencies,
     } = followed;
     let own = Target::new(client, settings.request_timeout, children, records);
     Ok(Shared {
@@ -236,6 +248,7 @@ async fn shared(
         targets: Targets::new(own),
         sources,
         policies,
+        dependencies,
         charts: Charts::new(Fetcher::open(options).await?),
         memory: Memory::default(),
         metrics,

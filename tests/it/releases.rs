@@ -5,6 +5,7 @@ mod catalogue;
 mod hooks;
 mod kills;
 mod lookups;
+mod order;
 mod real_charts;
 mod records;
 mod rendered;

@@ -394,6 +394,12 @@ impl HelmReleaseSpec {
         })
     }
 
+    /// How long the uninstall may take.
+    pub fn uninstall_timeout(&self) -> Duration {
+        let timeout = self.uninstall.as_ref().and_then(|uninstall| uninstall.timeout);
+        timeout.unwrap_or_else(|| self.effective_timeout())
+    }
+
     /// How many revisions Helm's history keeps; `None` keeps all.
     pub fn effective_max_history(&self) -> Option<u32> {
         match self.max_history.unwrap_or(DEFAULT_MAX_HISTORY) {

@@ -13,7 +13,7 @@ use super::inputs::{self, Inputs};
 use super::record::{self, Recorded};
 use super::records::{self, Adopted};
 use super::render::{self, Purpose, Rendering};
-use super::{Done, Next, ReconcileError, compare, execute, health, hooks, testing};
+use super::{Done, Next, ReconcileError, compare, dependencies, execute, health, hooks, testing};
 use crate::api::HelmRelease;
 use crate::api::conditions::Reason;
 use crate::api::helm_release::status::ReleaseAction;
@@ -78,6 +78,7 @@ pub(super) fn blocked(reason: Reason, error: &dyn std::error::Error, retryable: 
 /// Observes the inputs, chooses the revision and renders it.
 async fn desired(context: &Context, recorded: &mut Recorded, memory: &mut ReleaseMemory) -> Result<Desired, Done> {
     let release = recorded.release();
+    let requirements = dependencies::requirements(release)?;
     let mut inputs = inputs::observe(context, release, memory)
         .await
         .map_err(|error| blocked(error.reason(), &error, error.is_retryable()))?;
@@ -95,6 +96,7 @@ async fn desired(context: &Context, recorded: &mut Recorded, memory: &mut Releas
         standing: &standing,
     };
     let revision = revision(known, &inputs.identity, Timestamp::now());
+    dependencies::check(context, release, &requirements, revision.phase).await?;
     let rendering = render::render(context, release, &inputs, &revision, Purpose::Apply, memory)
         .await
         .map_err(|error| blocked(error.reason(), &error, error.is_retryable()))?;

@@ -8,6 +8,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use tracing::info;
 
 use super::ReconcileError;
+use super::dependencies;
 use super::hooks::{self, Event};
 use super::record::{self, Recorded};
 use super::records;
@@ -65,6 +66,9 @@ pub async fn uninstall(
     recorded: &mut Recorded,
     memory: &mut ReleaseMemory,
 ) -> Result<Progress, ReconcileError> {
+    if let Some(waiting) = dependencies::uninstalled_first(&context.shared, recorded.release()) {
+        return Ok(Progress::Waiting(waiting));
+    }
     let mut objects = inventory(recorded);
     objects.sort_by(|a, b| uninstall_position(&a.kind).cmp(&uninstall_position(&b.kind)));
     if let Some(waiting) = run_hooks(context, recorded, memory, HookEvent::PreDelete).await {
@@ -133,13 +137,10 @@ async fn run_hooks(
             Err(error) => return failed(error.to_string()),
         },
     };
-    let timeout = options
-        .timeout
-        .unwrap_or_else(|| recorded.release().spec.effective_timeout());
     let event = Event {
         hooks: &hooks,
         event,
-        timeout: timeout.as_std(),
+        timeout: recorded.release().spec.uninstall_timeout().as_std(),
     };
     if !hooks::is_due(recorded, event) {
         return None;
