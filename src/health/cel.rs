@@ -72,6 +72,7 @@ pub enum EvaluationError {
 /// An expression that was read, and is true or false of objects.
 #[derive(Debug, Clone)]
 pub struct Expression {
+    text: Box<str>,
     program: Arc<Program>,
     /// The variables that it uses, sorted.
     variables: BTreeSet<String>,
@@ -107,6 +108,7 @@ impl Expression {
         let used = references.variables().into_iter().map(str::to_owned);
         let variables = used.filter(|name| !own.contains(name)).collect();
         Ok(Self {
+            text: text.into(),
             program: Arc::new(program),
             variables,
             loops,
@@ -168,6 +170,14 @@ impl Expression {
     }
 }
 
+impl PartialEq for Expression {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for Expression {}
+
 /// How large an object is.
 #[derive(Debug, Default)]
 struct Extent {
@@ -183,11 +193,15 @@ impl Extent {
             Value::Null | Value::Bool(_) | Value::Number(_) => (8, 0),
             Value::String(text) => (text.len() + 8, 0),
             Value::Array(items) => {
-                items.iter().for_each(|item| self.add(item));
+                for item in items {
+                    self.add(item);
+                }
                 (8, items.len())
             }
             Value::Object(fields) => {
-                fields.values().for_each(|field| self.add(field));
+                for field in fields.values() {
+                    self.add(field);
+                }
                 (fields.keys().map(|name| name.len() + 8).sum(), fields.len())
             }
         };

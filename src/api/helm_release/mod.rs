@@ -357,6 +357,8 @@ pub struct ActionOptions {
     pub timeout: Duration,
     /// Whether it is not awaited that the objects become ready.
     pub disable_wait: bool,
+    /// Whether it is not awaited that Jobs complete.
+    pub disable_wait_for_jobs: bool,
     /// Whether the chart's hooks are not run.
     pub disable_hooks: bool,
     /// Whether the values are not validated against the chart's JSON schema.
@@ -376,12 +378,14 @@ impl HelmReleaseSpec {
             status::ReleaseAction::Install => self.install.as_ref().map(|install| ActionOptions {
                 timeout: install.timeout.unwrap_or_else(|| self.effective_timeout()),
                 disable_wait: install.disable_wait,
+                disable_wait_for_jobs: install.disable_wait_for_jobs,
                 disable_hooks: install.disable_hooks,
                 disable_schema_validation: install.disable_schema_validation,
             }),
             status::ReleaseAction::Upgrade => self.upgrade.as_ref().map(|upgrade| ActionOptions {
                 timeout: upgrade.timeout.unwrap_or_else(|| self.effective_timeout()),
                 disable_wait: upgrade.disable_wait,
+                disable_wait_for_jobs: upgrade.disable_wait_for_jobs,
                 disable_hooks: upgrade.disable_hooks,
                 disable_schema_validation: upgrade.disable_schema_validation,
             }),
@@ -389,6 +393,7 @@ impl HelmReleaseSpec {
         options.unwrap_or(ActionOptions {
             timeout: self.effective_timeout(),
             disable_wait: false,
+            disable_wait_for_jobs: false,
             disable_hooks: false,
             disable_schema_validation: false,
         })

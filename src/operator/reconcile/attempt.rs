@@ -17,6 +17,7 @@ use super::{Done, Next, ReconcileError, compare, dependencies, execute, health, 
 use crate::api::HelmRelease;
 use crate::api::conditions::Reason;
 use crate::api::helm_release::status::ReleaseAction;
+use crate::health::rules::HealthRules;
 use crate::operator::context::Context;
 use crate::operator::memory::ReleaseMemory;
 use crate::ownership::ledger::Ledger;
@@ -97,6 +98,9 @@ async fn desired(context: &Context, recorded: &mut Recorded, memory: &mut Releas
     };
     let revision = revision(known, &inputs.identity, Timestamp::now());
     dependencies::check(context, release, &requirements, revision.phase).await?;
+    let rules = HealthRules::of(&release.spec, revision.action)
+        .map_err(|error| blocked(Reason::InvalidCELExpression, &error, false))?;
+    health::judge_by(memory, rules);
     let rendering = render::render(context, release, &inputs, &revision, Purpose::Apply, memory)
         .await
         .map_err(|error| blocked(error.reason(), &error, error.is_retryable()))?;
