@@ -38,12 +38,12 @@ use self::charts::Charts;
 use self::children::Children;
 use self::context::{Settings, Shared};
 use self::dependencies::Dependencies;
-use self::follow::Follow;
+use self::follow::{Follow, FollowedSource};
 use self::memory::{Memory, ReleaseKey};
 use self::policies::Policies;
 use self::reconcile::{ReconcileError, reconcile, seed};
 use self::records::Records;
-use self::sources::Sources;
+use self::sources::{Sources, keep};
 use self::target::{Target, Targets};
 use crate::api::HelmRelease;
 use crate::api::helm_repository::HelmRepository;
@@ -103,7 +103,7 @@ impl Operator {
         let followed = Followed {
             children,
             records,
-            sources: Sources::new(client.clone(), repositories.clone(), artifacts.clone()),
+            sources: Sources::new(&client, repositories.store.clone(), artifacts.store.clone(), &policies),
             policies,
             dependencies: Dependencies::new(follow.clone(), settings.namespace.clone()),
         };
@@ -122,9 +122,13 @@ impl Operator {
             () = shutdown.cancelled() => return Ok(()),
             // The writers live as long as the operator, so waiting fails only at its end.
             _ = async {
-                tokio::join!(repositories.wait_until_ready(), artifacts.wait_until_ready(), shared.policies.wait_until_ready())
+                tokio::join!(repositories.store.wait_until_ready(), artifacts.store.wait_until_ready(), shared.policies.wait_until_ready())
             } => {}
         }
+        let FollowedSource { store, changes } = repositories;
+        tokio::spawn(keep(shared.clone(), store, changes, shutdown.clone()));
+        let FollowedSource { store, changes } = artifacts;
+        tokio::spawn(keep(shared.clone(), store, changes, shutdown.clone()));
         let mut readiness = Some(readiness);
         let (watching, reporting) = (shared.clone(), shared.clone());
         let triggers = watcher(
@@ -201,15 +205,15 @@ pub async fn observer(
     let followed = Followed {
         children,
         records,
-        sources: Sources::new(client.clone(), repositories.clone(), artifacts.clone()),
+        sources: Sources::new(client, repositories.store.clone(), artifacts.store.clone(), &policies),
         policies,
         dependencies: Dependencies::new(follow.clone(), settings.namespace.clone()),
     };
     let shared = shared(client, settings, Arc::default(), followed, shutdown).await?;
     // The writers live until the shutdown, so waiting fails only then.
     let _ = tokio::join!(
-        repositories.wait_until_ready(),
-        artifacts.wait_until_ready(),
+        repositories.store.wait_until_ready(),
+        artifacts.store.wait_until_ready(),
         shared.policies.wait_until_ready()
     );
     Ok(shared)

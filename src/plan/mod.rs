@@ -14,3 +14,4 @@ pub mod retry;
 pub mod revision;
 pub mod settle;
 pub mod shadow;
+pub mod source;

@@ -177,8 +177,8 @@ fn digest(values: &JsonMap) -> String {
     format!("sha256:{:x}", Sha256::digest(text))
 }
 
-/// The chart that the release means now: what was looked up last, while it is younger than the interval and neither the
-/// source nor the release changed.
+/// The chart that the release means now: what was looked up last, while neither the source nor the release changed. It is looked up
+/// again at the interval where the source does not tell of its changes.
 async fn look_up(
     context: &Context,
     release: &HelmRelease,
@@ -195,7 +195,7 @@ async fn look_up(
         .unwrap_or(release.spec.interval);
     if let Some(LookedUp { key: known, at, chart }) = &memory.chart
         && *known == key
-        && at.elapsed() < interval.as_std()
+        && (located.is_kept() || at.elapsed() < interval.as_std())
     {
         return Ok(chart.clone());
     }
@@ -206,8 +206,12 @@ async fn look_up(
             _ => Err(SourcesError::Suspended { source_name }.into()),
         };
     }
-    let reference = context.shared.sources.reference(&located).await?;
-    let chart = context.shared.charts.resolve(&reference).await?;
+    let chart = if let Some(chart) = context.shared.sources.known(&located) {
+        chart
+    } else {
+        let reference = context.shared.sources.reference(&located).await?;
+        context.shared.charts.resolve(&reference).await?
+    };
     memory.chart = Some(LookedUp {
         key,
         at: Instant::now(),

@@ -320,7 +320,7 @@ fn until(time: Timestamp) -> Duration {
 }
 
 /// Spreads requeues; needs no better randomness than the clock's last digits.
-fn random_fraction() -> f64 {
+pub(super) fn random_fraction() -> f64 {
     f64::from(Timestamp::now().subsec_nanosecond() % 1_000_000) / 1_000_000.0
 }
 

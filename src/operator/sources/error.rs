@@ -54,6 +54,16 @@ pub enum SourcesError {
         /// The field.
         field: &'static str,
     },
+    /// The source does not let releases of this namespace use it.
+    #[error(
+        "{source_name} does not admit releases of namespace {namespace}; add a selector of it to the source's spec.accessFrom"
+    )]
+    AccessDenied {
+        /// The source.
+        source_name: String,
+        /// The namespace of the release.
+        namespace: String,
+    },
     /// A digest that is none.
     #[error("{source_name}: spec.ref.digest {digest:?} is not of the form sha256:<64 hexadecimal digits>")]
     Digest {
@@ -69,6 +79,7 @@ impl SourcesError {
     pub const fn reason(&self) -> Reason {
         match self {
             Self::Unsupported { .. } | Self::NoChart => Reason::InvalidSpec,
+            Self::AccessDenied { .. } => Reason::AccessDenied,
             Self::Missing { .. }
             | Self::Secret { .. }
             | Self::Suspended { .. }
@@ -85,6 +96,7 @@ impl SourcesError {
             | Self::Secret { .. }
             | Self::Suspended { .. }
             | Self::NotSupported { .. }
+            | Self::AccessDenied { .. }
             | Self::Digest { .. } => true,
         }
     }

@@ -3,19 +3,28 @@
 //! Edge. The sources are watched; Secrets are read when a chart is looked up, and not kept.
 
 mod error;
+mod keep;
 mod reference;
 mod secrets;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use k8s_openapi::api::core::v1::Namespace;
+use kube::api::{ObjectMeta, PartialObjectMeta};
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::{Client, Resource, ResourceExt};
 
 pub use self::error::SourcesError;
+use self::keep::Known;
+pub(super) use self::keep::keep;
 use crate::api::HelmRelease;
 use crate::api::helm_release::chart::{ChartReferenceKind, SourceKind};
 use crate::api::helm_repository::HelmRepository;
 use crate::api::oci_repository::OCIRepository;
+use crate::api::source_status::Artifact;
+use crate::operator::policies::Policies;
+use crate::source::ResolvedChart;
 
 /// A source as it stands, and what a release wants of it.
 #[derive(Debug, Clone)]
@@ -50,24 +59,45 @@ impl Located {
         }
     }
 
+    /// Whether the operator looks at the source by itself: another chart shows in the source's status, so that nobody else needs to ask.
+    pub fn is_kept(&self) -> bool {
+        let (source, observed_generation, artifact) = self.state();
+        artifact.is_some() && observed_generation == source.generation
+    }
+
     /// Changes whenever looking the chart up again may give another one for a reason other than time.
     pub fn key(&self) -> String {
-        let identity = |meta: &kube::api::ObjectMeta| {
-            format!(
-                "{}@{}",
-                meta.uid.as_deref().unwrap_or_default(),
-                meta.generation.unwrap_or_default()
-            )
-        };
+        let (source, _, artifact) = self.state();
+        let uid = source.uid.as_deref().unwrap_or_default();
+        let generation = source.generation.unwrap_or_default();
+        let revision = artifact.map(|artifact| artifact.revision.as_str()).unwrap_or_default();
         match self {
-            Self::Repository {
-                repository,
-                chart,
-                version,
-            } => {
-                format!("{} {chart} {version}", identity(repository.meta()))
+            Self::Repository { chart, version, .. } => format!("{uid}@{generation} {revision} {chart} {version}"),
+            Self::Artifact { .. } => format!("{uid}@{generation} {revision}"),
+        }
+    }
+
+    /// The source, and what its status says: for which generation, and of which artifact.
+    fn state(&self) -> (&ObjectMeta, Option<i64>, Option<&Artifact>) {
+        match self {
+            Self::Repository { repository, .. } => {
+                let status = repository.status.as_ref();
+                let artifact = status.and_then(|status| status.artifact.as_ref());
+                (
+                    repository.meta(),
+                    status.and_then(|status| status.observed_generation),
+                    artifact,
+                )
             }
-            Self::Artifact { repository } => identity(repository.meta()),
+            Self::Artifact { repository } => {
+                let status = repository.status.as_ref();
+                let artifact = status.and_then(|status| status.artifact.as_ref());
+                (
+                    repository.meta(),
+                    status.and_then(|status| status.observed_generation),
+                    artifact,
+                )
+            }
         }
     }
 }
@@ -78,16 +108,46 @@ pub struct Sources {
     client: Client,
     repositories: Store<HelmRepository>,
     artifacts: Store<OCIRepository>,
+    namespaces: Store<PartialObjectMeta<Namespace>>,
+    known: Known,
 }
 
 impl Sources {
     /// Sources from these stores, which somebody else keeps up to date.
-    pub const fn new(client: Client, repositories: Store<HelmRepository>, artifacts: Store<OCIRepository>) -> Self {
+    pub(super) fn new(
+        client: &Client,
+        repositories: Store<HelmRepository>,
+        artifacts: Store<OCIRepository>,
+        policies: &Policies,
+    ) -> Self {
         Self {
-            client,
+            client: client.clone(),
             repositories,
             artifacts,
+            namespaces: policies.namespaces(),
+            known: Known::default(),
         }
+    }
+
+    /// The chart that a source was when it was last looked at, if it is of one chart only and has not changed since.
+    pub fn known(&self, located: &Located) -> Option<ResolvedChart> {
+        match located {
+            Located::Repository { .. } => None,
+            Located::Artifact { repository } => self.known.chart(repository.as_ref()),
+        }
+    }
+
+    /// Whether a repository lets releases of this namespace use it. Its own may always.
+    fn admits(&self, repository: &HelmRepository, namespace: &str) -> bool {
+        let Some(access) = &repository.spec.access_from else {
+            return true;
+        };
+        if repository.namespace().as_deref() == Some(namespace) {
+            return true;
+        }
+        let known = self.namespaces.get(&ObjectRef::new(namespace));
+        let labels = known.as_ref().map(|known| known.labels());
+        access.admits(labels.unwrap_or(&BTreeMap::new()))
     }
 
     /// The source that a release's chart is in.
@@ -112,11 +172,10 @@ impl Sources {
                     .as_deref()
                     .unwrap_or_else(|| release.own_namespace());
                 let repository = find(&self.repositories, kind, namespace, &reference.name, field)?;
-                if namespace != release.own_namespace() && repository.spec.access_from.is_some() {
-                    let source_name = format!("HelmRepository {}", repository.name_any());
-                    return Err(SourcesError::NotSupported {
-                        source_name,
-                        field: "accessFrom",
+                if !self.admits(&repository, release.own_namespace()) {
+                    return Err(SourcesError::AccessDenied {
+                        source_name: format!("HelmRepository {namespace}/{}", repository.name_any()),
+                        namespace: release.own_namespace().to_owned(),
                     });
                 }
                 Ok(Located::Repository {

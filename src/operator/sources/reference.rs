@@ -25,7 +25,7 @@ impl Sources {
         }
     }
 
-    async fn repository_reference(
+    pub(super) async fn repository_reference(
         &self,
         repository: &HelmRepository,
         chart: &str,
@@ -80,7 +80,7 @@ impl Sources {
         })
     }
 
-    async fn artifact_reference(&self, repository: &OCIRepository) -> Result<ChartReference, SourcesError> {
+    pub(super) async fn artifact_reference(&self, repository: &OCIRepository) -> Result<ChartReference, SourcesError> {
         let OCIRepositorySpec {
             url,
             reference,
