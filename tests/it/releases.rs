@@ -8,6 +8,7 @@ mod identity;
 mod kept;
 mod kills;
 mod lookups;
+mod order;
 mod real_charts;
 mod records;
 mod remediation;
