@@ -57,6 +57,19 @@ impl Follow {
         &self.releases
     }
 
+    /// Is cancelled when the operator shuts down.
+    pub(super) fn token(&self) -> CancellationToken {
+        self.shutdown.clone()
+    }
+
+    /// The same releases, for what may end before the operator does: when the token of what is returned is cancelled.
+    pub(super) fn for_a_while(&self) -> Self {
+        Self {
+            shutdown: self.shutdown.child_token(),
+            ..self.clone()
+        }
+    }
+
     /// Ends when the operator shuts down.
     pub(super) fn shutdown(&self) -> impl Future<Output = ()> + Send + use<> {
         self.shutdown.clone().cancelled_owned()
@@ -68,6 +81,12 @@ impl Follow {
             // Nobody listens only while the operator shuts down.
             let _ = self.changed.send(ObjectRef::from_obj(release.as_ref()));
         }
+    }
+
+    /// Wakes one release.
+    pub(super) fn wake_one(&self, namespace: &str, name: &str) {
+        // As above.
+        let _ = self.changed.send(ObjectRef::new(name).within(namespace));
     }
 
     /// Follows the sources of a kind, and wakes the releases that refer to one when it changes.

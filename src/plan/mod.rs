@@ -4,6 +4,7 @@
 
 pub mod course;
 pub mod decide;
+pub mod dependencies;
 pub mod hooks;
 pub mod inventory;
 pub mod outcome;

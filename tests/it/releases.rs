@@ -3,10 +3,13 @@
 
 mod catalogue;
 mod crashes;
+mod flux_sources;
 mod hooks;
+mod identity;
 mod kept;
 mod kills;
 mod lookups;
+mod order;
 mod real_charts;
 mod records;
 mod remediation;

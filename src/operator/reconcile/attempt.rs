@@ -14,16 +14,18 @@ use super::inputs::{self, Inputs};
 use super::record::{self, Recorded};
 use super::records::{self, Adopted};
 use super::render::{self, Purpose, Rendering};
-use super::{Done, Next, ReconcileError, compare, execute, hooks, remediate};
+use super::{Done, Next, ReconcileError, compare, dependencies, execute, health, hooks, remediate};
 use crate::api::HelmRelease;
 use crate::api::conditions::Reason;
 use crate::api::helm_release::actions::HelmAction;
+use crate::health::rules::HealthRules;
 use crate::operator::context::Context;
-use crate::operator::memory::ReleaseMemory;
+use crate::operator::memory::{ReleaseMemory, Step};
 use crate::ownership::ledger::Ledger;
 use crate::plan;
 use crate::plan::course::{Course, Observed, Wanted, course, was_attempted};
 use crate::plan::decide::{Input, Plan, Writes, decide};
+use crate::plan::dependencies::Requirement;
 use crate::plan::inventory;
 use crate::plan::outcome::{self, Outcome};
 use crate::plan::records::{Standing, Stored};
@@ -95,6 +97,7 @@ pub(super) fn blocked(reason: Reason, error: &dyn std::error::Error, retryable: 
 
 /// What a reconcile is about, and what was found out on the way.
 struct Outlook {
+    requirements: Vec<Requirement>,
     inputs: Inputs,
     course: Course,
     standing: Standing,
@@ -104,10 +107,12 @@ struct Outlook {
 /// Observes the inputs and decides what the reconcile is about.
 async fn outlook(context: &Context, recorded: &mut Recorded, memory: &mut ReleaseMemory) -> Result<Outlook, Done> {
     let release = recorded.release();
+    let requirements = dependencies::requirements(release)?;
     let mut inputs = inputs::observe(context, release, memory)
         .await
         .map_err(|error| blocked(error.reason(), &error, error.is_retryable()))?;
     break_fights(&mut inputs, release, memory);
+    memory.step = Step::Records;
     let (standing, stored) = records::look(context, recorded)
         .await
         .map_err(|error| blocked(Reason::ClusterError, &error, true))?;
@@ -134,6 +139,7 @@ async fn outlook(context: &Context, recorded: &mut Recorded, memory: &mut Releas
     };
     let course = course(&observed, &wanted, Timestamp::now());
     Ok(Outlook {
+        requirements,
         inputs,
         course,
         standing,
@@ -161,6 +167,14 @@ fn count_anew(recorded: &mut Recorded, memory: &mut ReleaseMemory, inputs: &Inpu
     }
 }
 
+/// Reads the rules by which the objects of an action are judged.
+fn judge(release: &HelmRelease, action: HelmAction, memory: &mut ReleaseMemory) -> Result<(), Done> {
+    let rules =
+        HealthRules::of(&release.spec, action).map_err(|error| blocked(Reason::InvalidCELExpression, &error, false))?;
+    health::judge_by(memory, rules);
+    Ok(())
+}
+
 /// Makes out what the objects are to be: what the chart renders to, or what an earlier revision was.
 async fn desired(
     context: &Context,
@@ -169,6 +183,7 @@ async fn desired(
     outlook: Outlook,
 ) -> Result<Desired, Done> {
     let Outlook {
+        requirements,
         inputs,
         course,
         standing,
@@ -176,7 +191,10 @@ async fn desired(
     } = outlook;
     let (revision, rendering, until) = match course {
         Course::Release(revision) => {
+            memory.step = Step::Rendering;
             let release = recorded.release();
+            dependencies::check(context, release, &requirements, revision.phase).await?;
+            judge(release, revision.action, memory)?;
             let rendering = render::render(context, release, &inputs, &revision, Purpose::Apply, memory).await;
             let rendering = rendering.map_err(|error| blocked(error.reason(), &error, error.is_retryable()))?;
             (revision, rendering, None)
@@ -186,6 +204,7 @@ async fn desired(
             source,
             until,
         } => {
+            judge(recorded.release(), revision.action, memory)?;
             let rendering = remediate::restored(context, recorded, memory, source, revision.number).await;
             let rendering = rendering.map_err(|error| blocked(error.reason(), &error, error.is_retryable()))?;
             (revision, rendering, Some(until))
@@ -273,6 +292,7 @@ async fn planned(
         until: _,
     } = desired;
     let now = Timestamp::now();
+    memory.step = Step::Comparing;
     let ledger = record::ledger(context, recorded.release(), memory)
         .await
         .map_err(|error| blocked(Reason::ClusterError, &error, true))?;
@@ -307,6 +327,7 @@ async fn write(
         adopted: _,
         until: _,
     } = desired;
+    memory.step = Step::Writing;
     if revision.phase.is_none() {
         info!(revision = revision.number, chart = %desired.chart_label(), "{} begins", revision.action.verb());
         for warning in &rendering.warnings {

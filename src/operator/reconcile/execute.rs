@@ -21,7 +21,6 @@ use crate::cluster::apply::{
 use crate::cluster::delete::{DeleteError, Deleter};
 use crate::cluster::observe::LiveMetadata;
 use crate::cluster::records::{FormerRelease, Records};
-use crate::health::{self};
 use crate::operator::children::Known;
 use crate::operator::context::Context;
 use crate::operator::crds::{self, CrdError};
@@ -364,7 +363,7 @@ fn remember(context: &Context, memory: &mut ReleaseMemory, applied: &Applied, po
     let (reference, version) = (&applied.reference, &applied.resource_version);
     context.target.children.wrote(reference, version);
     if let Some(live) = &applied.live {
-        let health = (version.clone(), health::status(live));
+        let health = (version.clone(), memory.health_rules.judge(live));
         memory.health.insert(reference.clone(), health);
     }
     if applied.operation == Operation::Created {
