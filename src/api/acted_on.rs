@@ -230,7 +230,8 @@ mod tests {
         let spec = json!({
             "interval": "10m",
             "chartRef": {"kind": "OCIRepository", "name": "shop"},
-            "install": {"crds": "Skip", "disableHooks": true, "serverSideApply": false},
+            "install": {"crds": "Skip", "disableHooks": true},
+            "upgrade": {"serverSideApply": "disabled"},
             "driftDetection": {"mode": "enabled", "ignore": [{"paths": ["/spec/replicas"]}]},
             "commonMetadata": {"labels": {"example.com/team": "a"}},
             "persistentClient": false,
@@ -239,7 +240,7 @@ mod tests {
             "spec.commonMetadata.labels",
             "spec.driftDetection.ignore",
             "spec.driftDetection.mode",
-            "spec.install.serverSideApply",
+            "spec.upgrade.serverSideApply",
         ];
         assert_eq!(ignored(spec), expected);
     }
