@@ -6,8 +6,8 @@ use super::cel::{CelError, Expression};
 use super::fields::text;
 use super::{Health, Rules, generic, group, legacy, status_with};
 use crate::api::helm_release::HelmReleaseSpec;
+use crate::api::helm_release::actions::HelmAction;
 use crate::api::helm_release::drift::{HealthCheckExpression, WaitStrategyName};
-use crate::api::helm_release::status::ReleaseAction;
 
 /// An expression of `spec.healthCheckExprs` that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -71,7 +71,7 @@ impl HealthRules {
     ///
     /// # Errors
     /// When an expression cannot be used.
-    pub fn of(spec: &HelmReleaseSpec, action: ReleaseAction) -> Result<Self, HealthExpressionError> {
+    pub fn of(spec: &HelmReleaseSpec, action: HelmAction) -> Result<Self, HealthExpressionError> {
         let expressions = spec.health_check_exprs.iter().enumerate();
         Ok(Self {
             strategy: spec
@@ -215,7 +215,7 @@ mod tests {
             whole.extend(spec);
         }
         let spec: HelmReleaseSpec = serde_json::from_value(whole).unwrap();
-        HealthRules::of(&spec, ReleaseAction::Install).map_err(|error| error.to_string())
+        HealthRules::of(&spec, HelmAction::Install).map_err(|error| error.to_string())
     }
 
     #[test]

@@ -19,6 +19,19 @@ pub fn backoff(failures: u32, interval: Duration) -> Duration {
         .min(interval.max(FIRST))
 }
 
+/// The longest wait after the retries are used up.
+const LONGEST_WHEN_EXHAUSTED: Duration = Duration::from_hours(1);
+
+/// The wait after the `failures`-th failure that no retry was left for (1 is the first), when what failed was undone: doubles from
+/// the interval to at most an hour, or to the interval if that is longer. Each attempt disturbs what was restored, so it is long.
+pub fn exhausted(failures: u32, interval: Duration) -> Duration {
+    let doublings = failures.saturating_sub(1).min(16);
+    let interval = interval.max(FIRST);
+    interval
+        .saturating_mul(1 << doublings)
+        .min(LONGEST_WHEN_EXHAUSTED.max(interval))
+}
+
 /// The wait before the `attempt`-th further attempt (1 is the first) after a conflict that `Retry` decides: begins with
 /// `spec.ownership.retry.interval` and doubles, up to 5 min or to the interval if that is longer.
 pub fn conflict_wait(attempt: u32, interval: Duration) -> Duration {
@@ -26,9 +39,13 @@ pub fn conflict_wait(attempt: u32, interval: Duration) -> Duration {
     interval.saturating_mul(1 << doublings).min(LONGEST.max(interval))
 }
 
-/// `interval` spread by up to 5 % either way, so that releases made together do not stay in step. `random` is in `0..1`.
-pub fn jittered(interval: Duration, random: f64) -> Duration {
-    let seconds = interval.as_secs_f64() * (0.95 + 0.1 * random.clamp(0.0, 1.0));
+/// By how many percent an interval is spread either way, unless something else is said.
+pub const JITTER: u8 = 5;
+
+/// `interval` spread by up to so many percent either way, so that releases made together do not stay in step. `random` is in `0..1`.
+pub fn jittered(interval: Duration, percent: u8, random: f64) -> Duration {
+    let spread = f64::from(percent.min(100)) / 100.0;
+    let seconds = interval.as_secs_f64() * (1.0 + spread * (2.0 * random.clamp(0.0, 1.0) - 1.0));
     // What is no time at all, from a number that is none or an interval near the end of time, is not spread.
     Duration::try_from_secs_f64(seconds).unwrap_or(interval)
 }
@@ -61,11 +78,26 @@ mod tests {
     }
 
     #[test]
+    fn what_was_undone_for_good_is_attempted_again_seldom() {
+        let waits = |interval| -> Vec<u64> {
+            let interval = Duration::from_mins(interval);
+            (1..6)
+                .map(|failures| exhausted(failures, interval).as_secs() / 60)
+                .collect()
+        };
+        assert_eq!(waits(10), [10, 20, 40, 60, 60]);
+        assert_eq!(waits(600), [600, 600, 600, 600, 600]);
+        assert_eq!(exhausted(u32::MAX, Duration::ZERO), Duration::from_hours(1));
+    }
+
+    #[test]
     fn jitter_stays_within_five_percent() {
         let interval = Duration::from_secs(100);
-        assert_eq!(jittered(interval, 0.0).as_secs(), 95);
-        assert_eq!(jittered(interval, 1.0).as_millis(), 105_000);
-        assert_eq!(jittered(interval, f64::NAN), interval);
-        assert_eq!(jittered(Duration::MAX, 1.0), Duration::MAX);
+        assert_eq!(jittered(interval, 5, 0.0).as_secs(), 95);
+        assert_eq!(jittered(interval, 0, 0.9), interval);
+        assert_eq!(jittered(interval, 100, 1.0).as_secs(), 200);
+        assert_eq!(jittered(interval, 5, 1.0).as_millis(), 105_000);
+        assert_eq!(jittered(interval, 5, f64::NAN), interval);
+        assert_eq!(jittered(Duration::MAX, 5, 1.0), Duration::MAX);
     }
 }

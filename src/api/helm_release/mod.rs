@@ -10,6 +10,8 @@ pub mod history;
 pub mod ownership;
 pub mod ownership_status;
 pub mod post_render;
+pub mod remediation;
+pub mod requests;
 pub mod shadow;
 pub mod status;
 pub mod values;
@@ -19,7 +21,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use self::actions::{Install, Rollback, Test, Uninstall, Upgrade};
+use self::actions::{HelmAction, Install, Rollback, Test, Uninstall, Upgrade};
 use self::chart::{ChartReference, ChartTemplate};
 use self::drift::{DriftDetection, HealthCheckExpression, WaitStrategy};
 use self::ownership::Ownership;
@@ -327,6 +329,18 @@ impl HelmRelease {
             .unwrap_or_else(|| self.own_namespace())
     }
 
+    /// The namespace of the source of the chart, and the field of the spec that refers to it.
+    pub fn source_namespace(&self) -> (&str, &'static str) {
+        let (reference, field) = match (&self.spec.chart, &self.spec.chart_ref) {
+            (Some(chart), _) => (chart.spec.source_ref.namespace.as_deref(), "spec.chart.spec.sourceRef"),
+            (None, reference) => (
+                reference.as_ref().and_then(|reference| reference.namespace.as_deref()),
+                "spec.chartRef",
+            ),
+        };
+        (reference.unwrap_or_else(|| self.own_namespace()), field)
+    }
+
     /// The annotation that carries a person's decisions; none is the empty text.
     pub fn resolve_annotation(&self) -> &str {
         let annotations = self.metadata.annotations.as_ref();
@@ -350,7 +364,7 @@ impl HelmRelease {
     }
 }
 
-/// What install and upgrade have in common, with the documented defaults filled in.
+/// What install, upgrade and rollback have in common, with the documented defaults filled in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ActionOptions {
     /// How long the action may take.
@@ -372,22 +386,42 @@ impl HelmReleaseSpec {
         self.timeout.unwrap_or(DEFAULT_TIMEOUT)
     }
 
-    /// The options that install and upgrade have in common, for one of them.
-    pub fn action_options(&self, action: status::ReleaseAction) -> ActionOptions {
+    /// How long the longest of the Helm actions may take.
+    pub fn longest_timeout(&self) -> Duration {
+        let actions = [
+            self.install.as_ref().and_then(|install| install.timeout),
+            self.upgrade.as_ref().and_then(|upgrade| upgrade.timeout),
+            self.test.as_ref().and_then(|test| test.timeout),
+            self.rollback.as_ref().and_then(|rollback| rollback.timeout),
+            self.uninstall.as_ref().and_then(|uninstall| uninstall.timeout),
+        ];
+        let own = actions.into_iter().flatten();
+        own.fold(self.effective_timeout(), Duration::max)
+    }
+
+    /// The options that install, upgrade and rollback have in common, for one of them.
+    pub fn action_options(&self, action: HelmAction) -> ActionOptions {
         let options = match action {
-            status::ReleaseAction::Install => self.install.as_ref().map(|install| ActionOptions {
+            HelmAction::Install => self.install.as_ref().map(|install| ActionOptions {
                 timeout: install.timeout.unwrap_or_else(|| self.effective_timeout()),
                 disable_wait: install.disable_wait,
                 disable_wait_for_jobs: install.disable_wait_for_jobs,
                 disable_hooks: install.disable_hooks,
                 disable_schema_validation: install.disable_schema_validation,
             }),
-            status::ReleaseAction::Upgrade => self.upgrade.as_ref().map(|upgrade| ActionOptions {
+            HelmAction::Upgrade => self.upgrade.as_ref().map(|upgrade| ActionOptions {
                 timeout: upgrade.timeout.unwrap_or_else(|| self.effective_timeout()),
                 disable_wait: upgrade.disable_wait,
                 disable_wait_for_jobs: upgrade.disable_wait_for_jobs,
                 disable_hooks: upgrade.disable_hooks,
                 disable_schema_validation: upgrade.disable_schema_validation,
+            }),
+            HelmAction::Rollback => self.rollback.as_ref().map(|rollback| ActionOptions {
+                timeout: rollback.timeout.unwrap_or_else(|| self.effective_timeout()),
+                disable_wait: rollback.disable_wait,
+                disable_wait_for_jobs: rollback.disable_wait_for_jobs,
+                disable_hooks: rollback.disable_hooks,
+                disable_schema_validation: true, // what is restored was validated when it was released
             }),
         };
         options.unwrap_or(ActionOptions {

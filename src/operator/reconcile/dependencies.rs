@@ -13,6 +13,7 @@ use crate::api::conditions::Reason;
 use crate::api::listing::first_few;
 use crate::operator::context::{Context, Shared};
 use crate::operator::memory::ReleaseKey;
+use crate::plan::course::Removal;
 use crate::plan::dependencies::{self, Requirement, is_release};
 use crate::plan::outcome::Outcome;
 use crate::plan::revision::Phase;
@@ -93,6 +94,7 @@ pub(super) fn uninstalled_first(shared: &Shared, release: &HelmRelease) -> Optio
     }
     let others = first_few(&others, others.len(), NAMED, ", ");
     Some(Outcome::Uninstalling {
+        why: Removal::Deletion,
         progress: format!("waiting until what depends on the release is uninstalled: HelmRelease {others}"),
     })
 }

@@ -5,7 +5,8 @@
 use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt, stream};
-use tracing::info;
+use kube::Resource as _;
+use tracing::{info, warn};
 
 use super::ReconcileError;
 use super::dependencies;
@@ -13,6 +14,7 @@ use super::hooks::{self, Event};
 use super::record::{self, Recorded};
 use super::records;
 use super::seed;
+use crate::api::conditions::Reason;
 use crate::api::helm_release::Mode;
 use crate::api::listing::first_few;
 use crate::api::{HelmRelease, names};
@@ -20,17 +22,22 @@ use crate::cluster::delete::{DeleteError, Deleter, Deletion};
 use crate::cluster::discovery::DiscoveryError;
 use crate::operator::context::{Context, Shared};
 use crate::operator::ledger_store;
-use crate::operator::memory::ReleaseMemory;
+use crate::operator::memory::{ReleaseMemory, Step};
+use crate::operator::target::error::TargetError;
 use crate::ownership::intent::ReleaseIdentity;
 use crate::ownership::reference::ObjectReference;
+use crate::plan::course::Removal;
 use crate::plan::inventory;
 use crate::plan::outcome::Outcome;
 use crate::render::{HookEvent, uninstall_position};
+use crate::telemetry::events::Severity;
 
 /// How often it is looked whether objects are gone, when no watch says so before.
 pub const POLL: Duration = Duration::from_secs(5);
 /// How many objects a message names.
 const NAMED: usize = 3;
+/// How many objects are named that are left for good.
+const MANY: usize = 20;
 
 /// How far an uninstall is.
 #[derive(Debug)]
@@ -39,6 +46,13 @@ pub enum Progress {
     Gone,
     /// Something is still there.
     Waiting(Outcome),
+}
+
+impl Progress {
+    /// Whether something could not be done.
+    pub fn has_failed(&self) -> bool {
+        matches!(self, Self::Waiting(Outcome::UninstallFailed { .. }))
+    }
 }
 
 /// Whether the objects of a release go with it. Flux's rule: a suspended release goes without its objects, so that it can be handed
@@ -54,7 +68,7 @@ pub async fn let_go(
     memory: &mut ReleaseMemory,
 ) -> Result<Progress, ReconcileError> {
     if let Err(message) = tidy(shared, recorded).await {
-        return Ok(Progress::Waiting(Outcome::UninstallFailed { message }));
+        return Ok(not_deleted(message));
     }
     info!("let go with its objects left as they are");
     leave(shared, recorded, memory).await
@@ -69,40 +83,110 @@ pub async fn uninstall(
     if let Some(waiting) = dependencies::uninstalled_first(&context.shared, recorded.release()) {
         return Ok(Progress::Waiting(waiting));
     }
-    let mut objects = inventory(recorded);
-    objects.sort_by(|a, b| uninstall_position(&a.kind).cmp(&uninstall_position(&b.kind)));
-    if let Some(waiting) = run_hooks(context, recorded, memory, HookEvent::PreDelete).await {
-        return Ok(Progress::Waiting(waiting));
-    }
-    let remaining = match delete(context, recorded, memory, &objects).await {
-        Ok(remaining) => remaining,
-        Err(error) => return Ok(failed(&error)),
-    };
-    if !remaining.is_empty() {
-        let progress = format!(
-            "waiting until {} are gone",
-            first_few(&remaining, remaining.len(), NAMED, ", ")
-        );
-        return Ok(Progress::Waiting(Outcome::Uninstalling { progress }));
-    }
-    if let Some(waiting) = run_hooks(context, recorded, memory, HookEvent::PostDelete).await {
+    if let Some(waiting) = clear(context, recorded, memory, Removal::Deletion).await {
         return Ok(Progress::Waiting(waiting));
     }
     if let Err(error) = records::end(context, recorded).await {
         return Ok(failed(&error));
     }
     if let Err(message) = tidy(&context.shared, recorded).await {
-        return Ok(Progress::Waiting(Outcome::UninstallFailed { message }));
+        return Ok(not_deleted(message));
     }
-    info!(objects = objects.len(), "uninstalled");
+    info!("uninstalled");
     leave(&context.shared, recorded, memory).await
+}
+
+/// Ends a release whose ServiceAccount is gone, which nobody can put right while its namespace is being deleted: what the API
+/// server still lets the account delete goes, and what it does not is left, and told of. Hooks and records are of the latter kind.
+pub async fn give_up(
+    context: &Context,
+    recorded: &mut Recorded,
+    memory: &mut ReleaseMemory,
+) -> Result<Progress, ReconcileError> {
+    let mut left = Vec::new();
+    for object in in_order(recorded) {
+        match delete(context, recorded, memory, std::slice::from_ref(&object)).await {
+            Ok(_) => {}
+            Err(error) if error.is_forbidden() => left.push(object),
+            Err(error) => return Ok(failed(&error)),
+        }
+    }
+    tell_of(
+        &context.shared,
+        recorded,
+        &left,
+        "its ServiceAccount does not exist any more",
+    );
+    if let Err(error) = records::end(context, recorded).await {
+        warn!(%error, "the release records are left");
+    }
+    let_go(&context.shared, recorded, memory).await
+}
+
+/// Ends a release to a cluster that nobody can reach any more.
+pub async fn leave_all(
+    shared: &Shared,
+    recorded: &mut Recorded,
+    memory: &mut ReleaseMemory,
+    reason: &TargetError,
+) -> Result<Progress, ReconcileError> {
+    tell_of(shared, recorded, &inventory(recorded), &reason.to_string());
+    let_go(shared, recorded, memory).await
+}
+
+/// Tells of objects that are left although the release goes.
+fn tell_of(shared: &Shared, recorded: &Recorded, left: &[ObjectReference], why: &str) {
+    if left.is_empty() {
+        return;
+    }
+    let note = format!(
+        "{} left in the cluster, because {why}",
+        first_few(left, left.len(), MANY, ", ")
+    );
+    warn!("{note}");
+    let about = recorded.release().object_ref(&());
+    shared
+        .events
+        .publish(about, Severity::Warning, Reason::UninstallFailed, "uninstall", &note);
+}
+
+/// Uninstalls what is there, with hooks around it, as far as possible now. `None` when nothing is left but the records.
+pub(super) async fn clear(
+    context: &Context,
+    recorded: &mut Recorded,
+    memory: &mut ReleaseMemory,
+    why: Removal,
+) -> Option<Outcome> {
+    memory.step = Step::Uninstalling;
+    let objects = in_order(recorded);
+    if let Some(waiting) = run_hooks(context, recorded, memory, HookEvent::PreDelete, why).await {
+        return Some(waiting);
+    }
+    let remaining = match delete(context, recorded, memory, &objects).await {
+        Ok(remaining) => remaining,
+        Err(error) => {
+            let message = error.to_string();
+            return Some(Outcome::UninstallFailed { why, message });
+        }
+    };
+    if remaining.is_empty() {
+        return run_hooks(context, recorded, memory, HookEvent::PostDelete, why).await;
+    }
+    let progress = format!(
+        "waiting until {} are gone",
+        first_few(&remaining, remaining.len(), NAMED, ", ")
+    );
+    Some(Outcome::Uninstalling { why, progress })
 }
 
 /// What could not be done, which is tried again.
 pub fn failed(error: &dyn std::error::Error) -> Progress {
-    Progress::Waiting(Outcome::UninstallFailed {
-        message: error.to_string(),
-    })
+    not_deleted(error.to_string())
+}
+
+fn not_deleted(message: String) -> Progress {
+    let why = Removal::Deletion;
+    Progress::Waiting(Outcome::UninstallFailed { why, message })
 }
 
 /// Takes our finalizer off.
@@ -114,8 +198,9 @@ async fn leave(
     if record::remove_finalizer(shared, recorded, memory).await? {
         return Ok(Progress::Gone);
     }
+    let why = Removal::Deletion;
     let progress = "removing the finalizer".to_owned();
-    Ok(Progress::Waiting(Outcome::Uninstalling { progress }))
+    Ok(Progress::Waiting(Outcome::Uninstalling { why, progress }))
 }
 
 /// Runs the hooks of an event. `None` when all have succeeded.
@@ -124,13 +209,13 @@ async fn run_hooks(
     recorded: &mut Recorded,
     memory: &ReleaseMemory,
     event: HookEvent,
+    why: Removal,
 ) -> Option<Outcome> {
     let options = recorded.release().spec.uninstall.clone().unwrap_or_default();
-    if options.disable_hooks || recorded.status().history.is_empty() {
-        return None;
-    }
-    let failed = |message| Some(Outcome::UninstallFailed { message });
-    let hooks = match &memory.rendering {
+    let newest = recorded.status().history.first().filter(|_| !options.disable_hooks)?;
+    let failed = |message| Some(Outcome::UninstallFailed { why, message });
+    let rendering = memory.rendering.as_ref();
+    let hooks = match rendering.filter(|rendering| rendering.number() == newest.version) {
         Some(rendering) => rendering.hooks.clone(),
         None => match records::hooks(context, recorded).await {
             Ok(hooks) => hooks,
@@ -150,7 +235,7 @@ async fn run_hooks(
             let tidied = hooks::tidy(context, recorded, event).await;
             tidied.err().and_then(|error| failed(error.to_string()))
         }
-        Ok(hooks::Progress::Waiting { progress, deadline: _ }) => Some(Outcome::Uninstalling { progress }),
+        Ok(hooks::Progress::Waiting { progress, deadline: _ }) => Some(Outcome::Uninstalling { why, progress }),
         Ok(hooks::Progress::Failed { message }) => failed(message),
         // Nothing can be created in it any more, and its end waits for this release.
         Err(error) if error.is_in_ending_namespace() => None,
@@ -167,11 +252,29 @@ async fn tidy(shared: &Shared, recorded: &Recorded) -> Result<(), String> {
     seed::delete(shared, release).await.map_err(|error| error.to_string())
 }
 
+/// The inventory in Helm's uninstall order.
+fn in_order(recorded: &Recorded) -> Vec<ObjectReference> {
+    let mut objects = inventory(recorded);
+    objects.sort_by(|a, b| uninstall_position(&a.kind).cmp(&uninstall_position(&b.kind)));
+    objects
+}
+
 fn inventory(recorded: &Recorded) -> Vec<ObjectReference> {
     let inventory = recorded.status().inventory.as_ref();
     inventory
         .map(|inventory| inventory.entries.iter().filter_map(inventory::reference).collect())
         .unwrap_or_default()
+}
+
+/// The release as its objects are marked: as it was released last.
+fn identity(recorded: &Recorded) -> ReleaseIdentity {
+    let (release, newest) = (recorded.release(), recorded.status().history.first());
+    ReleaseIdentity {
+        name: newest.map_or_else(|| release.release_name(), |newest| newest.name.clone()),
+        namespace: newest
+            .map_or_else(|| release.target_namespace(), |newest| &newest.namespace)
+            .to_owned(),
+    }
 }
 
 /// Deletes what is there, kind by kind; gives what is still there, because finalizers or dependents hold it.
@@ -182,10 +285,7 @@ async fn delete(
     objects: &[ObjectReference],
 ) -> Result<Vec<ObjectReference>, DeleteError> {
     let release = recorded.release();
-    let identity = ReleaseIdentity {
-        name: release.release_name(),
-        namespace: release.target_namespace().to_owned(),
-    };
+    let identity = identity(recorded);
     let field_manager = release.field_manager();
     let labels = names::release_labels(release.own_namespace(), release.own_name());
     let deleter = Deleter {
