@@ -145,6 +145,8 @@ pub struct ReleaseMemory {
     pub ledger_written: Option<String>,
     /// When the current attempt began to write: what it awaits is awaited from then on.
     pub attempt: Option<Timestamp>,
+    /// What the newest revision created so far.
+    pub created: Vec<ObjectReference>,
     /// How the health of objects is judged.
     pub health_rules: HealthRules,
     /// Health by object, and the resourceVersion that it was seen at.

@@ -2,6 +2,7 @@
 //! charts come from a repository, and everything is said and read through the API, as users do.
 
 mod catalogue;
+mod crashes;
 mod flux_sources;
 mod hooks;
 mod identity;

@@ -73,12 +73,14 @@ pub(super) async fn attempt(
         Err(blocked) => return Ok(blocked),
     };
     debug!(revision = desired.revision.number, ?plan, "planned");
-    match plan {
-        Plan::Hold { until } => Ok(standing_until(until)),
-        Plan::Rest => ended(context, recorded, memory, &desired).await,
-        Plan::Await => settled(context, recorded, memory, &desired, Written::Before).await,
-        Plan::Write(writes) => write(context, recorded, memory, &desired, &writes).await,
-    }
+    let done = match plan {
+        Plan::Hold { until } => standing_until(until),
+        Plan::Rest => ended(context, recorded, memory, &desired).await?,
+        Plan::Await => settled(context, recorded, memory, &desired, Written::Before).await?,
+        Plan::Write(writes) => write(context, recorded, memory, &desired, &writes).await?,
+    };
+    remediate::clean_up(context, recorded, memory, &desired, &done.outcome).await;
+    Ok(done)
 }
 
 pub(super) fn blocked(reason: Reason, error: &dyn std::error::Error, retryable: bool) -> Done {
@@ -339,6 +341,7 @@ async fn write(
         }
         memory.failure = None;
         memory.conflict_retries = 0;
+        memory.created.clear();
     }
     let inventory = recorded.status_mut().inventory.get_or_insert_default();
     inventory::extend(inventory, rendering.references());

@@ -16,7 +16,7 @@ use crate::api::helm_release::actions::HelmAction;
 use crate::api::listing::first_few;
 use crate::api::{HelmRelease, names};
 use crate::cluster::apply::{
-    Adoption, Applied, Applier, ApplyError, ApplyRequest, ApplySettings, Decided, ObjectPlan, Observed,
+    Adoption, Applied, Applier, ApplyError, ApplyRequest, ApplySettings, Decided, ObjectPlan, Observed, Operation,
 };
 use crate::cluster::delete::{DeleteError, Deleter};
 use crate::cluster::observe::LiveMetadata;
@@ -366,11 +366,15 @@ fn remember(context: &Context, memory: &mut ReleaseMemory, applied: &Applied, po
         let health = (version.clone(), memory.health_rules.judge(live));
         memory.health.insert(reference.clone(), health);
     }
+    if applied.operation == Operation::Created {
+        memory.created.push(reference.clone());
+    }
     let ledger = memory.ledger.get_or_insert_default();
     ledger.record(&applied.observation(policy), now);
 }
 
-async fn removed(
+/// Removes objects that the release does not have any more.
+pub(super) async fn removed(
     context: &Context,
     recorded: &mut Recorded,
     memory: &mut ReleaseMemory,
