@@ -28,6 +28,8 @@ const ACTED_ON: &[ActedOn] = &[
     all("chart.spec.chart"),
     all("chart.spec.version"),
     all("chart.spec.interval"),
+    all("chart.spec.valuesFiles"),
+    all("chart.spec.ignoreMissingValuesFiles"),
     only("chart.spec.sourceRef.kind", &["HelmRepository"]),
     all("chart.spec.sourceRef.apiVersion"),
     all("chart.spec.sourceRef.name"),
@@ -40,6 +42,9 @@ const ACTED_ON: &[ActedOn] = &[
     all("mode"),
     all("test"),
     all("timeout"),
+    all("postRenderers"),
+    all("postRenderStrategy"),
+    all("commonMetadata"),
     all("values"),
     all("valuesFrom"),
     all("releaseName"),
@@ -78,6 +83,7 @@ const ACTED_ON: &[ActedOn] = &[
 /// of this kind for every field.
 const AS_DONE_ANYWAY: &[(&str, &str)] = &[
     ("chart.spec.reconcileStrategy", "ChartVersion"),
+    ("chart.spec.reconcileStrategy", "Revision"), // a chart with another content begins a revision, whatever its version
     ("driftDetection.mode", "disabled"),
     ("install.serverSideApply", "true"),
     ("persistentClient", "true"),
@@ -104,11 +110,9 @@ pub fn fields_not_acted_on(spec: &HelmReleaseSpec) -> Result<Vec<String>, serde_
 
 /// Fields that a release must not go on without: each says where, as whom, whether at all, or what exactly is applied.
 const NOT_WITHOUT: &[&str] = &[
-    "spec.chart.spec.valuesFiles",
     "spec.chart.spec.verify",
     "spec.kubeConfig",
     "spec.plugins",
-    "spec.postRenderers",
     "spec.serviceAccountName",
 ];
 
@@ -237,12 +241,10 @@ mod tests {
             "chartRef": {"kind": "HelmChart", "name": "shop"},
             "install": {"crds": "Skip", "disableHooks": true, "remediation": {"retries": -1}},
             "driftDetection": {"mode": "enabled", "ignore": [{"paths": ["/spec/replicas"]}]},
-            "commonMetadata": {"labels": {"example.com/team": "a"}},
             "persistentClient": false,
         });
         let expected = [
             "spec.chartRef.kind=HelmChart",
-            "spec.commonMetadata.labels",
             "spec.driftDetection.ignore",
             "spec.driftDetection.mode",
             "spec.install.remediation.retries",

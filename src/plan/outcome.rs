@@ -5,7 +5,7 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 
-use super::revision::{Identity, Revision};
+use super::revision::{Identity, PostRenderingDigests, Revision};
 use crate::api::conditions::{self, ConditionStatus, ConditionType, ConditionUpdate, Reason};
 use crate::api::helm_release::HelmReleaseStatus;
 use crate::api::helm_release::history::{MAX_HISTORY, SNAPSHOT_API_VERSION, Snapshot, SnapshotAction};
@@ -245,6 +245,10 @@ pub fn begin(
         app_version,
         chart_digest,
         config_digest,
+        post_rendering: PostRenderingDigests {
+            post_renderers,
+            common_metadata,
+        },
     } = desired.clone();
     status.last_attempted_revision = Some(chart_version.clone());
     status.last_attempted_revision_digest = Some(chart_digest);
@@ -269,6 +273,8 @@ pub fn begin(
         chart_version,
         app_version,
         config_digest,
+        post_renderers_digest: post_renderers,
+        common_metadata_digest: common_metadata,
         oci_digest: None,
         first_deployed,
         last_deployed: began,
@@ -494,12 +500,25 @@ fn move_newest(status: &mut HelmReleaseStatus, outcome: &Outcome) {
     }
 }
 
+/// Says what the newest snapshot, which is whole now, was changed by after rendering.
+fn observe_post_rendering(status: &mut HelmReleaseStatus) {
+    if let Some(newest) = status.history.first() {
+        status
+            .observed_post_renderers_digest
+            .clone_from(&newest.post_renderers_digest);
+        status
+            .observed_common_metadata_digest
+            .clone_from(&newest.common_metadata_digest);
+    }
+}
+
 fn count(status: &mut HelmReleaseStatus, outcome: &Outcome) {
     match outcome {
         Outcome::Deployed { .. } | Outcome::Tested { .. } | Outcome::TestFailed { ignored: true, .. } => {
             status.failures = 0;
             status.install_failures = 0;
             status.upgrade_failures = 0;
+            observe_post_rendering(status);
         }
         Outcome::Failed { action, .. } | Outcome::Conflicted { action, .. } => {
             status.failures += 1;

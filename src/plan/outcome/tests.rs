@@ -15,6 +15,7 @@ fn begun(action: ReleaseAction, number: u32, status: &mut HelmReleaseStatus) {
         app_version: None,
         chart_digest: "sha256:chart".into(),
         config_digest: "sha256:values".into(),
+        post_rendering: PostRenderingDigests::default(),
     };
     let began = at(i64::from(number)).0;
     begin(
