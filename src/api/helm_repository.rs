@@ -10,7 +10,10 @@ use serde::{Deserialize, Serialize};
 use super::Duration;
 use super::reference::LocalReference;
 use super::schema::{is_false, short_duration};
-use super::source_status::{Artifact, Provider};
+use super::source_status::{Artifact, Provider, StatusParts};
+
+/// How often the index is fetched when `spec.interval` is not set.
+pub const DEFAULT_INTERVAL: Duration = Duration::from_mins(1);
 
 /// How long one request may take when `spec.timeout` is not set.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_mins(1);
@@ -49,7 +52,7 @@ pub struct HelmRepositorySpec {
     /// What the repository is: `default`, an HTTP server with an index; `oci`, a registry. Default: as the address says.
     #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
     pub type_: Option<RepositoryType>,
-    /// How often the index is fetched.
+    /// How often the index is fetched. Default: 1m. A registry has no index.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interval: Option<Duration>,
     /// How long one request may take. Default: 1m.
@@ -99,6 +102,17 @@ pub struct AccessFrom {
     pub namespace_selectors: Vec<NamespaceSelector>,
 }
 
+impl AccessFrom {
+    /// Whether objects of a namespace with these labels may refer to the repository.
+    pub fn admits(&self, labels: &BTreeMap<String, String>) -> bool {
+        let is_selected = |selector: &NamespaceSelector| {
+            let mut wanted = selector.match_labels.iter();
+            wanted.all(|(name, value)| labels.get(name) == Some(value))
+        };
+        self.namespace_selectors.iter().any(is_selected)
+    }
+}
+
 /// Selects namespaces by their labels; without labels, all namespaces.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -131,8 +145,33 @@ pub struct HelmRepositoryStatus {
 }
 
 impl HelmRepositorySpec {
+    /// How often the index is fetched.
+    pub fn effective_interval(&self) -> Duration {
+        self.interval.unwrap_or(DEFAULT_INTERVAL)
+    }
+
     /// How long one request may take.
     pub fn effective_timeout(&self) -> Duration {
         self.timeout.unwrap_or(DEFAULT_TIMEOUT)
+    }
+}
+
+impl HelmRepositoryStatus {
+    /// What it has in common with the statuses of other kinds of source.
+    pub fn parts(&mut self) -> StatusParts<'_> {
+        let Self {
+            observed_generation,
+            conditions,
+            artifact,
+            url,
+            last_handled_reconcile_at,
+        } = self;
+        StatusParts {
+            observed_generation,
+            conditions,
+            artifact,
+            url,
+            last_handled_reconcile_at,
+        }
     }
 }

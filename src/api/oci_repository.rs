@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::Duration;
 use super::reference::{LocalReference, Verification};
 use super::schema::{is_false, short_duration};
-use super::source_status::{Artifact, Provider};
+use super::source_status::{Artifact, Provider, StatusParts};
 
 /// The tag of an artifact whose reference names none.
 pub const DEFAULT_TAG: &str = "latest";
@@ -159,4 +159,26 @@ pub struct OCIRepositoryStatus {
     /// Value of the annotation `fairlead.dev/requestedAt` that was last acted on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_handled_reconcile_at: Option<String>,
+}
+
+impl OCIRepositoryStatus {
+    /// What it has in common with the statuses of other kinds of source.
+    pub fn parts(&mut self) -> StatusParts<'_> {
+        let Self {
+            observed_generation,
+            conditions,
+            artifact,
+            url,
+            observed_ignore: _, // of the extraction, which a chart's archive does not need
+            observed_layer_selector: _,
+            last_handled_reconcile_at,
+        } = self;
+        StatusParts {
+            observed_generation,
+            conditions,
+            artifact,
+            url,
+            last_handled_reconcile_at,
+        }
+    }
 }

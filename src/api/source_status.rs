@@ -1,6 +1,6 @@
-//! What the status of every source says: the artifact that was fetched last.
+//! What the statuses of all kinds of source have in common.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -33,4 +33,19 @@ pub enum Provider {
     Azure,
     /// With a workload identity of Google Cloud.
     Gcp,
+}
+
+/// The parts of a status that every kind of source has.
+#[derive(Debug)]
+pub struct StatusParts<'a> {
+    /// Generation that the status is about.
+    pub observed_generation: &'a mut Option<i64>,
+    /// What is told.
+    pub conditions: &'a mut Vec<Condition>,
+    /// What was fetched last.
+    pub artifact: &'a mut Option<Artifact>,
+    /// Where it was fetched from.
+    pub url: &'a mut Option<String>,
+    /// The request that was acted on last.
+    pub last_handled_reconcile_at: &'a mut Option<String>,
 }

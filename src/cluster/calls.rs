@@ -76,6 +76,12 @@ impl Calls {
         Self { client, timeout }
     }
 
+    /// The same calls through another client.
+    #[must_use]
+    pub const fn through(&self, client: Client) -> Self {
+        Self::new(client, self.timeout)
+    }
+
     /// The client behind it.
     pub const fn client(&self) -> &Client {
         &self.client

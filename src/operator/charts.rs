@@ -13,7 +13,7 @@ use crate::chart::archive::ArchiveLimits;
 use crate::chart::load::LoadError;
 use crate::chart::{Chart, ValuesFilesError};
 use crate::render::Program;
-use crate::source::{ChartContent, ChartReference, Fetcher, ResolvedChart, SourceError};
+use crate::source::{ChartContent, ChartReference, Fetcher, HttpReference, IndexState, ResolvedChart, SourceError};
 
 /// How many parsed charts are kept: enough for every chart of a large cluster, few enough to fit in memory.
 const KEPT: usize = 64;
@@ -111,6 +111,19 @@ impl Charts {
     /// Which chart a reference means now.
     pub async fn resolve(&self, reference: &ChartReference) -> Result<ResolvedChart, SourceError> {
         self.fetcher.resolve(reference).await
+    }
+
+    /// Which index a repository has now.
+    pub async fn refresh(&self, repository: &HttpReference) -> Result<IndexState, SourceError> {
+        self.fetcher.refresh(repository).await
+    }
+
+    /// Fetches a chart's archive, so that it is there when a release needs it. Gives its size in bytes.
+    pub async fn store(&self, chart: &ResolvedChart) -> Result<u64, SourceError> {
+        Ok(match self.fetcher.fetch(chart).await? {
+            ChartContent::Archive(bytes) => bytes.len() as u64,
+            ChartContent::Directory(files) => files.iter().map(|file| file.data.len() as u64).sum(),
+        })
     }
 
     /// The parsed chart, with the files that shall replace its values.

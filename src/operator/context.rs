@@ -1,4 +1,4 @@
-//! What every reconcile shares: clients, caches, memory, telemetry, settings.
+//! What reconciles have at hand: what all of them share, and the target of the one release.
 //!
 //! Edge. It holds things and does nothing by itself.
 
@@ -9,15 +9,12 @@ use std::time::Duration;
 
 use kube::Client;
 
-use super::capabilities::ClusterCapabilities;
 use super::charts::Charts;
-use super::children::Children;
-use super::memory::Memory;
+use super::memory::{Memory, ReleaseMemory};
 use super::policies::Policies;
-use super::records::Records;
 use super::sources::Sources;
-use crate::cluster::calls::Calls;
-use crate::cluster::discovery::KindCache;
+use super::target::{Target, TargetError, Targets};
+use crate::api::HelmRelease;
 use crate::ownership::redact::Redactor;
 use crate::telemetry::events::Events;
 use crate::telemetry::metrics::Metrics;
@@ -41,17 +38,11 @@ pub struct Settings {
 }
 
 /// What every reconcile shares.
-pub struct Context {
-    /// The API server, for Fairlead's own resources.
+pub struct Shared {
+    /// The API server, for Fairlead's own resources and for what releases refer to.
     pub client: Client,
-    /// The API server, for the objects of releases.
-    pub calls: Calls,
-    /// Which kinds the cluster serves.
-    pub kinds: Arc<KindCache>,
-    /// The live objects of all releases, as metadata.
-    pub children: Children,
-    /// Which release records there are.
-    pub records: Records,
+    /// The clusters and identities that releases are released to.
+    pub targets: Targets,
     /// HelmRepositories and OCIRepositories.
     pub sources: Sources,
     /// ConflictPolicies.
@@ -60,8 +51,6 @@ pub struct Context {
     pub charts: Charts,
     /// What is remembered of each release.
     pub memory: Memory,
-    /// What the cluster offers to templates.
-    pub capabilities: ClusterCapabilities,
     /// Makes values fit to be shown.
     pub redactor: Redactor,
     /// Metrics of the process.
@@ -70,4 +59,25 @@ pub struct Context {
     pub events: Events,
     /// What the operator was told at its start.
     pub settings: Settings,
+}
+
+/// What the reconcile of one release has at hand.
+pub struct Context {
+    /// What it shares with all others.
+    pub shared: Arc<Shared>,
+    /// Where the release's objects, hooks and records are, and as whom they are read and written.
+    pub target: Arc<Target>,
+}
+
+impl Context {
+    /// For a release; its memory keeps the target.
+    ///
+    /// # Errors
+    /// When the release does not say a target that can be reached.
+    pub fn of(shared: &Arc<Shared>, release: &HelmRelease, memory: &mut ReleaseMemory) -> Result<Self, TargetError> {
+        Ok(Self {
+            shared: shared.clone(),
+            target: shared.targets.of(release, memory)?,
+        })
+    }
 }

@@ -101,7 +101,7 @@ pub async fn apply(
             object: object.clone(),
             source,
         };
-        let exists = || context.calls.get(&resource, None, &object.name);
+        let exists = || context.target.calls.get(&resource, None, &object.name);
         if policy == CrdsPolicy::Create && exists().await.map_err(failed)?.is_some() {
             continue;
         }
@@ -111,6 +111,7 @@ pub async fn apply(
             dry_run: false,
         };
         context
+            .target
             .calls
             .apply(&resource, None, &object.name, intent.body(), options)
             .await
@@ -126,7 +127,7 @@ pub async fn apply(
     {
         established(context, object).await?;
     }
-    context.kinds.invalidate().await;
+    context.target.kinds.invalidate().await;
     Ok(())
 }
 
@@ -184,7 +185,12 @@ async fn foresee_one(
         object: object.clone(),
         source,
     };
-    let live = context.calls.get(&resource, None, &object.name).await.map_err(failed)?;
+    let live = context
+        .target
+        .calls
+        .get(&resource, None, &object.name)
+        .await
+        .map_err(failed)?;
     let mut shadow = ObjectShadow::created(object.clone());
     match &live {
         None => {}
@@ -196,6 +202,7 @@ async fn foresee_one(
                 dry_run: true,
             };
             let answer = context
+                .target
                 .calls
                 .apply(&resource, None, &object.name, intent.body(), options)
                 .await;
@@ -237,7 +244,7 @@ fn namespace_manifest(name: &str) -> Value {
 
 async fn resolve(context: &Context, intent: &Intent) -> Result<(ObjectReference, Resource), CrdError> {
     let object = intent.reference().clone();
-    match context.kinds.resolve(&object.api_version, &object.kind).await {
+    match context.target.kinds.resolve(&object.api_version, &object.kind).await {
         Ok(resource) => Ok((object, resource)),
         Err(source) => Err(CrdError::Discovery { object, source }),
     }
@@ -245,7 +252,7 @@ async fn resolve(context: &Context, intent: &Intent) -> Result<(ObjectReference,
 
 /// Awaits that the API server serves a CRD.
 pub async fn established(context: &Context, object: ObjectReference) -> Result<(), CrdError> {
-    let api: Api<CustomResourceDefinition> = Api::all(context.client.clone());
+    let api: Api<CustomResourceDefinition> = Api::all(context.target.calls.client().clone());
     let awaited = await_condition(api, &object.name, is_crd_established());
     match tokio::time::timeout(ESTABLISHED_WITHIN, awaited).await {
         Ok(Ok(_)) => Ok(()),
@@ -279,6 +286,7 @@ pub async fn ensure_namespace(context: &Context, release: &HelmRelease) -> Resul
         source,
     };
     if context
+        .target
         .calls
         .get(&resource, None, name)
         .await
@@ -293,6 +301,7 @@ pub async fn ensure_namespace(context: &Context, release: &HelmRelease) -> Resul
         dry_run: false,
     };
     context
+        .target
         .calls
         .apply(&resource, None, name, intent.body(), options)
         .await

@@ -19,6 +19,17 @@ use crate::api::helm_release::chart::{ChartReferenceKind, SourceKind};
 use crate::api::helm_repository::HelmRepository;
 use crate::api::oci_repository::OCIRepository;
 
+/// The sources of a kind, as they are followed.
+pub(super) struct FollowedSource<K>
+where
+    K: Resource<DynamicType = ()> + Clone + 'static,
+{
+    /// What is there.
+    pub(super) store: Store<K>,
+    /// What came, changed or went.
+    pub(super) changes: mpsc::UnboundedReceiver<ObjectRef<K>>,
+}
+
 /// Follows other resources, and wakes the releases that are concerned when one changes. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Follow {
@@ -59,8 +70,8 @@ impl Follow {
         }
     }
 
-    /// Keeps the sources of a kind, and wakes the releases that refer to one when it changes.
-    pub(super) fn source<K>(&self, api: Api<K>, refers: fn(&HelmRelease, &K) -> bool) -> Store<K>
+    /// Follows the sources of a kind, and wakes the releases that refer to one when it changes.
+    pub(super) fn source<K>(&self, api: Api<K>, refers: fn(&HelmRelease, &K) -> bool) -> FollowedSource<K>
     where
         K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
     {
@@ -70,8 +81,13 @@ impl Follow {
             .reflect(writer)
             .touched_objects();
         let follow = self.clone();
-        self.each(events, move |source| follow.wake(|release| refers(release, source)));
-        store
+        let (changed, changes) = mpsc::unbounded_channel();
+        self.each(events, move |source| {
+            follow.wake(|release| refers(release, source));
+            // Nobody listens where sources are only looked up.
+            let _ = changed.send(ObjectRef::from_obj(source));
+        });
+        FollowedSource { store, changes }
     }
 
     /// Calls `changed` with each object that comes, changes or goes, in a task of its own, until the operator shuts down.

@@ -21,6 +21,7 @@ use crate::source::ResolvedChart;
 
 use super::reconcile::records::Draft;
 use super::reconcile::render::Rendering;
+use super::target::{Target, TargetKey};
 
 /// The name of a release, as a key.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -73,6 +74,8 @@ pub struct ReleaseMemory {
     pub labels: Option<BTreeMap<String, String>>,
     /// The annotation with a person's decisions, as it was acted on last.
     pub resolve: String,
+    /// Where and as whom the release was reconciled last.
+    pub target: Option<(TargetKey, Arc<Target>)>,
     /// The chart that was looked up last.
     pub chart: Option<LookedUp>,
     /// The last rendering, and the inputs that it was made from.

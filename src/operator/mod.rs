@@ -16,6 +16,7 @@ pub mod policies;
 pub mod reconcile;
 pub mod records;
 pub mod sources;
+pub mod target;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,21 +33,19 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use self::admin::Readiness;
-use self::capabilities::ClusterCapabilities;
 use self::charts::Charts;
 use self::children::Children;
-use self::context::{Context, Settings};
-use self::follow::Follow;
+use self::context::{Settings, Shared};
+use self::follow::{Follow, FollowedSource};
 use self::memory::{Memory, ReleaseKey};
 use self::policies::Policies;
 use self::reconcile::{ReconcileError, reconcile, seed};
 use self::records::Records;
-use self::sources::Sources;
+use self::sources::{Sources, keep};
+use self::target::{Target, Targets};
 use crate::api::HelmRelease;
 use crate::api::helm_repository::HelmRepository;
 use crate::api::oci_repository::OCIRepository;
-use crate::cluster::calls::Calls;
-use crate::cluster::discovery::KindCache;
 use crate::ownership::redact::Redactor;
 use crate::source::{Fetcher, FetcherOptions, SourceError};
 use crate::telemetry::events::Events;
@@ -102,15 +101,15 @@ impl Operator {
         let followed = Followed {
             children,
             records,
-            sources: Sources::new(client.clone(), repositories.clone(), artifacts.clone()),
+            sources: Sources::new(&client, repositories.store.clone(), artifacts.store.clone(), &policies),
             policies,
         };
-        let context = Arc::new(context(&client, settings, metrics, followed, &shutdown).await?);
+        let shared = Arc::new(shared(&client, settings, metrics, followed, &shutdown).await?);
         // An operator for one namespace does not know what the policies of the cluster select elsewhere.
-        if context.settings.namespace.is_none() {
-            tokio::spawn(context.policies.clone().keep_statuses(client.clone(), shutdown.clone()));
+        if shared.settings.namespace.is_none() {
+            tokio::spawn(shared.policies.clone().keep_statuses(client.clone(), shutdown.clone()));
         }
-        let concurrency = context.settings.concurrency;
+        let concurrency = shared.settings.concurrency;
         let unchanged = predicates::generation
             .combine(predicates::annotations)
             .combine(predicates::labels)
@@ -120,13 +119,17 @@ impl Operator {
             () = shutdown.cancelled() => return Ok(()),
             // The writers live as long as the operator, so waiting fails only at its end.
             _ = async {
-                tokio::join!(repositories.wait_until_ready(), artifacts.wait_until_ready(), context.policies.wait_until_ready())
+                tokio::join!(repositories.store.wait_until_ready(), artifacts.store.wait_until_ready(), shared.policies.wait_until_ready())
             } => {}
         }
+        let FollowedSource { store, changes } = repositories;
+        tokio::spawn(keep(shared.clone(), store, changes, shutdown.clone()));
+        let FollowedSource { store, changes } = artifacts;
+        tokio::spawn(keep(shared.clone(), store, changes, shutdown.clone()));
         let mut readiness = Some(readiness);
-        let (watching, reporting) = (context.clone(), context.clone());
+        let (watching, reporting) = (shared.clone(), shared.clone());
         let triggers = watcher(
-            scoped::<HelmRelease>(&client, &context.settings),
+            scoped::<HelmRelease>(&client, &shared.settings),
             watcher::Config::default(),
         )
         .default_backoff()
@@ -151,7 +154,7 @@ impl Operator {
             .reconcile_on(UnboundedReceiverStream::new(child_changes))
             .reconcile_on(UnboundedReceiverStream::new(source_changes))
             .graceful_shutdown_on(shutdown.cancelled_owned())
-            .run(reconcile, after_error, context)
+            .run(reconcile, after_error, shared)
             .for_each_concurrent(REPORTS, |result| {
                 match result {
                     Ok((release, _)) => debug!(%release, "reconciled"),
@@ -181,7 +184,7 @@ pub async fn observer(
     client: &Client,
     settings: Settings,
     shutdown: &CancellationToken,
-) -> Result<Context, OperatorError> {
+) -> Result<Shared, OperatorError> {
     let (children, _changes) = Children::new(client.clone(), shutdown.clone());
     let (changed, _changes) = mpsc::unbounded_channel();
     let (releases, _writer) = reflector::store::<HelmRelease>();
@@ -193,17 +196,17 @@ pub async fn observer(
     let followed = Followed {
         children,
         records,
-        sources: Sources::new(client.clone(), repositories.clone(), artifacts.clone()),
+        sources: Sources::new(client, repositories.store.clone(), artifacts.store.clone(), &policies),
         policies,
     };
-    let context = context(client, settings, Arc::default(), followed, shutdown).await?;
+    let shared = shared(client, settings, Arc::default(), followed, shutdown).await?;
     // The writers live until the shutdown, so waiting fails only then.
     let _ = tokio::join!(
-        repositories.wait_until_ready(),
-        artifacts.wait_until_ready(),
-        context.policies.wait_until_ready()
+        repositories.store.wait_until_ready(),
+        artifacts.store.wait_until_ready(),
+        shared.policies.wait_until_ready()
     );
-    Ok(context)
+    Ok(shared)
 }
 
 /// What watches keep up to date.
@@ -214,13 +217,13 @@ struct Followed {
     policies: Policies,
 }
 
-async fn context(
+async fn shared(
     client: &Client,
     settings: Settings,
     metrics: Arc<Metrics>,
     followed: Followed,
     shutdown: &CancellationToken,
-) -> Result<Context, OperatorError> {
+) -> Result<Shared, OperatorError> {
     let options = FetcherOptions {
         cache_directory: settings.chart_cache.clone(),
         ..FetcherOptions::default()
@@ -231,14 +234,10 @@ async fn context(
         sources,
         policies,
     } = followed;
-    let kinds = Arc::new(KindCache::new(client.clone(), settings.request_timeout));
-    Ok(Context {
+    let own = Target::new(client, settings.request_timeout, children, records);
+    Ok(Shared {
         client: client.clone(),
-        calls: Calls::new(client.clone(), settings.request_timeout),
-        capabilities: ClusterCapabilities::new(client.clone(), kinds.clone()),
-        kinds,
-        children,
-        records,
+        targets: Targets::new(own),
         sources,
         policies,
         charts: Charts::new(Fetcher::open(options).await?),
@@ -250,7 +249,7 @@ async fn context(
     })
 }
 
-fn after_error(_: Arc<HelmRelease>, _: &ReconcileError, _: Arc<Context>) -> Action {
+fn after_error(_: Arc<HelmRelease>, _: &ReconcileError, _: Arc<Shared>) -> Action {
     Action::requeue(AFTER_ERROR)
 }
 

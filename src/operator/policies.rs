@@ -75,6 +75,11 @@ impl Policies {
         followed
     }
 
+    /// The namespaces of the cluster, with their labels.
+    pub(super) fn namespaces(&self) -> Store<PartialObjectMeta<Namespace>> {
+        self.namespaces.clone()
+    }
+
     /// Waits for the first lists of the watches.
     pub(super) async fn wait_until_ready(&self) {
         // The writers live as long as the operator, so waiting fails only at its end.

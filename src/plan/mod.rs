@@ -13,3 +13,4 @@ pub mod retry;
 pub mod revision;
 pub mod settle;
 pub mod shadow;
+pub mod source;

@@ -15,7 +15,7 @@ use super::credentials::Access;
 use super::digest::Digest;
 use super::directory;
 use super::error::SourceError;
-use super::http::{self, HttpRepositories};
+use super::http::{self, HttpRepositories, IndexState};
 use super::limits::Limits;
 use super::oci::Registry;
 use super::reference::{
@@ -146,6 +146,14 @@ impl Fetcher {
             ChartReference::HttpRepository(reference) => self.resolve_http(reference).await,
             ChartReference::Oci(reference) => self.resolve_oci(reference).await,
         }
+    }
+
+    /// Finds out which index a repository has now. Its chart and version are not looked at.
+    ///
+    /// # Errors
+    /// When there is no index, or it cannot be read.
+    pub async fn refresh(&self, repository: &HttpReference) -> Result<IndexState, SourceError> {
+        self.0.repositories.refresh(repository).await
     }
 
     /// The content of a resolved chart, from the cache if it is there. It has the promised digest.

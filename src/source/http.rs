@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures::FutureExt as _;
 use reqwest::StatusCode;
@@ -19,6 +19,8 @@ use super::select;
 use super::single_flight::SingleFlight;
 use super::transport::{Answer, Request, Transport, shown};
 
+/// An index that lacks what is asked for is fetched again when it is older than this.
+const RECENT: Duration = Duration::from_secs(2);
 /// How many indexes are kept in memory.
 const INDEXES: usize = 128;
 
@@ -27,14 +29,27 @@ pub(super) struct HttpRepositories {
     transport: Arc<Transport>,
     limits: Limits,
     known: Arc<Mutex<HashMap<Digest, KnownIndex>>>,
-    flights: SingleFlight<Digest, Result<Arc<Index>, SourceError>>,
+    flights: SingleFlight<Digest, Result<KnownIndex, SourceError>>,
 }
 
 #[derive(Clone)]
 struct KnownIndex {
     index: Arc<Index>,
+    digest: Digest,
+    size: u64,
     validators: HeaderMap,
     checked: Instant,
+}
+
+/// Which index a repository has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IndexState {
+    /// Of its bytes.
+    pub digest: Digest,
+    /// In bytes.
+    pub size: u64,
+    /// Where it is, fit to be shown.
+    pub url: String,
 }
 
 /// A version found in an index.
@@ -60,33 +75,22 @@ impl HttpRepositories {
         let HttpReference {
             url,
             chart,
-            version: wanted,
+            version: _,
             access,
             pass_credentials,
-            refresh: _,
+            refresh,
         } = reference;
         let base = parse_url(url)?;
         let access = with_login_of(&base, access);
-        let index = self.index(&base, &access, reference).await?;
         let shown_url = shown(&base);
-        let versions = index.versions(chart).ok_or_else(|| SourceError::ChartNotFound {
-            url: shown_url.clone(),
-            chart: chart.clone(),
-            available: select::similar(index.names(), chart),
-        })?;
-        let selected = select::select(versions, |entry: &IndexEntry| &entry.version, wanted);
-        let entry = selected
-            .map_err(|error| SourceError::InvalidVersion {
-                chart: chart.clone(),
-                version: wanted.clone(),
-                reason: error.to_string(),
-            })?
-            .ok_or_else(|| SourceError::VersionNotFound {
-                url: shown_url.clone(),
-                chart: chart.clone(),
-                version: wanted.clone(),
-                available: select::nearest(versions.iter().map(|entry| &entry.version), wanted),
-            })?;
+        let KnownIndex { index, .. } = self.known(&base, &access, *refresh).await?;
+        let index = if select_entry(&index, reference, &shown_url).is_ok() {
+            index
+        } else {
+            // It may have been published since.
+            self.known(&base, &access, RECENT.min(*refresh)).await?.index
+        };
+        let entry = select_entry(&index, reference, &shown_url)?;
         let version = entry.version.original().to_owned();
         let Some(archive) = entry.urls.first() else {
             return Err(SourceError::NoArchive {
@@ -119,7 +123,20 @@ impl HttpRepositories {
         })
     }
 
-    async fn index(&self, base: &Url, access: &Access, reference: &HttpReference) -> Result<Arc<Index>, SourceError> {
+    /// Which index the repository has now: asks the server, however fresh the known one is.
+    pub(super) async fn refresh(&self, reference: &HttpReference) -> Result<IndexState, SourceError> {
+        let base = parse_url(&reference.url)?;
+        let access = with_login_of(&base, &reference.access);
+        let known = self.known(&base, &access, Duration::ZERO).await?;
+        Ok(IndexState {
+            digest: known.digest,
+            size: known.size,
+            url: shown(&index_url(&base)?),
+        })
+    }
+
+    /// The index, which may be as old as `fresh_for`.
+    async fn known(&self, base: &Url, access: &Access, fresh_for: Duration) -> Result<KnownIndex, SourceError> {
         let url = index_url(base)?;
         let key = Digest::of(format!("{url} {}", access.fingerprint()).as_bytes());
         let known = self
@@ -128,11 +145,8 @@ impl HttpRepositories {
             .unwrap_or_else(PoisonError::into_inner)
             .get(&key)
             .cloned();
-        if let Some(fresh) = known
-            .as_ref()
-            .filter(|known| known.checked.elapsed() < reference.refresh)
-        {
-            return Ok(fresh.index.clone());
+        if let Some(fresh) = known.as_ref().filter(|known| known.checked.elapsed() < fresh_for) {
+            return Ok(fresh.clone());
         }
         let (transport, store, access, limit) = (
             self.transport.clone(),
@@ -142,12 +156,38 @@ impl HttpRepositories {
         );
         let work = async move {
             let updated = request_index(&transport, &url, &access, limit, known).await?;
-            let index = updated.index.clone();
-            remember(&mut store.lock().unwrap_or_else(PoisonError::into_inner), key, updated);
-            Ok(index)
+            remember(
+                &mut store.lock().unwrap_or_else(PoisonError::into_inner),
+                key,
+                updated.clone(),
+            );
+            Ok(updated)
         };
         self.flights.run(key, || work.boxed()).await
     }
+}
+
+/// The entry of an index that a reference asks for.
+fn select_entry<'a>(index: &'a Index, reference: &HttpReference, url: &str) -> Result<&'a IndexEntry, SourceError> {
+    let (chart, wanted) = (&reference.chart, &reference.version);
+    let versions = index.versions(chart).ok_or_else(|| SourceError::ChartNotFound {
+        url: url.to_owned(),
+        chart: chart.clone(),
+        available: select::similar(index.names(), chart),
+    })?;
+    let selected = select::select(versions, |entry: &IndexEntry| &entry.version, wanted);
+    selected
+        .map_err(|error| SourceError::InvalidVersion {
+            chart: chart.clone(),
+            version: wanted.clone(),
+            reason: error.to_string(),
+        })?
+        .ok_or_else(|| SourceError::VersionNotFound {
+            url: url.to_owned(),
+            chart: chart.clone(),
+            version: wanted.clone(),
+            available: select::nearest(versions.iter().map(|entry| &entry.version), wanted),
+        })
 }
 
 /// Asks for the index, or only whether it is still the known one.
@@ -184,23 +224,25 @@ async fn request_index(
     expect_success(&answer, url, &access.credentials)?;
     let validators = validators(&answer.headers);
     // A large index takes a while: the other tasks of this thread do not wait for it.
-    let parsed = tokio::task::spawn_blocking(move || Index::parse(&answer.body)).await;
-    let index = parsed
-        .map_err(|error| SourceError::BrokenIndex {
-            url: shown(url),
-            line: 0,
-            reason: error.to_string(),
-        })?
-        .map_err(|broken| SourceError::BrokenIndex {
-            url: shown(url),
-            line: broken.line,
-            reason: broken.reason,
-        })?;
+    let size = answer.body.len() as u64;
+    let parsed = tokio::task::spawn_blocking(move || (Digest::of(&answer.body), Index::parse(&answer.body))).await;
+    let (digest, index) = parsed.map_err(|error| SourceError::BrokenIndex {
+        url: shown(url),
+        line: 0,
+        reason: error.to_string(),
+    })?;
+    let index = index.map_err(|broken| SourceError::BrokenIndex {
+        url: shown(url),
+        line: broken.line,
+        reason: broken.reason,
+    })?;
     if index.skipped > 0 {
         tracing::warn!(url = shown(url), skipped = index.skipped, reasons = ?index.reasons, "invalid index entries");
     }
     Ok(KnownIndex {
         index: Arc::new(index),
+        digest,
+        size,
         validators,
         checked: Instant::now(),
     })

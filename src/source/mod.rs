@@ -27,6 +27,7 @@ pub use digest::{Digest, InvalidDigest};
 pub(crate) use error::system_error;
 pub use error::{Category, SourceError};
 pub use fetcher::{ChartContent, Fetcher, FetcherOptions};
+pub use http::IndexState;
 pub use limits::Limits;
 pub use local::{read_archive, read_directory};
 pub use reference::{ChartReference, HttpReference, OciReference, OciSelector, ResolvedChart, UrlReference};

@@ -3,6 +3,7 @@
 
 mod catalogue;
 mod hooks;
+mod kept;
 mod kills;
 mod lookups;
 mod real_charts;

@@ -23,7 +23,7 @@ use crate::cluster::apply::{Adoption, Applier, ApplySettings, Shadowed};
 use crate::cluster::calls::Calls;
 use crate::cluster::discovery::KindCache;
 use crate::cluster::records::Records;
-use crate::operator::context::{Context, Settings};
+use crate::operator::context::{Context, Settings, Shared};
 use crate::operator::memory::ReleaseMemory;
 use crate::operator::observer;
 use crate::operator::reconcile::render::label;
@@ -131,6 +131,14 @@ async fn priority(cluster: &Cluster, name: &str) -> Result<i32, CommandError> {
     Ok(highest.map_or(0, |highest| highest.saturating_add(1)))
 }
 
+/// What one HelmRelease would do.
+async fn look_at(shared: &Arc<Shared>, release: &HelmRelease) -> Result<ReleaseShadow, CommandError> {
+    let mut memory = ReleaseMemory::default();
+    let context = Context::of(shared, release, &mut memory)?;
+    let (shadow, _) = compare(&context, release, None, &mut memory).await?;
+    Ok(shadow)
+}
+
 impl ShadowArguments {
     fn verdict(&self, found: &Found) -> Result<(), CommandError> {
         let Found { releases, failures } = found;
@@ -178,12 +186,13 @@ impl ShadowArguments {
         if !releases.is_empty() {
             let shutdown = CancellationToken::new();
             let _guard = shutdown.clone().drop_guard();
-            let context = self.observer(cluster, &releases, &shutdown).await?;
+            let shared = Arc::new(self.observer(cluster, &releases, &shutdown).await?);
             for release in &releases {
-                let mut memory = ReleaseMemory::default();
-                let compared = compare(&context, release, None, &mut memory).await;
-                let shadow = compared.map(|(shadow, _)| shadow).map_err(Into::into);
-                found.add(release.own_namespace(), release.own_name(), shadow);
+                found.add(
+                    release.own_namespace(),
+                    release.own_name(),
+                    look_at(&shared, release).await,
+                );
             }
         }
         let redactor = Redactor::new(seed::salt()?);
@@ -219,7 +228,7 @@ impl ShadowArguments {
         cluster: &Cluster,
         releases: &[HelmRelease],
         shutdown: &CancellationToken,
-    ) -> Result<Context, CommandError> {
+    ) -> Result<Shared, CommandError> {
         // Who may look into one namespace only should not be asked for more, unless a chart is elsewhere.
         let whole_cluster = self.all_namespaces || releases.iter().any(has_source_elsewhere);
         let settings = Settings {
@@ -231,7 +240,7 @@ impl ShadowArguments {
             limits: Limits::default(),
         };
         match tokio::time::timeout(TIMEOUT, observer(&cluster.client, settings, shutdown)).await {
-            Ok(context) => Ok(context?),
+            Ok(shared) => Ok(shared?),
             Err(_elapsed) => Err(format!(
                 "HelmRepositories, OCIRepositories, ConflictPolicies and Namespaces could not be listed within {TIMEOUT:?}: \
                  the rights to list and watch them are needed"

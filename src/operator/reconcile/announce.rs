@@ -71,7 +71,10 @@ fn count(
     let new = contested.iter().filter(|field| !is_known(known, field));
     let release = release_labels(recorded.release());
     for field in new.clone() {
-        context.metrics.conflict(conflict_labels(&release, object, field));
+        context
+            .shared
+            .metrics
+            .conflict(conflict_labels(&release, object, field));
     }
     let (migrated, told): (Vec<&ContestedField>, Vec<&ContestedField>) = new.partition(|field| is_migrated(field));
     let notices = told.into_iter().filter_map(|field| notice(object, field));
@@ -93,7 +96,10 @@ fn count_retaken(
     let release = release_labels(recorded.release());
     let taken = contested.iter().filter(|field| field.action == Action::Forced);
     for field in taken.filter(|field| is_known(known, field)) {
-        context.metrics.conflict(conflict_labels(&release, object, field));
+        context
+            .shared
+            .metrics
+            .conflict(conflict_labels(&release, object, field));
     }
 }
 
@@ -101,6 +107,7 @@ fn publish(context: &Context, recorded: &Recorded, notices: impl IntoIterator<It
     for (severity, reason, note) in notices {
         let about = recorded.release().object_ref(&());
         context
+            .shared
             .events
             .publish(about, severity, reason, outcome::verb(action), &note);
     }
@@ -192,10 +199,11 @@ pub(super) fn fights(
     let (object, contested) = (&applied.reference, &applied.contested);
     for fight in memory.fights.observe(object, contested, *threshold, Timestamp::now()) {
         let labels = release_labels(recorded.release());
-        context.metrics.fight(&labels);
+        context.shared.metrics.fight(&labels);
         let about = recorded.release().object_ref(&());
         let note = format!("{fight}; until the fight is over, fights.then decides: {then:?}");
         context
+            .shared
             .events
             .publish(about, Severity::Warning, Reason::FieldFight, "reconcile", &note);
     }

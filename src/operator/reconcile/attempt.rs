@@ -182,7 +182,7 @@ async fn planned(
         leftovers: &leftovers,
         failure: memory.failure,
         asked: record::is_asked(recorded.release()) || decided_by_a_person(recorded.release(), memory),
-        stirred: memory.sighting != Some(context.children.sighting(rendering.references())),
+        stirred: memory.sighting != Some(context.target.children.sighting(rendering.references())),
     };
     Ok(decide(&input, now))
 }
@@ -251,7 +251,7 @@ fn failed_attempt(
     error: &execute::AttemptError,
 ) -> Done {
     warn!(revision = desired.revision.number, %error, "attempt failed");
-    memory.sighting = Some(context.children.sighting(desired.rendering.references()));
+    memory.sighting = Some(context.target.children.sighting(desired.rendering.references()));
     Done {
         outcome: error.outcome(desired.revision.action),
         next: Next::Backoff,
@@ -415,7 +415,7 @@ fn announcement(recorded: &Recorded, revision: &Revision) -> Outcome {
 fn watch(context: &Context, rendering: &Rendering, ledger: &Ledger) {
     for object in &rendering.objects {
         if ledger.get(object.intent.reference()).is_some() {
-            context.children.watch(&object.resource.api);
+            context.target.children.watch(&object.resource.api);
         }
     }
 }

@@ -28,7 +28,7 @@ pub async fn changes(
             let Some(record) = ledger.get(object.intent.reference()) else {
                 return Ok(Some(Change::New));
             };
-            let live = match context.children.get(object.intent.reference()) {
+            let live = match context.target.children.get(object.intent.reference()) {
                 Known::Unknown => ask(context, object).await?,
                 known => known,
             };
@@ -36,7 +36,7 @@ pub async fn changes(
         })
         .collect();
     stream::iter(looks)
-        .buffered(context.settings.parallel_writes.get())
+        .buffered(context.shared.settings.parallel_writes.get())
         .try_collect()
         .await
 }
@@ -49,6 +49,7 @@ async fn ask(context: &Context, object: &DesiredObject) -> Result<Known, CallErr
         name,
     } = object.intent.reference();
     let live = context
+        .target
         .calls
         .metadata(&object.resource, namespace.as_deref(), name)
         .await?;

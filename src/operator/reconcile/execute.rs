@@ -216,25 +216,29 @@ pub async fn execute(
 }
 
 pub(super) fn applier(context: &Context, release: &HelmRelease, inputs: &Inputs) -> Applier {
-    let records = Records::new(context.calls.clone());
+    let records = Records::new(context.target.calls.clone());
     let former = FormerRelease::new(records, release.storage_namespace(), inputs.release_identity());
     let settings = ApplySettings {
         roster: inputs.roster.clone(),
         policy: inputs.policy.clone(),
         release: inputs.release_identity(),
-        redactor: context.redactor.clone(),
+        redactor: context.shared.redactor.clone(),
         // As Flux does; conflicts over single fields are still the policy's.
         adoption: Adoption::TakeOwnership,
-        parallelism: context.settings.parallel_writes,
+        parallelism: context.shared.settings.parallel_writes,
         former: Some(Arc::new(former)),
     };
-    Applier::new(context.calls.clone(), context.kinds.clone(), Arc::new(settings))
+    Applier::new(
+        context.target.calls.clone(),
+        context.target.kinds.clone(),
+        Arc::new(settings),
+    )
 }
 
 fn request(context: &Context, ledger: &Ledger, object: &DesiredObject) -> ApplyRequest {
     let reference = object.intent.reference();
     let record = ledger.shared(reference);
-    let observed = match context.children.get(reference) {
+    let observed = match context.target.children.get(reference) {
         Known::Present(LiveMetadata {
             uid,
             resource_version,
@@ -337,9 +341,9 @@ fn waves(plans: Vec<ObjectPlan>) -> Vec<Vec<ObjectPlan>> {
 }
 
 fn remember(context: &Context, memory: &mut ReleaseMemory, applied: &Applied, policy: &str, now: Timestamp) {
-    context.metrics.applied(applied.operation);
+    context.shared.metrics.applied(applied.operation);
     let (reference, version) = (&applied.reference, &applied.resource_version);
-    context.children.wrote(reference, version);
+    context.target.children.wrote(reference, version);
     if let Some(live) = &applied.live {
         let health = (version.clone(), health::status(live));
         memory.health.insert(reference.clone(), health);
@@ -359,8 +363,8 @@ async fn removed(
     let field_manager = recorded.release().field_manager();
     let labels = names::release_labels(recorded.release().own_namespace(), recorded.release().own_name());
     let deleter = Deleter {
-        calls: &context.calls,
-        kinds: &context.kinds,
+        calls: &context.target.calls,
+        kinds: &context.target.kinds,
         release: &identity,
         field_manager: &field_manager,
         labels: &labels,

@@ -56,8 +56,13 @@ pub async fn health(
             {
                 return Ok::<_, HealthError>((reference.clone(), version.clone(), health.clone()));
             }
-            let resource = context.kinds.resolve(&reference.api_version, &reference.kind).await?;
+            let resource = context
+                .target
+                .kinds
+                .resolve(&reference.api_version, &reference.kind)
+                .await?;
             let live = context
+                .target
                 .calls
                 .get(&resource, reference.namespace.as_deref(), &reference.name)
                 .await
@@ -73,7 +78,7 @@ pub async fn health(
         })
         .collect();
     let looked: Vec<(ObjectReference, String, Health)> = stream::iter(looks)
-        .buffered(context.settings.parallel_writes.get())
+        .buffered(context.shared.settings.parallel_writes.get())
         .try_collect()
         .await?;
     memory.health = looked
@@ -95,7 +100,7 @@ fn is_current(
     health: &Health,
     written: Written,
 ) -> bool {
-    match context.children.get(reference) {
+    match context.target.children.get(reference) {
         Known::Present(live) => live.resource_version == version,
         // The watch does not know it yet: what was ready stays so, what was not is looked at again.
         Known::Absent | Known::Unknown => written == Written::Now || health.state == health::State::Current,

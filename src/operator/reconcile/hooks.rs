@@ -185,7 +185,7 @@ async fn advance(
             }
         };
         let placed = place(context, recorded.release(), hook).await?;
-        context.children.watch(&placed.resource.api);
+        context.target.children.watch(&placed.resource.api);
         let live = placed.read(context).await?;
         match verdict(hook, event, live.as_ref(), since, timeout, now) {
             Verdict::Succeeded => note(runs, hook, event, Change::Succeeded, now),
@@ -239,7 +239,11 @@ async fn place(context: &Context, release: &HelmRelease, hook: &Hook) -> Result<
     label(&mut object, release.own_namespace(), release.own_name());
     let intent = Intent::new(object, None)?;
     let reference = intent.reference();
-    let resource = context.kinds.resolve(&reference.api_version, &reference.kind).await;
+    let resource = context
+        .target
+        .kinds
+        .resolve(&reference.api_version, &reference.kind)
+        .await;
     let resource = resource.map_err(|source| HookError::Discovery {
         object: reference.clone(),
         source,
@@ -264,6 +268,7 @@ impl Placed {
     async fn read(&self, context: &Context) -> Result<Option<Value>, HookError> {
         let reference = self.intent.reference();
         let live = context
+            .target
             .calls
             .get(&self.resource, reference.namespace.as_deref(), &reference.name);
         live.await.map_err(|source| self.failed(source))
@@ -281,6 +286,7 @@ impl Placed {
             .unwrap_or_default();
         let namespace = reference.namespace.as_deref();
         match context
+            .target
             .calls
             .delete(&self.resource, namespace, &reference.name, uid)
             .await
@@ -324,7 +330,7 @@ async fn start(context: &Context, recorded: &Recorded, placed: &Placed, hook: &H
                 "delete it, or add before-hook-creation to the hook's delete policy",
             ));
         }
-        context.children.watch(&placed.resource.api);
+        context.target.children.watch(&placed.resource.api);
         placed.delete(context).await?;
         if placed.read(context).await?.is_some() {
             return Ok(Started::Waits(format!(
@@ -339,7 +345,11 @@ async fn start(context: &Context, recorded: &Recorded, placed: &Placed, hook: &H
     }
     let manager = recorded.release().field_manager();
     let namespace = reference.namespace.as_deref();
-    let created = context.calls.create(&placed.resource, namespace, &body, &manager).await;
+    let created = context
+        .target
+        .calls
+        .create(&placed.resource, namespace, &body, &manager)
+        .await;
     created.map_err(|source| placed.failed(source))?;
     Ok(Started::Yes)
 }

@@ -142,13 +142,13 @@ pub async fn observe(
     if !unsupported.is_empty() {
         return Err(InputError::NotSupported(unsupported));
     }
-    let policy = context.policies.policy_of(release)?;
+    let policy = context.shared.policies.policy_of(release)?;
     let roster = roster(release);
     let chart = look_up(context, release, memory).await?;
     let values_files = ValuesFiles::of(&release.spec);
-    let program = context.charts.program(&chart, &values_files).await?;
+    let program = context.shared.charts.program(&chart, &values_files).await?;
     let (values, from_secrets) = values(context, release).await?;
-    let capabilities = context.capabilities.get().await?;
+    let capabilities = context.target.capabilities.get().await?;
     let metadata = &program.chart().metadata;
     let identity = Identity {
         release_name: release.release_name(),
@@ -179,14 +179,14 @@ fn digest(values: &JsonMap) -> String {
     format!("sha256:{:x}", Sha256::digest(text))
 }
 
-/// The chart that the release means now: what was looked up last, while it is younger than the interval and neither the
-/// source nor the release changed.
+/// The chart that the release means now: what was looked up last, while neither the source nor the release changed. It is looked up
+/// again at the interval where the source does not tell of its changes.
 async fn look_up(
     context: &Context,
     release: &HelmRelease,
     memory: &mut ReleaseMemory,
 ) -> Result<ResolvedChart, InputError> {
-    let located = context.sources.locate(release)?;
+    let located = context.shared.sources.locate(release)?;
     let requested = record::requested_at(release);
     let key = format!("{} {}", located.key(), requested.unwrap_or_default());
     let interval = release
@@ -197,7 +197,7 @@ async fn look_up(
         .unwrap_or(release.spec.interval);
     if let Some(LookedUp { key: known, at, chart }) = &memory.chart
         && *known == key
-        && at.elapsed() < interval.as_std()
+        && (located.is_kept() || at.elapsed() < interval.as_std())
     {
         return Ok(chart.clone());
     }
@@ -208,8 +208,12 @@ async fn look_up(
             _ => Err(SourcesError::Suspended { source_name }.into()),
         };
     }
-    let reference = context.sources.reference(&located).await?;
-    let chart = context.charts.resolve(&reference).await?;
+    let chart = if let Some(chart) = context.shared.sources.known(&located) {
+        chart
+    } else {
+        let reference = context.shared.sources.reference(&located).await?;
+        context.shared.charts.resolve(&reference).await?
+    };
     memory.chart = Some(LookedUp {
         key,
         at: Instant::now(),
@@ -306,7 +310,7 @@ enum Found {
 }
 
 async fn from_secret(context: &Context, namespace: &str, name: &str, key: &str) -> kube::Result<Found> {
-    let secrets: Api<Secret> = Api::namespaced(context.client.clone(), namespace);
+    let secrets: Api<Secret> = Api::namespaced(context.shared.client.clone(), namespace);
     let Some(secret) = secrets.get_opt(name).await? else {
         return Ok(Found::NoObject);
     };
@@ -315,7 +319,7 @@ async fn from_secret(context: &Context, namespace: &str, name: &str, key: &str) 
 }
 
 async fn from_config_map(context: &Context, namespace: &str, name: &str, key: &str) -> kube::Result<Found> {
-    let maps: Api<ConfigMap> = Api::namespaced(context.client.clone(), namespace);
+    let maps: Api<ConfigMap> = Api::namespaced(context.shared.client.clone(), namespace);
     let Some(map) = maps.get_opt(name).await? else {
         return Ok(Found::NoObject);
     };

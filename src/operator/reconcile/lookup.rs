@@ -148,7 +148,11 @@ impl Answerer {
         if self.questions > MOST_QUESTIONS {
             return Err(LookupError::TooOften);
         }
-        let resource = context.kinds.resolve(&question.api_version, &question.kind).await?;
+        let resource = context
+            .target
+            .kinds
+            .resolve(&question.api_version, &question.kind)
+            .await?;
         let found = if question.name.is_empty() {
             list(context, &resource, &question).await
         } else {
@@ -181,14 +185,17 @@ async fn get(context: &Context, resource: &Resource, question: &Question) -> Res
         // No object of the cluster has such a name.
         return Ok(None);
     }
-    let found = context.calls.get(resource, Some(&question.namespace), &question.name);
+    let found = context
+        .target
+        .calls
+        .get(resource, Some(&question.namespace), &question.name);
     found.await.map_err(|source| failed(question, source))
 }
 
 /// The list as the server gives it, pages put together.
 async fn list(context: &Context, resource: &Resource, question: &Question) -> Result<Option<Value>, LookupError> {
     let namespace = Some(question.namespace.as_str()).filter(|namespace| !namespace.is_empty());
-    let mut pages = context.calls.pages(resource, namespace);
+    let mut pages = context.target.calls.pages(resource, namespace);
     let (mut whole, mut items) = (None, Vec::new());
     while let Some(mut page) = pages.next().await.map_err(|source| failed(question, source))? {
         if let Some(Value::Array(more)) = page.get_mut("items").map(Value::take) {

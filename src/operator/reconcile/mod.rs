@@ -28,7 +28,7 @@ use kube::ResourceExt as _;
 use kube::runtime::controller::Action;
 use tracing::debug;
 
-use super::context::Context;
+use super::context::{Context, Shared};
 use super::memory::{ReleaseKey, ReleaseMemory};
 use crate::api::HelmRelease;
 use crate::api::conditions::Reason;
@@ -84,40 +84,40 @@ enum Next {
 }
 
 /// Reconciles a HelmRelease once.
-pub async fn reconcile(cached: Arc<HelmRelease>, context: Arc<Context>) -> Result<Action, ReconcileError> {
+pub async fn reconcile(cached: Arc<HelmRelease>, shared: Arc<Shared>) -> Result<Action, ReconcileError> {
     let key = ReleaseKey::of(&cached);
     let started = Instant::now();
-    let mut memory = context.memory.take(&key);
-    let result = pass(&context, &cached, &mut memory).await;
+    let mut memory = shared.memory.take(&key);
+    let result = pass(&shared, &cached, &mut memory).await;
     let (outcome, verdict) = match &result {
         Ok((ended, _)) => *ended,
         Err(_) => (Reason::ReconcileError.as_str(), Verdict::Failed),
     };
-    context
+    shared
         .metrics
         .reconciled("HelmRelease", outcome, verdict, started.elapsed());
     if outcome == GONE {
         // It leaves nothing behind.
-        context.policies.recount();
+        shared.policies.recount();
     } else {
         if memory.labels.as_ref() != Some(cached.labels()) {
             memory.labels = Some(cached.labels().clone());
-            context.policies.recount();
+            shared.policies.recount();
         }
-        context.memory.put(key, memory);
+        shared.memory.put(key, memory);
     }
     result.map(|(_, action)| action)
 }
 
 /// Forgets a release that went without being reconciled: one without a finalizer, because it was never applied.
-pub(super) fn forget(context: &Context, key: &ReleaseKey) {
+pub(super) fn forget(shared: &Shared, key: &ReleaseKey) {
     let labels = ReleaseLabels {
         namespace: key.namespace.clone(),
         release: key.name.clone(),
     };
-    context.memory.take(key);
-    record::forget(context, &labels);
-    context.policies.recount();
+    shared.memory.take(key);
+    record::forget(shared, &labels);
+    shared.policies.recount();
 }
 
 /// How a reconcile ended: in a word, and in short.
@@ -127,54 +127,121 @@ const IS_GONE: Ended = (GONE, Verdict::Succeeded);
 const LOST_RACE: Ended = (RACE, Verdict::Waiting);
 
 async fn pass(
-    context: &Context,
+    shared: &Arc<Shared>,
     cached: &Arc<HelmRelease>,
     memory: &mut ReleaseMemory,
 ) -> Result<(Ended, Action), ReconcileError> {
-    let Some(release) = record::fresh(context, cached, memory).await? else {
+    let Some(release) = record::fresh(shared, cached, memory).await? else {
         return Ok((IS_GONE, Action::await_change()));
     };
     let mut recorded = Recorded::new(release);
     if recorded.release().metadata.deletion_timestamp.is_some() {
-        return match uninstall::uninstall(context, &mut recorded, memory).await? {
-            uninstall::Progress::Gone => {
-                record::forget(context, &record::release_labels(recorded.release()));
-                Ok((IS_GONE, Action::await_change()))
-            }
-            uninstall::Progress::Waiting(outcome) => {
-                let ended = (outcome.category(), outcome.verdict());
-                record::record(context, &mut recorded, memory, &outcome).await?;
-                Ok((ended, Action::requeue(uninstall::POLL)))
-            }
-        };
+        return end(shared, &mut recorded, memory).await;
     }
     let (mode, suspended) = (recorded.release().spec.mode, recorded.release().spec.suspend);
     // A release in shadow mode has nothing to clean up that it did not have before.
-    if mode == Mode::Apply && !record::ensure_finalizer(context, &mut recorded, memory).await? {
+    if mode == Mode::Apply && !record::ensure_finalizer(shared, &mut recorded, memory).await? {
         return Ok((LOST_RACE, Action::requeue(AFTER_RACE)));
     }
-    let Done { outcome, next } = if suspended {
-        Done {
+    let (Done { outcome, next }, written) = if suspended {
+        let next = Next::Interval {
+            policy_changes_at: None,
+        };
+        let done = Done {
             outcome: Outcome::Suspended,
-            next: Next::Interval {
-                policy_changes_at: None,
-            },
-        }
-    } else if mode == Mode::Shadow {
-        shadow::shadow(context, &mut recorded, memory).await
+            next,
+        };
+        recorded_only(shared, &mut recorded, memory, done).await?
     } else {
-        attempt::attempt(context, &mut recorded, memory).await?
+        match Context::of(shared, recorded.release(), memory) {
+            Ok(context) => forward(&context, &mut recorded, memory).await?,
+            Err(error) => {
+                let done = attempt::blocked(error.reason(), &error, error.is_retryable());
+                recorded_only(shared, &mut recorded, memory, done).await?
+            }
+        }
     };
-    note(memory, &outcome, &recorded.release().spec);
-    let interval = recorded.release().spec.interval.as_std();
-    let written = record::record(context, &mut recorded, memory, &outcome).await?;
     let category = outcome.category();
     debug!(outcome = category, written, "reconciled");
-    let mut wait = wait(&next, memory, interval);
+    let mut wait = wait(&next, memory, recorded.release().spec.interval.as_std());
     if memory.records_due {
         wait = wait.min(AFTER_ERROR);
     }
     Ok(((category, outcome.verdict()), Action::requeue(wait)))
+}
+
+/// Brings a release forward and records how far it came; says whether the status was written.
+async fn forward(
+    context: &Context,
+    recorded: &mut Recorded,
+    memory: &mut ReleaseMemory,
+) -> Result<(Done, bool), ReconcileError> {
+    let done = match recorded.release().spec.mode {
+        Mode::Shadow => shadow::shadow(context, recorded, memory).await,
+        Mode::Apply => attempt::attempt(context, recorded, memory).await?,
+    };
+    note(memory, &done.outcome, &recorded.release().spec);
+    let written = record::record(context, recorded, memory, &done.outcome).await?;
+    Ok((done, written))
+}
+
+/// Records why nothing is done; says whether the status was written.
+async fn recorded_only(
+    shared: &Shared,
+    recorded: &mut Recorded,
+    memory: &mut ReleaseMemory,
+    done: Done,
+) -> Result<(Done, bool), ReconcileError> {
+    note(memory, &done.outcome, &recorded.release().spec);
+    let written = record::record_unreached(shared, recorded, memory, &done.outcome).await?;
+    Ok((done, written))
+}
+
+/// Ends a release that is being deleted, as far as possible now.
+async fn end(
+    shared: &Arc<Shared>,
+    recorded: &mut Recorded,
+    memory: &mut ReleaseMemory,
+) -> Result<(Ended, Action), ReconcileError> {
+    if !uninstall::is_uninstalled(recorded.release()) {
+        let progress = uninstall::let_go(shared, recorded, memory).await?;
+        return ended(shared, None, recorded, memory, progress).await;
+    }
+    match Context::of(shared, recorded.release(), memory) {
+        Ok(context) => {
+            let progress = uninstall::uninstall(&context, recorded, memory).await?;
+            ended(shared, Some(&context), recorded, memory, progress).await
+        }
+        Err(error) => {
+            let progress = uninstall::failed(&error);
+            ended(shared, None, recorded, memory, progress).await
+        }
+    }
+}
+
+/// Records how far the end of a release is: in Helm's records, too, where its target is known.
+async fn ended(
+    shared: &Shared,
+    context: Option<&Context>,
+    recorded: &mut Recorded,
+    memory: &mut ReleaseMemory,
+    progress: uninstall::Progress,
+) -> Result<(Ended, Action), ReconcileError> {
+    let outcome = match progress {
+        uninstall::Progress::Gone => {
+            record::forget(shared, &record::release_labels(recorded.release()));
+            return Ok((IS_GONE, Action::await_change()));
+        }
+        uninstall::Progress::Waiting(outcome) => outcome,
+    };
+    match context {
+        Some(context) => record::record(context, recorded, memory, &outcome).await?,
+        None => record::record_unreached(shared, recorded, memory, &outcome).await?,
+    };
+    Ok((
+        (outcome.category(), outcome.verdict()),
+        Action::requeue(uninstall::POLL),
+    ))
 }
 
 /// Keeps count of failures in a row.
@@ -250,7 +317,7 @@ fn until(time: Timestamp) -> Duration {
 }
 
 /// Spreads requeues; needs no better randomness than the clock's last digits.
-fn random_fraction() -> f64 {
+pub(super) fn random_fraction() -> f64 {
     f64::from(Timestamp::now().subsec_nanosecond() % 1_000_000) / 1_000_000.0
 }
 

@@ -14,7 +14,7 @@ use super::{ReconcileError, now, records};
 use crate::api::conditions::{self, ConditionType, ConditionUpdate, Reason};
 use crate::api::helm_release::{HelmReleaseStatus, Mode};
 use crate::api::{HelmRelease, acted_on, names};
-use crate::operator::context::Context;
+use crate::operator::context::{Context, Shared};
 use crate::operator::ledger_store::{self, LedgerStoreError};
 use crate::operator::memory::ReleaseMemory;
 use crate::ownership::class::Class;
@@ -64,8 +64,8 @@ impl Recorded {
     }
 }
 
-fn api(context: &Context, release: &HelmRelease) -> Api<HelmRelease> {
-    Api::namespaced(context.client.clone(), release.own_namespace())
+fn api(shared: &Shared, release: &HelmRelease) -> Api<HelmRelease> {
+    Api::namespaced(shared.client.clone(), release.own_namespace())
 }
 
 fn failed(release: &HelmRelease, memory: &mut ReleaseMemory, source: kube::Error) -> ReconcileError {
@@ -81,7 +81,7 @@ fn failed(release: &HelmRelease, memory: &mut ReleaseMemory, source: kube::Error
 /// The release to work on: the cached one if it is our own last write or this process has made none, else a fresh read.
 /// `None` if it is gone.
 pub async fn fresh(
-    context: &Context,
+    shared: &Shared,
     cached: &Arc<HelmRelease>,
     memory: &mut ReleaseMemory,
 ) -> Result<Option<Arc<HelmRelease>>, ReconcileError> {
@@ -90,7 +90,7 @@ pub async fn fresh(
     if !is_known || memory.written == cached.metadata.resource_version {
         return Ok(Some(cached.clone()));
     }
-    let read = api(context, cached).get_opt(cached.own_name()).await;
+    let read = api(shared, cached).get_opt(cached.own_name()).await;
     let live = read.map_err(|source| failed(cached, memory, source))?;
     memory.written = live.as_ref().and_then(ResourceExt::resource_version);
     Ok(live.map(Arc::new))
@@ -98,7 +98,7 @@ pub async fn fresh(
 
 /// Puts our finalizer on the release. `false` if somebody changed or deleted the release meanwhile.
 pub async fn ensure_finalizer(
-    context: &Context,
+    shared: &Shared,
     recorded: &mut Recorded,
     memory: &mut ReleaseMemory,
 ) -> Result<bool, ReconcileError> {
@@ -107,18 +107,18 @@ pub async fn ensure_finalizer(
         return Ok(true);
     }
     finalizers.push(names::FINALIZER.to_owned());
-    Ok(set_finalizers(context, recorded, memory, &finalizers).await? == Finalizers::Set)
+    Ok(set_finalizers(shared, recorded, memory, &finalizers).await? == Finalizers::Set)
 }
 
 /// Takes our finalizer off the release, which lets it go.
 pub async fn remove_finalizer(
-    context: &Context,
+    shared: &Shared,
     recorded: &mut Recorded,
     memory: &mut ReleaseMemory,
 ) -> Result<bool, ReconcileError> {
     let mut finalizers = recorded.release.metadata.finalizers.clone().unwrap_or_default();
     finalizers.retain(|finalizer| finalizer != names::FINALIZER);
-    Ok(set_finalizers(context, recorded, memory, &finalizers).await? != Finalizers::Outdated)
+    Ok(set_finalizers(shared, recorded, memory, &finalizers).await? != Finalizers::Outdated)
 }
 
 /// What became of a change of finalizers.
@@ -133,7 +133,7 @@ enum Finalizers {
 }
 
 async fn set_finalizers(
-    context: &Context,
+    shared: &Shared,
     recorded: &mut Recorded,
     memory: &mut ReleaseMemory,
     finalizers: &[String],
@@ -147,7 +147,7 @@ async fn set_finalizers(
         field_manager: Some(names::CONTROLLER_FIELD_MANAGER.to_owned()),
         ..PatchParams::default()
     };
-    match api(context, &recorded.release)
+    match api(shared, &recorded.release)
         .patch(recorded.release.own_name(), &parameters, &Patch::Merge(patch))
         .await
     {
@@ -189,7 +189,7 @@ pub async fn begin(
     progress: &Outcome,
 ) -> Result<bool, ReconcileError> {
     let (before, time) = conclude(recorded, progress);
-    write(context, recorded, memory, progress, before.as_ref(), &time).await
+    write(&context.shared, recorded, memory, progress, before.as_ref(), &time).await
 }
 
 /// Records how a reconcile ended: release records first, then the status. Returns whether the status was written.
@@ -203,7 +203,18 @@ pub async fn record(
     if recorded.release.spec.mode == Mode::Apply && *outcome != Outcome::Suspended {
         records::sync(context, recorded, memory).await;
     }
-    write(context, recorded, memory, outcome, before.as_ref(), &time).await
+    write(&context.shared, recorded, memory, outcome, before.as_ref(), &time).await
+}
+
+/// Records why nothing could be done where the release is to be released to: the status alone.
+pub async fn record_unreached(
+    shared: &Shared,
+    recorded: &mut Recorded,
+    memory: &mut ReleaseMemory,
+    outcome: &Outcome,
+) -> Result<bool, ReconcileError> {
+    let (before, time) = conclude(recorded, outcome);
+    write(shared, recorded, memory, outcome, before.as_ref(), &time).await
 }
 
 /// Puts the outcome into the status; gives the status as it was before, and the time.
@@ -220,7 +231,7 @@ fn conclude(recorded: &mut Recorded, outcome: &Outcome) -> (Option<HelmReleaseSt
 }
 
 async fn write(
-    context: &Context,
+    shared: &Shared,
     recorded: &mut Recorded,
     memory: &mut ReleaseMemory,
     outcome: &Outcome,
@@ -235,9 +246,9 @@ async fn write(
         ownership_status::conflicted(&mut recorded.status, &fights, generation, time);
     }
     if recorded.release.spec.mode == Mode::Apply {
-        leave_shadow(context, recorded, memory);
+        leave_shadow(shared, recorded, memory);
     }
-    export(context, recorded, memory);
+    export(shared, recorded, memory);
     if recorded.release.status.as_ref() == Some(&recorded.status) {
         return Ok(false);
     }
@@ -247,25 +258,25 @@ async fn write(
         field_manager: Some(names::CONTROLLER_FIELD_MANAGER.to_owned()),
         ..PostParams::default()
     };
-    let written = api(context, &recorded.release)
+    let written = api(shared, &recorded.release)
         .replace_status(desired.own_name(), &parameters, &desired)
         .await;
     match written {
         Ok(release) => recorded.wrote(release, memory),
         Err(source) => return Err(failed(&recorded.release.clone(), memory, source)),
     }
-    announce(context, recorded, before, outcome);
+    announce(shared, recorded, before, outcome);
     Ok(true)
 }
 
 /// Takes back what shadow mode said, which an apply says otherwise.
-fn leave_shadow(context: &Context, recorded: &mut Recorded, memory: &mut ReleaseMemory) {
+fn leave_shadow(shared: &Shared, recorded: &mut Recorded, memory: &mut ReleaseMemory) {
     memory.shadow = None;
     if recorded.status.shadow.take().is_some() {
         conditions::remove(&mut recorded.status.conditions, ConditionType::Drifted);
     }
     let labels = release_labels(&recorded.release);
-    context.metrics.shadow_conflicts_now(&labels, std::iter::empty());
+    shared.metrics.shadow_conflicts_now(&labels, std::iter::empty());
 }
 
 /// Reports spec fields that are accepted but not acted on.
@@ -290,7 +301,7 @@ fn summary(status: Option<&HelmReleaseStatus>, condition: ConditionType) -> Opti
 }
 
 /// An event for each change of `Ready`.
-fn announce(context: &Context, recorded: &Recorded, before: Option<&HelmReleaseStatus>, outcome: &Outcome) {
+fn announce(shared: &Shared, recorded: &Recorded, before: Option<&HelmReleaseStatus>, outcome: &Outcome) {
     let after = summary(Some(&recorded.status), ConditionType::Ready);
     if after == summary(before, ConditionType::Ready) {
         return;
@@ -316,14 +327,14 @@ fn announce(context: &Context, recorded: &Recorded, before: Option<&HelmReleaseS
         | Outcome::Standing
         | Outcome::Suspended => return,
     };
-    context
+    shared
         .events
         .publish(recorded.release.object_ref(&()), severity, reason, action, message);
 }
 
 /// Brings the release's gauges to its status.
-fn export(context: &Context, recorded: &Recorded, memory: &ReleaseMemory) {
-    let metrics = &context.metrics;
+fn export(shared: &Shared, recorded: &Recorded, memory: &ReleaseMemory) {
+    let metrics = &shared.metrics;
     let labels = release_labels(&recorded.release);
     let ready = conditions::is_true(&recorded.status.conditions, ConditionType::Ready);
     metrics.release(&labels, ready, recorded.release.spec.suspend);
@@ -373,8 +384,8 @@ fn labels_of(release: &ReleaseLabels, kind: &str, sort: (Class, Action, ManagerC
 }
 
 /// Removes the metrics of a release that is gone.
-pub fn forget(context: &Context, labels: &ReleaseLabels) {
-    context.metrics.forget(labels);
+pub fn forget(shared: &Shared, labels: &ReleaseLabels) {
+    shared.metrics.forget(labels);
 }
 
 /// The release's ledger: what is remembered, or read from the cluster.
@@ -388,7 +399,7 @@ pub async fn ledger<'m>(
         memory.ledger = Some(Ledger::default());
     }
     if memory.ledger.is_none() {
-        memory.ledger = Some(ledger_store::read(&context.client, release).await?);
+        memory.ledger = Some(ledger_store::read(&context.shared.client, release).await?);
     }
     Ok(memory.ledger.get_or_insert_default())
 }
@@ -398,7 +409,7 @@ pub async fn ledger<'m>(
 pub async fn save_ledger(context: &Context, recorded: &Recorded, memory: &mut ReleaseMemory, revision: &Revision) {
     let Some(ledger) = &memory.ledger else { return };
     match ledger_store::write(
-        &context.client,
+        &context.shared.client,
         &recorded.release,
         ledger,
         revision,

@@ -47,7 +47,7 @@ pub struct Draft {
 /// When the records could not be listed yet.
 pub async fn look(context: &Context, recorded: &Recorded) -> Result<(Standing, Stored), NotListed> {
     let release = recorded.release();
-    let stored = context.records.of(release).await?;
+    let stored = context.target.records.of(release).await?;
     let name = release.release_name();
     let newest = recorded.status().history.first();
     // A release with another name, or with its records elsewhere, has no records of its own yet.
@@ -58,7 +58,7 @@ pub async fn look(context: &Context, recorded: &Recorded) -> Result<(Standing, S
         uid: release.metadata.uid.as_deref().unwrap_or_default(),
         patience: release.spec.effective_timeout().as_std(),
     };
-    let exists = |writer: &Writer| context.records.exists(writer);
+    let exists = |writer: &Writer| context.target.records.exists(writer);
     let standing = standing(&stored, newest, asker, exists, Timestamp::now());
     Ok((standing, stored))
 }
@@ -120,7 +120,12 @@ async fn objects(context: &Context, document: &Document) -> Vec<ObjectReference>
         let Some(mut reference) = ObjectReference::of(&object) else {
             continue;
         };
-        let Ok(resource) = context.kinds.resolve(&reference.api_version, &reference.kind).await else {
+        let Ok(resource) = context
+            .target
+            .kinds
+            .resolve(&reference.api_version, &reference.kind)
+            .await
+        else {
             continue;
         };
         if !resource.namespaced {
@@ -153,8 +158,8 @@ fn storage(context: &Context, release: &HelmRelease, name: &str) -> Storage {
 }
 
 fn storage_at(context: &Context, namespace: &str, name: &str) -> Storage {
-    let timeout = context.settings.request_timeout;
-    Storage::new(context.client.clone(), namespace, name, timeout)
+    let timeout = context.shared.settings.request_timeout;
+    Storage::new(context.target.calls.client().clone(), namespace, name, timeout)
 }
 
 fn writer(release: &HelmRelease) -> Writer {
@@ -206,6 +211,7 @@ pub async fn sync(context: &Context, recorded: &mut Recorded, memory: &mut Relea
             let about = recorded.release().object_ref(&());
             let note = format!("Helm does not see revision {revision} as {}: {error}", status.as_word());
             context
+                .shared
                 .events
                 .publish(about, Severity::Warning, Reason::RecordNotWritten, "record", &note);
         }
@@ -218,7 +224,7 @@ async fn bring(context: &Context, recorded: &mut Recorded, memory: &mut ReleaseM
         return Ok(());
     };
     let (namespace, name) = (release.storage_namespace().to_owned(), newest.name.clone());
-    let stored = context.records.known(&namespace, &name);
+    let stored = context.target.records.known(&namespace, &name);
     let uid = release.metadata.uid.clone().unwrap_or_default();
     let keep = release.spec.effective_max_history();
     let ready = conditions::get(&recorded.status().conditions, ConditionType::Ready);
@@ -265,7 +271,7 @@ async fn leave_behind(context: &Context, recorded: &mut Recorded, here: &Work<'_
 }
 
 async fn listed(context: &Context, namespace: &str, name: &str) -> Result<Stored, StorageError> {
-    let stored = context.records.at(namespace, name).await;
+    let stored = context.target.records.at(namespace, name).await;
     stored.map_err(|NotListed| StorageError {
         namespace: namespace.to_owned(),
         name: name.to_owned(),
@@ -279,7 +285,7 @@ async fn delete(context: &Context, namespace: &str, name: &str, writer: &Writer)
     for (revision, record) in listed(context, namespace, name).await? {
         if record.writer.as_ref().is_some_and(|known| known == writer) {
             storage.delete(revision, &record.resource_version).await?;
-            context.records.deleted(namespace, name, revision);
+            context.target.records.deleted(namespace, name, revision);
         }
     }
     Ok(())
@@ -307,7 +313,7 @@ pub async fn end(context: &Context, recorded: &Recorded) -> Result<(), StorageEr
         record
             .writer
             .as_ref()
-            .is_some_and(|other| *other != writer && context.records.exists(other))
+            .is_some_and(|other| *other != writer && context.target.records.exists(other))
     };
     let work = Work {
         context,
@@ -322,7 +328,7 @@ pub async fn end(context: &Context, recorded: &Recorded) -> Result<(), StorageEr
         }
         if !keeps {
             storage.delete(*revision, &record.resource_version).await?;
-            context.records.deleted(namespace, &newest.name, *revision);
+            context.target.records.deleted(namespace, &newest.name, *revision);
         } else if position == 0 && record.status != Status::Uninstalled {
             work.change(*revision, Status::Uninstalled, "Uninstallation complete")
                 .await?;
@@ -384,7 +390,10 @@ impl Work<'_> {
             RecordWrite::Delete { revision } => {
                 if let Some(record) = stored.get(revision) {
                     self.storage.delete(*revision, &record.resource_version).await?;
-                    self.context.records.deleted(&self.namespace, &self.name, *revision);
+                    self.context
+                        .target
+                        .records
+                        .deleted(&self.namespace, &self.name, *revision);
                 }
                 Ok(None)
             }
@@ -443,6 +452,7 @@ impl Work<'_> {
             writer: Some(self.writer.clone()),
         };
         self.context
+            .target
             .records
             .wrote(&self.namespace, &self.name, writing.revision, record);
     }

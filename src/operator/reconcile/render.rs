@@ -203,7 +203,7 @@ async fn with_seed(
     let kept = if is_new {
         None
     } else {
-        seed::read(context, release).await?
+        seed::read(&context.shared, release).await?
     };
     let is_kept = kept.is_some();
     let used = match (kept, purpose) {
@@ -215,7 +215,7 @@ async fn with_seed(
     if is_kept || !used_randomness || purpose == Purpose::Shadow {
         return Ok(rendered);
     }
-    let kept = seed::keep(context, release, used.clone()).await?;
+    let kept = seed::keep(&context.shared, release, used.clone()).await?;
     if kept == used {
         return Ok(rendered);
     }
@@ -265,7 +265,7 @@ async fn on_a_thread(
             },
         },
         host: SeededHost::new(seed, revision.number, revision.began, asker),
-        limits: context.settings.limits,
+        limits: context.shared.settings.limits,
         skip_schema_validation: release.spec.action_options(revision.action).disable_schema_validation,
         post_renderers: release.spec.post_renderers.clone(),
         post_render_strategy: release.spec.post_render_strategy.unwrap_or_default(),
@@ -283,7 +283,7 @@ async fn on_a_thread(
     spawned.map_err(|_| RenderStepError::Interrupted)?;
     let answer = answerer.serve(context, receiver).await;
     let answer = answer.ok_or(RenderStepError::Interrupted)?;
-    context.metrics.rendered(answer.is_ok(), started.elapsed());
+    context.shared.metrics.rendered(answer.is_ok(), started.elapsed());
     answer.map_err(|error| match error {
         JobError::Render(error) => RenderStepError::render(inputs, &answerer.secrets(inputs.secrets.clone()), &error),
         JobError::PostRender(error) => error.into(),
@@ -435,7 +435,11 @@ async fn resource(
     if let Some(resource) = own_kinds.get(&(reference.api_version.clone(), reference.kind.clone())) {
         return Ok(resource.clone());
     }
-    let resolved = context.kinds.resolve(&reference.api_version, &reference.kind).await;
+    let resolved = context
+        .target
+        .kinds
+        .resolve(&reference.api_version, &reference.kind)
+        .await;
     resolved.map_err(|source| RenderStepError::Kind {
         object: reference.to_string(),
         source,

@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use super::lookup::Asker;
 use crate::api::{HelmRelease, names};
-use crate::operator::context::Context;
+use crate::operator::context::Shared;
 use crate::template::Host;
 
 /// Length of a seed in bytes.
@@ -83,14 +83,14 @@ fn failed(release: &HelmRelease, source: kube::Error) -> SeedError {
     }
 }
 
-fn secrets(context: &Context, release: &HelmRelease) -> Api<Secret> {
-    Api::namespaced(context.client.clone(), release.own_namespace())
+fn secrets(shared: &Shared, release: &HelmRelease) -> Api<Secret> {
+    Api::namespaced(shared.client.clone(), release.own_namespace())
 }
 
 /// The seed that is kept for a release, if there is one. That of an earlier release with the same name, which the garbage
 /// collector has not taken yet, is none.
-pub async fn read(context: &Context, release: &HelmRelease) -> Result<Option<Seed>, SeedError> {
-    let secret = secrets(context, release)
+pub async fn read(shared: &Shared, release: &HelmRelease) -> Result<Option<Seed>, SeedError> {
+    let secret = secrets(shared, release)
         .get_opt(&secret_name(release))
         .await
         .map_err(|source| failed(release, source))?;
@@ -106,8 +106,8 @@ fn is_owned(secret: &Secret, release: &HelmRelease) -> bool {
 }
 
 /// Deletes the seed of a release that ends.
-pub async fn delete(context: &Context, release: &HelmRelease) -> Result<(), SeedError> {
-    let deleted = secrets(context, release)
+pub async fn delete(shared: &Shared, release: &HelmRelease) -> Result<(), SeedError> {
+    let deleted = secrets(shared, release)
         .delete(&secret_name(release), &DeleteParams::default())
         .await;
     match deleted {
@@ -118,7 +118,7 @@ pub async fn delete(context: &Context, release: &HelmRelease) -> Result<(), Seed
 }
 
 /// Keeps a new seed. If another one of this release came first, that one counts; one of an earlier release goes.
-pub async fn keep(context: &Context, release: &HelmRelease, seed: Seed) -> Result<Seed, SeedError> {
+pub async fn keep(shared: &Shared, release: &HelmRelease, seed: Seed) -> Result<Seed, SeedError> {
     let secret = Secret {
         metadata: ObjectMeta {
             name: Some(secret_name(release)),
@@ -134,16 +134,16 @@ pub async fn keep(context: &Context, release: &HelmRelease, seed: Seed) -> Resul
         field_manager: Some(names::CONTROLLER_FIELD_MANAGER.to_owned()),
         ..PostParams::default()
     };
-    match secrets(context, release).create(&parameters, &secret).await {
+    match secrets(shared, release).create(&parameters, &secret).await {
         Ok(_) => return Ok(seed),
         Err(kube::Error::Api(status)) if status.is_already_exists() => {}
         Err(source) => return Err(failed(release, source)),
     }
-    if let Some(first) = read(context, release).await? {
+    if let Some(first) = read(shared, release).await? {
         return Ok(first);
     }
-    delete(context, release).await?;
-    let created = secrets(context, release).create(&parameters, &secret).await;
+    delete(shared, release).await?;
+    let created = secrets(shared, release).create(&parameters, &secret).await;
     created.map(|_| seed).map_err(|source| failed(release, source))
 }
 

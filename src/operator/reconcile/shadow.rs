@@ -85,7 +85,7 @@ pub(super) async fn shadow(context: &Context, recorded: &mut Recorded, memory: &
     shadow::apply_to(recorded.status_mut(), &compared, generation, &now());
     let contested = compared.contested().into_iter();
     let decisions = contested.map(|contested| conflict_labels(&labels, contested.object, contested.field));
-    context.metrics.shadow_conflicts_now(&labels, decisions);
+    context.shared.metrics.shadow_conflicts_now(&labels, decisions);
     let outcome = Outcome::Compared {
         summary: shadow::summary(&compared),
         applies: compared.applies(),
@@ -193,7 +193,7 @@ fn watch(context: &Context, rendering: &Rendering, objects: &[ObjectShadow]) {
         .collect();
     for object in &rendering.objects {
         if applied.contains(object.intent.reference()) {
-            context.children.watch(&object.resource.api);
+            context.target.children.watch(&object.resource.api);
         }
     }
 }

@@ -14,10 +14,10 @@ use super::records;
 use super::seed;
 use crate::api::helm_release::Mode;
 use crate::api::listing::first_few;
-use crate::api::names;
+use crate::api::{HelmRelease, names};
 use crate::cluster::delete::{DeleteError, Deleter, Deletion};
 use crate::cluster::discovery::DiscoveryError;
-use crate::operator::context::Context;
+use crate::operator::context::{Context, Shared};
 use crate::operator::ledger_store;
 use crate::operator::memory::ReleaseMemory;
 use crate::ownership::intent::ReleaseIdentity;
@@ -40,55 +40,77 @@ pub enum Progress {
     Waiting(Outcome),
 }
 
+/// Whether the objects of a release go with it. Flux's rule: a suspended release goes without its objects, so that it can be handed
+/// to another tool. One in shadow mode writes nothing but status, so it deletes nothing either.
+pub fn is_uninstalled(release: &HelmRelease) -> bool {
+    !release.spec.suspend && release.spec.mode != Mode::Shadow
+}
+
+/// Lets a release go without its objects and without the records that Helm reads.
+pub async fn let_go(
+    shared: &Shared,
+    recorded: &mut Recorded,
+    memory: &mut ReleaseMemory,
+) -> Result<Progress, ReconcileError> {
+    if let Err(message) = tidy(shared, recorded).await {
+        return Ok(Progress::Waiting(Outcome::UninstallFailed { message }));
+    }
+    info!("let go with its objects left as they are");
+    leave(shared, recorded, memory).await
+}
+
 /// Uninstalls a release as far as possible now.
 pub async fn uninstall(
     context: &Context,
     recorded: &mut Recorded,
     memory: &mut ReleaseMemory,
 ) -> Result<Progress, ReconcileError> {
-    // Flux's rule: a suspended release goes without its objects, so that a release can be handed to another tool. One in shadow
-    // mode writes nothing but status, so it deletes nothing either.
-    let spec = &recorded.release().spec;
-    let is_uninstalled = !spec.suspend && spec.mode != Mode::Shadow;
-    let mut objects = if is_uninstalled {
-        inventory(recorded)
-    } else {
-        Vec::new()
-    };
+    let mut objects = inventory(recorded);
     objects.sort_by(|a, b| uninstall_position(&a.kind).cmp(&uninstall_position(&b.kind)));
-    if is_uninstalled && let Some(waiting) = run_hooks(context, recorded, memory, HookEvent::PreDelete).await {
+    if let Some(waiting) = run_hooks(context, recorded, memory, HookEvent::PreDelete).await {
         return Ok(Progress::Waiting(waiting));
     }
     let remaining = match delete(context, recorded, memory, &objects).await {
         Ok(remaining) => remaining,
-        Err(error) => {
-            return Ok(Progress::Waiting(Outcome::UninstallFailed {
-                message: error.to_string(),
-            }));
-        }
+        Err(error) => return Ok(failed(&error)),
     };
-    if remaining.is_empty() {
-        if is_uninstalled && let Some(waiting) = run_hooks(context, recorded, memory, HookEvent::PostDelete).await {
-            return Ok(Progress::Waiting(waiting));
-        }
-        if let Err(message) = tidy(context, recorded).await {
-            return Ok(Progress::Waiting(Outcome::UninstallFailed { message }));
-        }
-        info!(objects = objects.len(), "uninstalled");
-        let released = record::remove_finalizer(context, recorded, memory).await?;
-        let again = || Outcome::Uninstalling {
-            progress: "removing the finalizer".to_owned(),
-        };
-        return Ok(if released {
-            Progress::Gone
-        } else {
-            Progress::Waiting(again())
-        });
+    if !remaining.is_empty() {
+        let progress = format!(
+            "waiting until {} are gone",
+            first_few(&remaining, remaining.len(), NAMED, ", ")
+        );
+        return Ok(Progress::Waiting(Outcome::Uninstalling { progress }));
     }
-    let progress = format!(
-        "waiting until {} are gone",
-        first_few(&remaining, remaining.len(), NAMED, ", ")
-    );
+    if let Some(waiting) = run_hooks(context, recorded, memory, HookEvent::PostDelete).await {
+        return Ok(Progress::Waiting(waiting));
+    }
+    if let Err(error) = records::end(context, recorded).await {
+        return Ok(failed(&error));
+    }
+    if let Err(message) = tidy(&context.shared, recorded).await {
+        return Ok(Progress::Waiting(Outcome::UninstallFailed { message }));
+    }
+    info!(objects = objects.len(), "uninstalled");
+    leave(&context.shared, recorded, memory).await
+}
+
+/// What could not be done, which is tried again.
+pub fn failed(error: &dyn std::error::Error) -> Progress {
+    Progress::Waiting(Outcome::UninstallFailed {
+        message: error.to_string(),
+    })
+}
+
+/// Takes our finalizer off.
+async fn leave(
+    shared: &Shared,
+    recorded: &mut Recorded,
+    memory: &mut ReleaseMemory,
+) -> Result<Progress, ReconcileError> {
+    if record::remove_finalizer(shared, recorded, memory).await? {
+        return Ok(Progress::Gone);
+    }
+    let progress = "removing the finalizer".to_owned();
     Ok(Progress::Waiting(Outcome::Uninstalling { progress }))
 }
 
@@ -135,16 +157,13 @@ async fn run_hooks(
     }
 }
 
-/// Deletes what Fairlead itself kept of the release. The garbage collector would do it, but a minute later at worst, when
+/// Deletes what Fairlead itself kept of the release in its own resources. The garbage collector would do it, but a minute later at worst, when
 /// a new release of the same name may be there.
-async fn tidy(context: &Context, recorded: &Recorded) -> Result<(), String> {
+async fn tidy(shared: &Shared, recorded: &Recorded) -> Result<(), String> {
     let release = recorded.release();
-    records::end(context, recorded)
-        .await
-        .map_err(|error| error.to_string())?;
-    let ledger = ledger_store::delete(&context.client, release).await;
+    let ledger = ledger_store::delete(&shared.client, release).await;
     ledger.map_err(|error| error.to_string())?;
-    seed::delete(context, release).await.map_err(|error| error.to_string())
+    seed::delete(shared, release).await.map_err(|error| error.to_string())
 }
 
 fn inventory(recorded: &Recorded) -> Vec<ObjectReference> {
@@ -169,8 +188,8 @@ async fn delete(
     let field_manager = release.field_manager();
     let labels = names::release_labels(release.own_namespace(), release.own_name());
     let deleter = Deleter {
-        calls: &context.calls,
-        kinds: &context.kinds,
+        calls: &context.target.calls,
+        kinds: &context.target.kinds,
         release: &identity,
         field_manager: &field_manager,
         labels: &labels,
@@ -189,7 +208,7 @@ async fn delete(
             })
             .collect();
         let results: Vec<(&ObjectReference, Deletion)> = stream::iter(deletions)
-            .buffered(context.settings.parallel_writes.get())
+            .buffered(context.shared.settings.parallel_writes.get())
             .try_collect()
             .await?;
         for (object, deletion) in results {
@@ -213,7 +232,7 @@ async fn delete(
 }
 
 async fn is_there(context: &Context, object: &ObjectReference) -> Result<bool, DeleteError> {
-    let resource = match context.kinds.resolve(&object.api_version, &object.kind).await {
+    let resource = match context.target.kinds.resolve(&object.api_version, &object.kind).await {
         Ok(resource) => resource,
         Err(DiscoveryError::UnknownKind { .. }) => return Ok(false),
         Err(source) => {
@@ -224,6 +243,7 @@ async fn is_there(context: &Context, object: &ObjectReference) -> Result<bool, D
         }
     };
     let found = context
+        .target
         .calls
         .metadata(&resource, object.namespace.as_deref(), &object.name)
         .await;
@@ -235,8 +255,8 @@ async fn is_there(context: &Context, object: &ObjectReference) -> Result<bool, D
 
 /// So that the object's end wakes the release.
 async fn watch(context: &Context, object: &ObjectReference) -> Result<(), DeleteError> {
-    match context.kinds.resolve(&object.api_version, &object.kind).await {
-        Ok(resource) => context.children.watch(&resource.api),
+    match context.target.kinds.resolve(&object.api_version, &object.kind).await {
+        Ok(resource) => context.target.children.watch(&resource.api),
         Err(DiscoveryError::UnknownKind { .. }) => {}
         Err(source) => {
             return Err(DeleteError::Discovery {

@@ -1,6 +1,5 @@
 //! Where charts and values come from, and what becomes of objects that a chart no longer has.
 
-use std::path::Path;
 use std::time::Duration;
 
 use fairlead_controlplane::{ControlPlane, Namespace};
@@ -10,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::stage::{REPOSITORY, Stage, history, inventory};
 use crate::support::Result;
+use crate::support::chart_repository::push;
 use crate::support::operator::Operator;
 use crate::support::wait::becomes;
 
@@ -187,8 +187,8 @@ async fn values_from_config_map_and_secret() -> Result {
 async fn oci_registry_chart() -> Result {
     let scene = Scene::open("oci").await?;
     let registry = scene.stage.plane.start_registry().await?;
-    let folder = tempfile::tempdir()?;
-    push(&scene, folder.path(), &registry.url("charts")).await?;
+    let files = [("values.yaml", VALUES), ("templates/one.yaml", ONE)];
+    push(scene.stage.plane, "shop", "1.2.3", &files, &registry.url("charts")).await?;
     let namespace = scene.namespace.name();
 
     let artifact = json!({"apiVersion": "fairlead.dev/v1alpha1", "kind": "OCIRepository",
@@ -215,23 +215,5 @@ async fn oci_registry_chart() -> Result {
         "a new release begins anew"
     );
     assert_eq!(scene.data("one").await?["color"], "blue");
-    Ok(())
-}
-
-/// Makes a chart and pushes it with Helm.
-async fn push(scene: &Scene, folder: &Path, url: &str) -> Result {
-    let source = folder.join("shop");
-    std::fs::create_dir_all(source.join("templates"))?;
-    std::fs::write(
-        source.join("Chart.yaml"),
-        "apiVersion: v2\nname: shop\nversion: 1.2.3\n",
-    )?;
-    std::fs::write(source.join("values.yaml"), VALUES)?;
-    std::fs::write(source.join("templates/one.yaml"), ONE)?;
-    let (source, folder) = (source.display().to_string(), folder.display().to_string());
-    let package = ["package", &source, "--destination", &folder];
-    scene.stage.plane.helm(&package).await?.checked()?;
-    let push = ["push", &format!("{folder}/shop-1.2.3.tgz"), url, "--plain-http"];
-    scene.stage.plane.helm(&push).await?.checked()?;
     Ok(())
 }

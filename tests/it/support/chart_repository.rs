@@ -1,7 +1,7 @@
 //! A chart repository over HTTP. Helm itself packages the charts and makes the index.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
@@ -14,6 +14,45 @@ use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
 use super::Result;
+
+/// Packages a chart of these files besides its Chart.yaml into a folder, as Helm does.
+pub(crate) async fn package(
+    control_plane: &ControlPlane,
+    name: &str,
+    version: &str,
+    files: &[(&str, &str)],
+    folder: &Path,
+) -> Result<PathBuf> {
+    let source = tempfile::tempdir()?;
+    let chart = source.path().join(name);
+    fs::create_dir(&chart)?;
+    let metadata = format!("apiVersion: v2\nname: {name}\nversion: {version}\n");
+    fs::write(chart.join("Chart.yaml"), metadata)?;
+    for (path, content) in files {
+        let path = chart.join(path);
+        fs::create_dir_all(path.parent().unwrap_or(&chart))?;
+        fs::write(path, content)?;
+    }
+    let destination = folder.display().to_string();
+    let package = ["package", &chart.display().to_string(), "--destination", &destination];
+    control_plane.helm(&package).await?.checked()?;
+    Ok(folder.join(format!("{name}-{version}.tgz")))
+}
+
+/// Pushes a chart of these files to a registry, as Helm does.
+pub(crate) async fn push(
+    control_plane: &ControlPlane,
+    name: &str,
+    version: &str,
+    files: &[(&str, &str)],
+    registry: &str,
+) -> Result {
+    let folder = tempfile::tempdir()?;
+    let archive = package(control_plane, name, version, files, folder.path()).await?;
+    let push = ["push", &archive.display().to_string(), registry, "--plain-http"];
+    control_plane.helm(&push).await?.checked()?;
+    Ok(())
+}
 
 /// A repository with the charts that were added to it. It stops when it is dropped.
 pub(crate) struct ChartRepository {
@@ -65,21 +104,7 @@ impl ChartRepository {
 
     /// Adds a chart of these files besides its Chart.yaml.
     pub(crate) async fn add(&self, name: &str, version: &str, files: &[(&str, &str)]) -> Result {
-        let source = tempfile::tempdir()?;
-        let chart = source.path().join(name);
-        fs::create_dir(&chart)?;
-        fs::write(
-            chart.join("Chart.yaml"),
-            format!("apiVersion: v2\nname: {name}\nversion: {version}\n"),
-        )?;
-        for (path, content) in files {
-            let path = chart.join(path);
-            fs::create_dir_all(path.parent().unwrap_or(&chart))?;
-            fs::write(path, content)?;
-        }
-        let folder = self.served.folder.path().display().to_string();
-        let package = ["package", &chart.display().to_string(), "--destination", &folder];
-        self.control_plane.helm(&package).await?.checked()?;
+        package(self.control_plane, name, version, files, self.served.folder.path()).await?;
         self.index().await
     }
 
