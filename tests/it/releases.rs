@@ -6,6 +6,7 @@ mod hooks;
 mod kept;
 mod kills;
 mod lookups;
+mod post_rendering;
 mod real_charts;
 mod records;
 mod rendered;
