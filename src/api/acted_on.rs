@@ -11,16 +11,10 @@ use super::HelmReleaseSpec;
 struct ActedOn {
     /// JSON path below `spec`; `[]` stands for every item of a list.
     path: &'static str,
-    /// The values that are acted on; none means all.
-    only: &'static [&'static str],
 }
 
 const fn all(path: &'static str) -> ActedOn {
-    ActedOn { path, only: &[] }
-}
-
-const fn only(path: &'static str, only: &'static [&'static str]) -> ActedOn {
-    ActedOn { path, only }
+    ActedOn { path }
 }
 
 /// The fields that are acted on.
@@ -30,14 +24,9 @@ const ACTED_ON: &[ActedOn] = &[
     all("chart.spec.interval"),
     all("chart.spec.valuesFiles"),
     all("chart.spec.ignoreMissingValuesFiles"),
-    only("chart.spec.sourceRef.kind", &["HelmRepository"]),
-    all("chart.spec.sourceRef.apiVersion"),
-    all("chart.spec.sourceRef.name"),
-    all("chart.spec.sourceRef.namespace"),
-    only("chartRef.kind", &["OCIRepository"]),
-    all("chartRef.apiVersion"),
-    all("chartRef.name"),
-    all("chartRef.namespace"),
+    all("chart.spec.reconcileStrategy"),
+    all("chart.spec.sourceRef"),
+    all("chartRef"),
     all("interval"),
     all("mode"),
     all("test"),
@@ -50,6 +39,8 @@ const ACTED_ON: &[ActedOn] = &[
     all("releaseName"),
     all("maxHistory"),
     all("storageNamespace"),
+    all("serviceAccountName"),
+    all("kubeConfig"),
     all("uninstall.keepHistory"),
     all("targetNamespace"),
     all("suspend"),
@@ -82,8 +73,6 @@ const ACTED_ON: &[ActedOn] = &[
 /// Values that say what is done anyway, so setting them is not in vain. Empty texts, lists and objects and `false` are
 /// of this kind for every field.
 const AS_DONE_ANYWAY: &[(&str, &str)] = &[
-    ("chart.spec.reconcileStrategy", "ChartVersion"),
-    ("chart.spec.reconcileStrategy", "Revision"), // a chart with another content begins a revision, whatever its version
     ("driftDetection.mode", "disabled"),
     ("install.serverSideApply", "true"),
     ("persistentClient", "true"),
@@ -93,8 +82,7 @@ const AS_DONE_ANYWAY: &[(&str, &str)] = &[
 ];
 
 /// The JSON paths of the fields that the spec sets and that are not acted on, sorted, for example
-/// `spec.install.disableHooks`. A field of which only some values are not acted on stands with its value, for example
-/// `spec.ownership.onConflict=Retry`.
+/// `spec.install.disableHooks`.
 ///
 /// # Errors
 /// When the spec cannot be written as JSON, which a spec that was read from JSON always can.
@@ -109,12 +97,7 @@ pub fn fields_not_acted_on(spec: &HelmReleaseSpec) -> Result<Vec<String>, serde_
 }
 
 /// Fields that a release must not go on without: each says where, as whom, whether at all, or what exactly is applied.
-const NOT_WITHOUT: &[&str] = &[
-    "spec.chart.spec.verify",
-    "spec.kubeConfig",
-    "spec.plugins",
-    "spec.serviceAccountName",
-];
+const NOT_WITHOUT: &[&str] = &["spec.chart.spec.verify", "spec.plugins"];
 
 /// Of the fields that are not acted on, those without which it would be wrong to apply anything.
 ///
@@ -144,11 +127,7 @@ fn walk(value: &Value, path: &str, found: &mut Vec<String>) {
     if is_empty(value) || is_as_done_anyway(value, path) {
         return;
     }
-    if let Some(field) = ACTED_ON.iter().find(|field| field.path == path) {
-        let text = value.as_str().unwrap_or_default();
-        if !field.only.is_empty() && !field.only.contains(&text) {
-            found.push(format!("spec.{path}={text}"));
-        }
+    if ACTED_ON.iter().any(|field| field.path == path) {
         return;
     }
     match value {
@@ -221,30 +200,27 @@ mod tests {
     }
 
     #[test]
-    fn a_release_does_not_go_without_what_says_where_or_as_whom() {
+    fn a_release_does_not_go_without_what_says_what_is_applied() {
         let spec = json!({
             "interval": "10m",
             "chartRef": {"kind": "OCIRepository", "name": "shop"},
-            "serviceAccountName": "deployer",
-            "kubeConfig": {"secretRef": {"name": "other-cluster"}},
-            "maxHistory": 3,
+            "plugins": [{"name": "org-policy", "stage": "ValidateValues"}],
+            "persistentClient": false,
         });
         let spec: HelmReleaseSpec = serde_json::from_value(spec).unwrap();
-        let expected = ["spec.kubeConfig.secretRef.name", "spec.serviceAccountName"];
-        assert_eq!(fields_not_to_go_without(&spec).unwrap(), expected);
+        assert_eq!(fields_not_to_go_without(&spec).unwrap(), ["spec.plugins"]);
     }
 
     #[test]
     fn fields_in_vain_are_named_at_their_leaf() {
         let spec = json!({
             "interval": "10m",
-            "chartRef": {"kind": "HelmChart", "name": "shop"},
+            "chartRef": {"kind": "OCIRepository", "name": "shop"},
             "install": {"crds": "Skip", "disableHooks": true, "remediation": {"retries": -1}},
             "driftDetection": {"mode": "enabled", "ignore": [{"paths": ["/spec/replicas"]}]},
             "persistentClient": false,
         });
         let expected = [
-            "spec.chartRef.kind=HelmChart",
             "spec.driftDetection.ignore",
             "spec.driftDetection.mode",
             "spec.install.remediation.retries",

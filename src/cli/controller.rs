@@ -17,13 +17,11 @@ use super::CommandError;
 use super::cluster::config;
 use crate::operator::Operator;
 use crate::operator::admin::{AdminServer, Readiness};
-use crate::operator::context::Settings;
+use crate::operator::context::{CONNECT_TIMEOUT, Settings, Tenancy};
+use crate::plan::retry::JITTER;
 use crate::telemetry::logs::{self, LogFormat};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::requests::CountRequests;
-
-/// How long the API server may be silent before a request fails; watches are kept alive by their own timeout.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Flags of `fairlead controller`.
 #[derive(Debug, clap::Args)]
@@ -49,6 +47,11 @@ pub(super) struct ControllerArguments {
     /// Seconds that one request to the API server may take
     #[arg(long, default_value = "60", value_parser = clap::value_parser!(u64).range(1..=600))]
     request_timeout: u64,
+    /// Percent by which the interval of each release is spread either way, so that they do not stay in step
+    #[arg(long, value_name = "PERCENT", default_value_t = JITTER, value_parser = clap::value_parser!(u8).range(0..=100))]
+    interval_jitter_percentage: u8,
+    #[command(flatten)]
+    tenancy: TenancyArguments,
     /// Directory that chart archives are kept in; without it they are kept in memory
     #[arg(long, env = "FAIRLEAD_CHART_CACHE")]
     chart_cache: Option<PathBuf>,
@@ -63,6 +66,46 @@ pub(super) struct ControllerArguments {
     log_format: LogFormat,
 }
 
+/// Flags that say what releases may do, and as whom.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Tenancy")]
+struct TenancyArguments {
+    /// ServiceAccount that a release without spec.serviceAccountName is released as, in the release's namespace
+    #[arg(long, value_name = "NAME", env = "FAIRLEAD_DEFAULT_SERVICE_ACCOUNT")]
+    default_service_account: Option<String>,
+    /// The same for releases with spec.kubeConfig
+    #[arg(long, value_name = "NAME", env = "FAIRLEAD_DEFAULT_KUBECONFIG_SERVICE_ACCOUNT")]
+    default_kubeconfig_service_account: Option<String>,
+    /// Refuse releases whose chart comes from a source in another namespace
+    #[arg(long, env = "FAIRLEAD_NO_CROSS_NAMESPACE_REFS")]
+    no_cross_namespace_refs: bool,
+    /// Run the programs that kubeconfigs of releases name; whoever may write such a Secret can then run programs here
+    #[arg(long)]
+    insecure_kubeconfig_exec: bool,
+    /// Allow kubeconfigs of releases to name servers whose identity is not verified
+    #[arg(long)]
+    insecure_kubeconfig_tls: bool,
+}
+
+impl From<TenancyArguments> for Tenancy {
+    fn from(arguments: TenancyArguments) -> Self {
+        let TenancyArguments {
+            default_service_account,
+            default_kubeconfig_service_account,
+            no_cross_namespace_refs,
+            insecure_kubeconfig_exec,
+            insecure_kubeconfig_tls,
+        } = arguments;
+        Self {
+            default_service_account,
+            default_kubeconfig_service_account,
+            no_cross_namespace_references: no_cross_namespace_refs,
+            kubeconfig_exec: insecure_kubeconfig_exec,
+            kubeconfig_insecure_tls: insecure_kubeconfig_tls,
+        }
+    }
+}
+
 /// Runs the operator until it is told to end.
 pub(super) fn run(arguments: ControllerArguments) -> Result<(), CommandError> {
     let ControllerArguments {
@@ -73,6 +116,8 @@ pub(super) fn run(arguments: ControllerArguments) -> Result<(), CommandError> {
         concurrency,
         parallel_writes,
         request_timeout,
+        interval_jitter_percentage,
+        tenancy,
         chart_cache,
         limit,
         log,
@@ -86,6 +131,8 @@ pub(super) fn run(arguments: ControllerArguments) -> Result<(), CommandError> {
         namespace,
         chart_cache,
         limits: super::limits(&limit)?,
+        interval_jitter: interval_jitter_percentage,
+        tenancy: tenancy.into(),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(serve(listen, kubeconfig, context, settings))

@@ -50,6 +50,17 @@ pub enum DeleteError {
 }
 
 impl DeleteError {
+    /// Whether whoever asked may not.
+    pub fn is_forbidden(&self) -> bool {
+        match self {
+            Self::Call {
+                source: CallError::Refused(status),
+                ..
+            } => status.code == 403,
+            Self::Discovery { .. } | Self::Call { .. } => false,
+        }
+    }
+
     /// Whether trying again can help.
     pub fn is_retryable(&self) -> bool {
         match self {

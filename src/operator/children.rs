@@ -84,18 +84,18 @@ pub struct Children {
 }
 
 impl Children {
-    /// An empty index, and the stream of releases whose children changed.
-    pub fn new(client: Client, shutdown: CancellationToken) -> (Self, mpsc::UnboundedReceiver<ObjectRef<HelmRelease>>) {
-        let (changed, changes) = mpsc::unbounded_channel();
-        (
-            Self {
-                client,
-                state: Arc::default(),
-                changed,
-                shutdown,
-            },
-            changes,
-        )
+    /// An empty index, which tells `changed` of releases whose children change, until `shutdown`.
+    pub fn new(
+        client: Client,
+        changed: mpsc::UnboundedSender<ObjectRef<HelmRelease>>,
+        shutdown: CancellationToken,
+    ) -> Self {
+        Self {
+            client,
+            state: Arc::default(),
+            changed,
+            shutdown,
+        }
     }
 
     /// What is known about `reference`.

@@ -10,15 +10,36 @@ use std::time::Duration;
 use kube::Client;
 
 use super::charts::Charts;
-use super::memory::{Memory, ReleaseMemory};
+use super::memory::{Memory, ReleaseMemory, Step};
 use super::policies::Policies;
+use super::references::References;
 use super::sources::Sources;
-use super::target::{Target, TargetError, Targets};
+use super::target::Target;
+use super::target::error::TargetError;
+use super::target::targets::Targets;
 use crate::api::HelmRelease;
 use crate::ownership::redact::Redactor;
 use crate::telemetry::events::Events;
 use crate::telemetry::metrics::Metrics;
 use crate::template::Limits;
+
+/// How long connecting to an API server may take; one that is connected may be silent for longer, as watches are.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What an operator is told at its start about what releases may do, and as whom.
+#[derive(Debug, Clone, Default)]
+pub struct Tenancy {
+    /// The ServiceAccount, in the namespace of a release, that it is released as unless it names one.
+    pub default_service_account: Option<String>,
+    /// The same for releases to other clusters.
+    pub default_kubeconfig_service_account: Option<String>,
+    /// Whether releases must not refer to sources in other namespaces.
+    pub no_cross_namespace_references: bool,
+    /// Whether kubeconfigs may name programs, which the operator runs.
+    pub kubeconfig_exec: bool,
+    /// Whether kubeconfigs may name servers whose identity is not verified.
+    pub kubeconfig_insecure_tls: bool,
+}
 
 /// What an operator is told at its start.
 #[derive(Debug, Clone)]
@@ -33,8 +54,12 @@ pub struct Settings {
     pub namespace: Option<String>,
     /// Where chart archives are kept; in memory without one.
     pub chart_cache: Option<PathBuf>,
+    /// By how many percent the intervals of releases are spread either way.
+    pub interval_jitter: u8,
     /// How much one rendering may use.
     pub limits: Limits,
+    /// What releases may do, and as whom.
+    pub tenancy: Tenancy,
 }
 
 /// What every reconcile shares.
@@ -43,6 +68,8 @@ pub struct Shared {
     pub client: Client,
     /// The clusters and identities that releases are released to.
     pub targets: Targets,
+    /// What releases refer to.
+    pub references: References,
     /// HelmRepositories and OCIRepositories.
     pub sources: Sources,
     /// ConflictPolicies.
@@ -74,10 +101,31 @@ impl Context {
     ///
     /// # Errors
     /// When the release does not say a target that can be reached.
-    pub fn of(shared: &Arc<Shared>, release: &HelmRelease, memory: &mut ReleaseMemory) -> Result<Self, TargetError> {
+    pub async fn of(
+        shared: &Arc<Shared>,
+        release: &HelmRelease,
+        memory: &mut ReleaseMemory,
+    ) -> Result<Self, TargetError> {
+        memory.step = Step::References;
+        shared.references.follow(release, memory).await;
         Ok(Self {
             shared: shared.clone(),
-            target: shared.targets.of(release, memory)?,
+            target: shared.targets.of(release, memory).await?,
+        })
+    }
+
+    /// For a release that is being deleted.
+    ///
+    /// # Errors
+    /// When the release does not say a target that can be reached.
+    pub async fn of_ending(
+        shared: &Arc<Shared>,
+        release: &HelmRelease,
+        memory: &mut ReleaseMemory,
+    ) -> Result<Self, TargetError> {
+        Ok(Self {
+            shared: shared.clone(),
+            target: shared.targets.of_ending(release, memory).await?,
         })
     }
 }

@@ -57,6 +57,19 @@ impl Follow {
         &self.releases
     }
 
+    /// Is cancelled when the operator shuts down.
+    pub(super) fn token(&self) -> CancellationToken {
+        self.shutdown.clone()
+    }
+
+    /// The same releases, for what may end before the operator does: when the token of what is returned is cancelled.
+    pub(super) fn for_a_while(&self) -> Self {
+        Self {
+            shutdown: self.shutdown.child_token(),
+            ..self.clone()
+        }
+    }
+
     /// Ends when the operator shuts down.
     pub(super) fn shutdown(&self) -> impl Future<Output = ()> + Send + use<> {
         self.shutdown.clone().cancelled_owned()

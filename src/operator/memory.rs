@@ -21,7 +21,9 @@ use crate::source::ResolvedChart;
 
 use super::reconcile::records::Draft;
 use super::reconcile::render::Rendering;
-use super::target::{Target, TargetKey};
+use super::references::Needed;
+use super::target::Target;
+use super::target::targets::TargetKey;
 
 /// The name of a release, as a key.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -45,7 +47,9 @@ impl ReleaseKey {
 /// A chart that was looked up, and when.
 #[derive(Debug, Clone)]
 pub struct LookedUp {
-    /// What it was looked up by.
+    /// What was looked for, but for its version.
+    pub scope: String,
+    /// The version of the source, and who asked.
     pub key: String,
     /// When.
     pub at: Instant,
@@ -64,6 +68,50 @@ pub struct Compared {
     pub release: ReleaseShadow,
 }
 
+/// What a reconcile is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Step {
+    /// It has just begun.
+    #[default]
+    Begins,
+    /// What the release refers to is looked up, and its cluster.
+    References,
+    /// The chart is looked for and fetched.
+    Chart,
+    /// Values are read, and the cluster is asked what it offers.
+    Inputs,
+    /// The release records are looked at.
+    Records,
+    /// The chart is rendered, look-ups in the cluster included.
+    Rendering,
+    /// Live objects are looked at.
+    Comparing,
+    /// Objects are written, and hooks are run.
+    Writing,
+    /// Objects are deleted.
+    Uninstalling,
+    /// The result is recorded.
+    Recording,
+}
+
+impl Step {
+    /// The step as it stands after "while".
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Begins => "it was beginning",
+            Self::References => "what it refers to and its cluster were looked up",
+            Self::Chart => "the chart was being looked for and fetched",
+            Self::Inputs => "values were read and the cluster was asked what it offers",
+            Self::Records => "the release records were being read",
+            Self::Rendering => "the chart was being rendered",
+            Self::Comparing => "live objects were being read",
+            Self::Writing => "objects were being written",
+            Self::Uninstalling => "objects were being deleted",
+            Self::Recording => "the result was being recorded",
+        }
+    }
+}
+
 /// What is remembered of one release.
 #[derive(Debug, Default)]
 pub struct ReleaseMemory {
@@ -74,8 +122,12 @@ pub struct ReleaseMemory {
     pub labels: Option<BTreeMap<String, String>>,
     /// The annotation with a person's decisions, as it was acted on last.
     pub resolve: String,
+    /// What the current reconcile is about, for the case that it takes too long.
+    pub step: Step,
     /// Where and as whom the release was reconciled last.
     pub target: Option<(TargetKey, Arc<Target>)>,
+    /// Keeps the watches of what the release refers to.
+    pub references: Vec<Arc<Needed>>,
     /// The chart that was looked up last.
     pub chart: Option<LookedUp>,
     /// The last rendering, and the inputs that it was made from.
@@ -106,6 +158,36 @@ pub struct ReleaseMemory {
     pub blocked: u32,
     /// What the last comparison in shadow mode came to.
     pub shadow: Option<Compared>,
+}
+
+impl ReleaseMemory {
+    /// What is left of it when a reconcile is cut short: whatever the reconcile was about may be half done.
+    #[must_use]
+    pub fn cut_short(self) -> Self {
+        Self {
+            // The HelmRelease is read anew.
+            written: Some(String::new()),
+            labels: self.labels,
+            resolve: self.resolve,
+            target: self.target,
+            references: self.references,
+            failure: self.failure,
+            conflict_retries: self.conflict_retries,
+            fights: self.fights,
+            blocked: self.blocked,
+            ..Self::default()
+        }
+    }
+
+    /// Remembers where the release is released to. What was seen elsewhere, or as somebody else, does not hold there.
+    pub fn go_to(&mut self, key: TargetKey, target: Arc<Target>) {
+        if self.target.replace((key, target)).is_some() {
+            self.rendering = None;
+            self.record_refused = None;
+            self.health.clear();
+            self.sighting = None;
+        }
+    }
 }
 
 /// The memory of all releases. A release is reconciled by one worker at a time, which takes its memory out and puts it

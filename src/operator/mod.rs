@@ -15,6 +15,7 @@ pub mod memory;
 pub mod policies;
 pub mod reconcile;
 pub mod records;
+pub mod references;
 pub mod sources;
 pub mod target;
 
@@ -34,15 +35,14 @@ use tracing::{debug, info, warn};
 
 use self::admin::Readiness;
 use self::charts::Charts;
-use self::children::Children;
 use self::context::{Settings, Shared};
 use self::follow::{Follow, FollowedSource};
 use self::memory::{Memory, ReleaseKey};
 use self::policies::Policies;
 use self::reconcile::{ReconcileError, reconcile, seed};
-use self::records::Records;
+use self::references::References;
 use self::sources::{Sources, keep};
-use self::target::{Target, Targets};
+use self::target::targets::Targets;
 use crate::api::HelmRelease;
 use crate::api::helm_repository::HelmRepository;
 use crate::api::oci_repository::OCIRepository;
@@ -90,18 +90,23 @@ impl Operator {
             metrics,
             readiness,
         } = self;
-        let (children, child_changes) = Children::new(client.clone(), shutdown.clone());
+        let (child_changed, child_changes) = mpsc::unbounded_channel();
         let (source_changed, source_changes) = mpsc::unbounded_channel();
         let (releases, writer) = reflector::store::<HelmRelease>();
         let follow = Follow::new(releases.clone(), source_changed, shutdown.clone());
         let repositories = follow.source::<HelmRepository>(scoped(&client, &settings), follow::refers_to_repository);
         let artifacts = follow.source::<OCIRepository>(scoped(&client, &settings), follow::refers_to_artifact);
         let policies = Policies::follow(&client, &follow);
-        let records = Records::new(&client, &follow, settings.namespace.as_deref());
         let followed = Followed {
-            children,
-            records,
-            sources: Sources::new(&client, repositories.store.clone(), artifacts.store.clone(), &policies),
+            targets: Targets::new(&client, &settings, &metrics, follow.clone(), child_changed),
+            references: References::new(&client, follow.clone()),
+            sources: Sources::new(
+                &client,
+                repositories.store.clone(),
+                artifacts.store.clone(),
+                &policies,
+                &follow,
+            ),
             policies,
         };
         let shared = Arc::new(shared(&client, settings, metrics, followed, &shutdown).await?);
@@ -185,21 +190,27 @@ pub async fn observer(
     settings: Settings,
     shutdown: &CancellationToken,
 ) -> Result<Shared, OperatorError> {
-    let (children, _changes) = Children::new(client.clone(), shutdown.clone());
+    let (child_changed, _child_changes) = mpsc::unbounded_channel();
     let (changed, _changes) = mpsc::unbounded_channel();
     let (releases, _writer) = reflector::store::<HelmRelease>();
     let follow = Follow::new(releases, changed, shutdown.clone());
     let repositories = follow.source::<HelmRepository>(scoped(client, &settings), follow::refers_to_repository);
     let artifacts = follow.source::<OCIRepository>(scoped(client, &settings), follow::refers_to_artifact);
     let policies = Policies::follow(client, &follow);
-    let records = Records::new(client, &follow, settings.namespace.as_deref());
+    let metrics = Arc::default();
     let followed = Followed {
-        children,
-        records,
-        sources: Sources::new(client, repositories.store.clone(), artifacts.store.clone(), &policies),
+        targets: Targets::new(client, &settings, &metrics, follow.clone(), child_changed),
+        references: References::new(client, follow.clone()),
+        sources: Sources::new(
+            client,
+            repositories.store.clone(),
+            artifacts.store.clone(),
+            &policies,
+            &follow,
+        ),
         policies,
     };
-    let shared = shared(client, settings, Arc::default(), followed, shutdown).await?;
+    let shared = shared(client, settings, metrics, followed, shutdown).await?;
     // The writers live until the shutdown, so waiting fails only then.
     let _ = tokio::join!(
         repositories.store.wait_until_ready(),
@@ -211,8 +222,8 @@ pub async fn observer(
 
 /// What watches keep up to date.
 struct Followed {
-    children: Children,
-    records: Records,
+    targets: Targets,
+    references: References,
     sources: Sources,
     policies: Policies,
 }
@@ -229,15 +240,15 @@ async fn shared(
         ..FetcherOptions::default()
     };
     let Followed {
-        children,
-        records,
+        targets,
+        references,
         sources,
         policies,
     } = followed;
-    let own = Target::new(client, settings.request_timeout, children, records);
     Ok(Shared {
         client: client.clone(),
-        targets: Targets::new(own),
+        targets,
+        references,
         sources,
         policies,
         charts: Charts::new(Fetcher::open(options).await?),

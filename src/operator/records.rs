@@ -50,6 +50,8 @@ pub struct Records {
     state: Arc<Mutex<State>>,
     /// The namespace of the operator's releases; all without one.
     namespace: Option<String>,
+    /// Whether only the namespaces are watched that somebody asks for.
+    one_by_one: bool,
 }
 
 impl Records {
@@ -61,6 +63,15 @@ impl Records {
             follow: follow.clone(),
             state: Arc::default(),
             namespace: namespace.map(str::to_owned),
+            one_by_one: namespace.is_some(),
+        }
+    }
+
+    /// Follows the records of another cluster, in each namespace that is asked for: what is there besides is none of our business.
+    pub(super) fn one_by_one(client: &Client, follow: &Follow, namespace: Option<&str>) -> Self {
+        Self {
+            one_by_one: true,
+            ..Self::new(client, follow, namespace)
         }
     }
 
@@ -77,7 +88,7 @@ impl Records {
     /// # Errors
     /// When the records could not be listed so far. No worker is held until they are.
     pub async fn at(&self, namespace: &str, release: &str) -> Result<Stored, NotListed> {
-        let mut listed = self.watched(if self.namespace.is_none() { "" } else { namespace });
+        let mut listed = self.watched(if self.one_by_one { namespace } else { "" });
         let listed = tokio::time::timeout(LISTED_WITHIN, listed.wait_for(|listed| *listed)).await;
         match listed {
             Ok(Ok(_)) => Ok(self.known(namespace, release)),

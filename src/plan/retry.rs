@@ -26,9 +26,13 @@ pub fn conflict_wait(attempt: u32, interval: Duration) -> Duration {
     interval.saturating_mul(1 << doublings).min(LONGEST.max(interval))
 }
 
-/// `interval` spread by up to 5 % either way, so that releases made together do not stay in step. `random` is in `0..1`.
-pub fn jittered(interval: Duration, random: f64) -> Duration {
-    let seconds = interval.as_secs_f64() * (0.95 + 0.1 * random.clamp(0.0, 1.0));
+/// By how many percent an interval is spread either way, unless something else is said.
+pub const JITTER: u8 = 5;
+
+/// `interval` spread by up to so many percent either way, so that releases made together do not stay in step. `random` is in `0..1`.
+pub fn jittered(interval: Duration, percent: u8, random: f64) -> Duration {
+    let spread = f64::from(percent.min(100)) / 100.0;
+    let seconds = interval.as_secs_f64() * (1.0 + spread * (2.0 * random.clamp(0.0, 1.0) - 1.0));
     // What is no time at all, from a number that is none or an interval near the end of time, is not spread.
     Duration::try_from_secs_f64(seconds).unwrap_or(interval)
 }
@@ -63,9 +67,11 @@ mod tests {
     #[test]
     fn jitter_stays_within_five_percent() {
         let interval = Duration::from_secs(100);
-        assert_eq!(jittered(interval, 0.0).as_secs(), 95);
-        assert_eq!(jittered(interval, 1.0).as_millis(), 105_000);
-        assert_eq!(jittered(interval, f64::NAN), interval);
-        assert_eq!(jittered(Duration::MAX, 1.0), Duration::MAX);
+        assert_eq!(jittered(interval, 5, 0.0).as_secs(), 95);
+        assert_eq!(jittered(interval, 0, 0.9), interval);
+        assert_eq!(jittered(interval, 100, 1.0).as_secs(), 200);
+        assert_eq!(jittered(interval, 5, 1.0).as_millis(), 105_000);
+        assert_eq!(jittered(interval, 5, f64::NAN), interval);
+        assert_eq!(jittered(Duration::MAX, 5, 1.0), Duration::MAX);
     }
 }

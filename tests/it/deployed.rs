@@ -139,11 +139,7 @@ async fn life_of_a_release(installation: &Installation) -> Result {
         deployment["spec"]["template"]["spec"]["containers"][0]["image"],
         "example.com/web:1.1.0"
     );
-    let events = becomes_events(installation, &release).await?;
-    assert!(
-        events.iter().any(|(reason, _)| reason == "UpgradeSucceeded"),
-        "{events:?}"
-    );
+    installation.event_is(&release, "UpgradeSucceeded", &[]).await?;
 
     installation.uninstall("web").await?;
     becomes(&installation.api::<Deployment>(), "web", DEADLINE, is_absent()).await?;
@@ -153,21 +149,6 @@ async fn life_of_a_release(installation: &Installation) -> Result {
     assert!(installation.objects_of::<Role>("web").await?.is_empty());
     assert!(installation.objects_of::<RoleBinding>("web").await?.is_empty());
     Ok(())
-}
-
-/// Events are sent beside the reconcile.
-async fn becomes_events(
-    installation: &Installation,
-    release: &fairlead::api::HelmRelease,
-) -> Result<Vec<(String, String)>> {
-    let started = std::time::Instant::now();
-    loop {
-        let events = installation.events(release).await?;
-        if started.elapsed() > DEADLINE || events.iter().any(|(reason, _)| reason == "UpgradeSucceeded") {
-            return Ok(events);
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

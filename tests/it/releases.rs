@@ -2,7 +2,9 @@
 //! charts come from a repository, and everything is said and read through the API, as users do.
 
 mod catalogue;
+mod flux_sources;
 mod hooks;
+mod identity;
 mod kept;
 mod kills;
 mod lookups;

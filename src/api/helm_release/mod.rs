@@ -310,6 +310,18 @@ impl HelmRelease {
             .unwrap_or_else(|| self.own_namespace())
     }
 
+    /// The namespace of the source of the chart, and the field of the spec that refers to it.
+    pub fn source_namespace(&self) -> (&str, &'static str) {
+        let (reference, field) = match (&self.spec.chart, &self.spec.chart_ref) {
+            (Some(chart), _) => (chart.spec.source_ref.namespace.as_deref(), "spec.chart.spec.sourceRef"),
+            (None, reference) => (
+                reference.as_ref().and_then(|reference| reference.namespace.as_deref()),
+                "spec.chartRef",
+            ),
+        };
+        (reference.unwrap_or_else(|| self.own_namespace()), field)
+    }
+
     /// The annotation that carries a person's decisions; none is the empty text.
     pub fn resolve_annotation(&self) -> &str {
         let annotations = self.metadata.annotations.as_ref();
@@ -351,6 +363,19 @@ impl HelmReleaseSpec {
     /// How long one Helm action may take, unless the action has its own timeout.
     pub fn effective_timeout(&self) -> Duration {
         self.timeout.unwrap_or(DEFAULT_TIMEOUT)
+    }
+
+    /// How long the longest of the Helm actions may take.
+    pub fn longest_timeout(&self) -> Duration {
+        let actions = [
+            self.install.as_ref().and_then(|install| install.timeout),
+            self.upgrade.as_ref().and_then(|upgrade| upgrade.timeout),
+            self.test.as_ref().and_then(|test| test.timeout),
+            self.rollback.as_ref().and_then(|rollback| rollback.timeout),
+            self.uninstall.as_ref().and_then(|uninstall| uninstall.timeout),
+        ];
+        let own = actions.into_iter().flatten();
+        own.fold(self.effective_timeout(), Duration::max)
     }
 
     /// The options that install and upgrade have in common, for one of them.

@@ -23,7 +23,7 @@ use crate::cluster::apply::{Adoption, Applier, ApplySettings, Shadowed};
 use crate::cluster::calls::Calls;
 use crate::cluster::discovery::KindCache;
 use crate::cluster::records::Records;
-use crate::operator::context::{Context, Settings, Shared};
+use crate::operator::context::{Context, Settings, Shared, Tenancy};
 use crate::operator::memory::ReleaseMemory;
 use crate::operator::observer;
 use crate::operator::reconcile::render::label;
@@ -33,6 +33,7 @@ use crate::ownership::intent::{Intent, ReleaseIdentity};
 use crate::ownership::policy::Moment;
 use crate::ownership::redact::Redactor;
 use crate::plan::policy::roster;
+use crate::plan::retry::JITTER;
 use crate::plan::shadow::{Failure, ReleaseShadow, ShadowReports, Source, generate, is_generated, markdown};
 use crate::release::Labelled;
 use crate::template::Limits;
@@ -134,7 +135,7 @@ async fn priority(cluster: &Cluster, name: &str) -> Result<i32, CommandError> {
 /// What one HelmRelease would do.
 async fn look_at(shared: &Arc<Shared>, release: &HelmRelease) -> Result<ReleaseShadow, CommandError> {
     let mut memory = ReleaseMemory::default();
-    let context = Context::of(shared, release, &mut memory)?;
+    let context = Context::of(shared, release, &mut memory).await?;
     let (shadow, _) = compare(&context, release, None, &mut memory).await?;
     Ok(shadow)
 }
@@ -237,7 +238,9 @@ impl ShadowArguments {
             request_timeout: TIMEOUT,
             namespace: (!whole_cluster).then(|| cluster.namespace.clone()),
             chart_cache: None,
+            interval_jitter: JITTER,
             limits: Limits::default(),
+            tenancy: Tenancy::default(),
         };
         match tokio::time::timeout(TIMEOUT, observer(&cluster.client, settings, shutdown)).await {
             Ok(shared) => Ok(shared?),
@@ -318,12 +321,5 @@ impl ShadowArguments {
 }
 
 fn has_source_elsewhere(release: &HelmRelease) -> bool {
-    let spec = &release.spec;
-    let chart = spec
-        .chart
-        .as_ref()
-        .and_then(|chart| chart.spec.source_ref.namespace.as_deref());
-    let artifact = spec.chart_ref.as_ref().and_then(|chart| chart.namespace.as_deref());
-    let mut namespaces = chart.into_iter().chain(artifact);
-    namespaces.any(|namespace| namespace != release.own_namespace())
+    release.source_namespace().0 != release.own_namespace()
 }

@@ -18,7 +18,7 @@ use crate::api::HelmRelease;
 use crate::api::conditions::Reason;
 use crate::api::helm_release::status::ReleaseAction;
 use crate::operator::context::Context;
-use crate::operator::memory::ReleaseMemory;
+use crate::operator::memory::{ReleaseMemory, Step};
 use crate::ownership::ledger::Ledger;
 use crate::plan;
 use crate::plan::decide::{Input, Plan, Writes, decide, due};
@@ -82,6 +82,7 @@ async fn desired(context: &Context, recorded: &mut Recorded, memory: &mut Releas
         .await
         .map_err(|error| blocked(error.reason(), &error, error.is_retryable()))?;
     break_fights(&mut inputs, release, memory);
+    memory.step = Step::Records;
     let (standing, stored) = records::look(context, recorded)
         .await
         .map_err(|error| blocked(Reason::ClusterError, &error, true))?;
@@ -95,6 +96,7 @@ async fn desired(context: &Context, recorded: &mut Recorded, memory: &mut Releas
         standing: &standing,
     };
     let revision = revision(known, &inputs.identity, Timestamp::now());
+    memory.step = Step::Rendering;
     let rendering = render::render(context, release, &inputs, &revision, Purpose::Apply, memory)
         .await
         .map_err(|error| blocked(error.reason(), &error, error.is_retryable()))?;
@@ -168,6 +170,7 @@ async fn planned(
         adopted: _,
     } = desired;
     let now = Timestamp::now();
+    memory.step = Step::Comparing;
     let ledger = record::ledger(context, recorded.release(), memory)
         .await
         .map_err(|error| blocked(Reason::ClusterError, &error, true))?;
@@ -201,6 +204,7 @@ async fn write(
         rendering,
         adopted: _,
     } = desired;
+    memory.step = Step::Writing;
     if revision.phase.is_none() {
         info!(revision = revision.number, chart = %inputs.chart_label(), "{} begins", outcome::verb(revision.action));
         for warning in &rendering.warnings {

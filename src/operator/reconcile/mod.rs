@@ -5,6 +5,7 @@
 
 mod announce;
 mod attempt;
+mod chart;
 pub mod compare;
 pub mod execute;
 pub mod health;
@@ -26,10 +27,11 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt as _;
 use kube::runtime::controller::Action;
-use tracing::debug;
+use tokio::time::timeout;
+use tracing::{debug, warn};
 
 use super::context::{Context, Shared};
-use super::memory::{ReleaseKey, ReleaseMemory};
+use super::memory::{ReleaseKey, ReleaseMemory, Step};
 use crate::api::HelmRelease;
 use crate::api::conditions::Reason;
 use crate::api::helm_release::{HelmReleaseSpec, Mode};
@@ -58,6 +60,16 @@ pub enum ReconcileError {
         name: String,
         /// Why.
         source: Box<kube::Error>,
+    },
+    /// The API server does not answer.
+    #[error(
+        "HelmRelease {namespace}/{name}: cut short, and the API server did not answer when that was to be recorded"
+    )]
+    Silent {
+        /// Its namespace.
+        namespace: String,
+        /// Its name.
+        name: String,
     },
 }
 
@@ -88,7 +100,16 @@ pub async fn reconcile(cached: Arc<HelmRelease>, shared: Arc<Shared>) -> Result<
     let key = ReleaseKey::of(&cached);
     let started = Instant::now();
     let mut memory = shared.memory.take(&key);
-    let result = pass(&shared, &cached, &mut memory).await;
+    memory.step = Step::default();
+    let limit = cached
+        .spec
+        .longest_timeout()
+        .as_std()
+        .max(shared.settings.request_timeout);
+    let result = match timeout(limit, pass(&shared, &cached, &mut memory)).await {
+        Ok(result) => result,
+        Err(_elapsed) => cut_short(&shared, &cached, &mut memory, limit).await,
+    };
     let (outcome, verdict) = match &result {
         Ok((ended, _)) => *ended,
         Err(_) => (Reason::ReconcileError.as_str(), Verdict::Failed),
@@ -107,6 +128,47 @@ pub async fn reconcile(cached: Arc<HelmRelease>, shared: Arc<Shared>) -> Result<
         shared.memory.put(key, memory);
     }
     result.map(|(_, action)| action)
+}
+
+/// Says of a reconcile that took too long what it was about. Such a one waits for nothing: objects that become ready are awaited
+/// between reconciles.
+async fn cut_short(
+    shared: &Shared,
+    cached: &Arc<HelmRelease>,
+    memory: &mut ReleaseMemory,
+    limit: Duration,
+) -> Result<(Ended, Action), ReconcileError> {
+    let step = memory.step.as_str();
+    *memory = std::mem::take(memory).cut_short();
+    let message = format!("cut short after {limit:?} while {step}; it is tried again");
+    warn!("{message}");
+    let outcome = if cached.metadata.deletion_timestamp.is_some() {
+        Outcome::UninstallFailed { message }
+    } else {
+        Outcome::Blocked {
+            reason: Reason::ReconcileError,
+            message,
+            retryable: true,
+        }
+    };
+    let recording = async {
+        let Some(release) = record::fresh(shared, cached, memory).await? else {
+            return Ok((IS_GONE, Action::await_change()));
+        };
+        let mut recorded = Recorded::new(release);
+        let next = Next::Backoff;
+        let (Done { outcome, next }, _) = recorded_only(shared, &mut recorded, memory, Done { outcome, next }).await?;
+        let interval = recorded.release().spec.interval.as_std();
+        let wait = wait(&next, memory, interval, shared.settings.interval_jitter);
+        Ok(((outcome.category(), outcome.verdict()), Action::requeue(wait)))
+    };
+    let silent = |_| ReconcileError::Silent {
+        namespace: cached.own_namespace().to_owned(),
+        name: cached.own_name().to_owned(),
+    };
+    timeout(shared.settings.request_timeout, recording)
+        .await
+        .map_err(silent)?
 }
 
 /// Forgets a release that went without being reconciled: one without a finalizer, because it was never applied.
@@ -153,7 +215,7 @@ async fn pass(
         };
         recorded_only(shared, &mut recorded, memory, done).await?
     } else {
-        match Context::of(shared, recorded.release(), memory) {
+        match Context::of(shared, recorded.release(), memory).await {
             Ok(context) => forward(&context, &mut recorded, memory).await?,
             Err(error) => {
                 let done = attempt::blocked(error.reason(), &error, error.is_retryable());
@@ -163,7 +225,8 @@ async fn pass(
     };
     let category = outcome.category();
     debug!(outcome = category, written, "reconciled");
-    let mut wait = wait(&next, memory, recorded.release().spec.interval.as_std());
+    let interval = recorded.release().spec.interval.as_std();
+    let mut wait = wait(&next, memory, interval, shared.settings.interval_jitter);
     if memory.records_due {
         wait = wait.min(AFTER_ERROR);
     }
@@ -207,13 +270,20 @@ async fn end(
         let progress = uninstall::let_go(shared, recorded, memory).await?;
         return ended(shared, None, recorded, memory, progress).await;
     }
-    match Context::of(shared, recorded.release(), memory) {
+    match Context::of_ending(shared, recorded.release(), memory).await {
         Ok(context) => {
-            let progress = uninstall::uninstall(&context, recorded, memory).await?;
+            let mut progress = uninstall::uninstall(&context, recorded, memory).await?;
+            if progress.has_failed() && shared.targets.account_is_gone(recorded.release()).await {
+                progress = uninstall::give_up(&context, recorded, memory).await?;
+            }
             ended(shared, Some(&context), recorded, memory, progress).await
         }
         Err(error) => {
-            let progress = uninstall::failed(&error);
+            let progress = if error.is_out_of_reach() {
+                uninstall::leave_all(shared, recorded, memory, &error).await?
+            } else {
+                uninstall::failed(&error)
+            };
             ended(shared, None, recorded, memory, progress).await
         }
     }
@@ -296,10 +366,10 @@ fn fail(memory: &mut ReleaseMemory, wait: Duration, hurried_by_change: bool) {
     memory.blocked = 0;
 }
 
-fn wait(next: &Next, memory: &ReleaseMemory, interval: Duration) -> Duration {
+fn wait(next: &Next, memory: &ReleaseMemory, interval: Duration, jitter: u8) -> Duration {
     match next {
         Next::Interval { policy_changes_at } => {
-            let interval = jittered(interval, random_fraction());
+            let interval = jittered(interval, jitter, random_fraction());
             policy_changes_at.map_or(interval, |time| until(time).min(interval))
         }
         Next::After(wait) => *wait,
@@ -307,7 +377,7 @@ fn wait(next: &Next, memory: &ReleaseMemory, interval: Duration) -> Duration {
         Next::Backoff => {
             let blocked = backoff(memory.blocked, interval);
             let wait = memory.failure.map_or(blocked, |failure| failure.wait.max(blocked));
-            jittered(wait, random_fraction())
+            jittered(wait, jitter, random_fraction())
         }
     }
 }

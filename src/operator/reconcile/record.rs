@@ -16,7 +16,7 @@ use crate::api::helm_release::{HelmReleaseStatus, Mode};
 use crate::api::{HelmRelease, acted_on, names};
 use crate::operator::context::{Context, Shared};
 use crate::operator::ledger_store::{self, LedgerStoreError};
-use crate::operator::memory::ReleaseMemory;
+use crate::operator::memory::{ReleaseMemory, Step};
 use crate::ownership::class::Class;
 use crate::ownership::contested::ContestedField;
 use crate::ownership::ledger::Ledger;
@@ -199,6 +199,7 @@ pub async fn record(
     memory: &mut ReleaseMemory,
     outcome: &Outcome,
 ) -> Result<bool, ReconcileError> {
+    memory.step = Step::Recording;
     let (before, time) = conclude(recorded, outcome);
     if recorded.release.spec.mode == Mode::Apply && *outcome != Outcome::Suspended {
         records::sync(context, recorded, memory).await;

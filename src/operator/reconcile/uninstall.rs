@@ -5,13 +5,15 @@
 use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt, stream};
-use tracing::info;
+use kube::Resource as _;
+use tracing::{info, warn};
 
 use super::ReconcileError;
 use super::hooks::{self, Event};
 use super::record::{self, Recorded};
 use super::records;
 use super::seed;
+use crate::api::conditions::Reason;
 use crate::api::helm_release::Mode;
 use crate::api::listing::first_few;
 use crate::api::{HelmRelease, names};
@@ -19,17 +21,21 @@ use crate::cluster::delete::{DeleteError, Deleter, Deletion};
 use crate::cluster::discovery::DiscoveryError;
 use crate::operator::context::{Context, Shared};
 use crate::operator::ledger_store;
-use crate::operator::memory::ReleaseMemory;
+use crate::operator::memory::{ReleaseMemory, Step};
+use crate::operator::target::error::TargetError;
 use crate::ownership::intent::ReleaseIdentity;
 use crate::ownership::reference::ObjectReference;
 use crate::plan::inventory;
 use crate::plan::outcome::Outcome;
 use crate::render::{HookEvent, uninstall_position};
+use crate::telemetry::events::Severity;
 
 /// How often it is looked whether objects are gone, when no watch says so before.
 pub const POLL: Duration = Duration::from_secs(5);
 /// How many objects a message names.
 const NAMED: usize = 3;
+/// How many objects are named that are left for good.
+const MANY: usize = 20;
 
 /// How far an uninstall is.
 #[derive(Debug)]
@@ -38,6 +44,13 @@ pub enum Progress {
     Gone,
     /// Something is still there.
     Waiting(Outcome),
+}
+
+impl Progress {
+    /// Whether something could not be done.
+    pub fn has_failed(&self) -> bool {
+        matches!(self, Self::Waiting(Outcome::UninstallFailed { .. }))
+    }
 }
 
 /// Whether the objects of a release go with it. Flux's rule: a suspended release goes without its objects, so that it can be handed
@@ -65,8 +78,8 @@ pub async fn uninstall(
     recorded: &mut Recorded,
     memory: &mut ReleaseMemory,
 ) -> Result<Progress, ReconcileError> {
-    let mut objects = inventory(recorded);
-    objects.sort_by(|a, b| uninstall_position(&a.kind).cmp(&uninstall_position(&b.kind)));
+    memory.step = Step::Uninstalling;
+    let objects = in_order(recorded);
     if let Some(waiting) = run_hooks(context, recorded, memory, HookEvent::PreDelete).await {
         return Ok(Progress::Waiting(waiting));
     }
@@ -92,6 +105,60 @@ pub async fn uninstall(
     }
     info!(objects = objects.len(), "uninstalled");
     leave(&context.shared, recorded, memory).await
+}
+
+/// Ends a release whose ServiceAccount is gone, which nobody can put right while its namespace is being deleted: what the API
+/// server still lets the account delete goes, and what it does not is left, and told of. Hooks and records are of the latter kind.
+pub async fn give_up(
+    context: &Context,
+    recorded: &mut Recorded,
+    memory: &mut ReleaseMemory,
+) -> Result<Progress, ReconcileError> {
+    let mut left = Vec::new();
+    for object in in_order(recorded) {
+        match delete(context, recorded, memory, std::slice::from_ref(&object)).await {
+            Ok(_) => {}
+            Err(error) if error.is_forbidden() => left.push(object),
+            Err(error) => return Ok(failed(&error)),
+        }
+    }
+    tell_of(
+        &context.shared,
+        recorded,
+        &left,
+        "its ServiceAccount does not exist any more",
+    );
+    if let Err(error) = records::end(context, recorded).await {
+        warn!(%error, "the release records are left");
+    }
+    let_go(&context.shared, recorded, memory).await
+}
+
+/// Ends a release to a cluster that nobody can reach any more.
+pub async fn leave_all(
+    shared: &Shared,
+    recorded: &mut Recorded,
+    memory: &mut ReleaseMemory,
+    reason: &TargetError,
+) -> Result<Progress, ReconcileError> {
+    tell_of(shared, recorded, &inventory(recorded), &reason.to_string());
+    let_go(shared, recorded, memory).await
+}
+
+/// Tells of objects that are left although the release goes.
+fn tell_of(shared: &Shared, recorded: &Recorded, left: &[ObjectReference], why: &str) {
+    if left.is_empty() {
+        return;
+    }
+    let note = format!(
+        "{} left in the cluster, because {why}",
+        first_few(left, left.len(), MANY, ", ")
+    );
+    warn!("{note}");
+    let about = recorded.release().object_ref(&());
+    shared
+        .events
+        .publish(about, Severity::Warning, Reason::UninstallFailed, "uninstall", &note);
 }
 
 /// What could not be done, which is tried again.
@@ -164,6 +231,13 @@ async fn tidy(shared: &Shared, recorded: &Recorded) -> Result<(), String> {
     let ledger = ledger_store::delete(&shared.client, release).await;
     ledger.map_err(|error| error.to_string())?;
     seed::delete(shared, release).await.map_err(|error| error.to_string())
+}
+
+/// The inventory in Helm's uninstall order.
+fn in_order(recorded: &Recorded) -> Vec<ObjectReference> {
+    let mut objects = inventory(recorded);
+    objects.sort_by(|a, b| uninstall_position(&a.kind).cmp(&uninstall_position(&b.kind)));
+    objects
 }
 
 fn inventory(recorded: &Recorded) -> Vec<ObjectReference> {

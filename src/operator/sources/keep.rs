@@ -266,7 +266,11 @@ async fn reconcile<K: Kept>(source: Arc<K>, shared: Arc<Shared>) -> kube::Result
     };
     let (outcome, verdict) = ended(&look);
     shared.metrics.reconciled(K::KIND, outcome, verdict, started.elapsed());
-    let wait = jittered(next_look(failures, source.interval()), random_fraction());
+    let wait = jittered(
+        next_look(failures, source.interval()),
+        shared.settings.interval_jitter,
+        random_fraction(),
+    );
     let sighting = Sighting {
         uid: source.uid(),
         generation: source.meta().generation,

@@ -31,6 +31,7 @@ pub struct AuditEvent {
     #[serde(default)]
     pub user_agent: String,
     user: AuditUser,
+    impersonated_user: Option<AuditUser>,
     /// The object; none for paths that are no resources.
     pub object_ref: Option<AuditedObject>,
     response_status: Option<AuditStatus>,
@@ -68,6 +69,11 @@ impl AuditEvent {
     /// The user, such as `system:serviceaccount:fairlead-system:fairlead`.
     pub fn user(&self) -> &str {
         &self.user.username
+    }
+
+    /// The user that the user acted as, if it was another.
+    pub fn impersonated(&self) -> Option<&str> {
+        self.impersonated_user.as_ref().map(|user| user.username.as_str())
     }
 
     /// The HTTP status of the answer.

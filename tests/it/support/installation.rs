@@ -45,11 +45,19 @@ impl Installation {
         namespace: impl Into<Arc<Namespace>>,
         kubeconfig: &Path,
     ) -> Result<Self> {
+        Self::with_flags(plane, namespace, kubeconfig, &[]).await
+    }
+
+    /// In this namespace, with the rights of this kubeconfig and these further flags.
+    pub(crate) async fn with_flags(
+        plane: &'static ControlPlane,
+        namespace: impl Into<Arc<Namespace>>,
+        kubeconfig: &Path,
+        flags: &[&str],
+    ) -> Result<Self> {
         let namespace = namespace.into();
-        let mut operator = Operator::start(
-            kubeconfig,
-            &["--namespace", namespace.name(), "--log=info,fairlead=debug"],
-        )?;
+        let usual = ["--namespace", namespace.name(), "--log=info,fairlead=debug"];
+        let mut operator = Operator::start(kubeconfig, &[&usual, flags].concat())?;
         operator.ready().await?;
         let installation = Self {
             plane,
@@ -152,6 +160,22 @@ impl Installation {
         let selected = kube::api::ListParams::default().labels(&format!("fairlead.dev/name={release}"));
         let objects = self.api::<K>().list(&selected).await?;
         Ok(objects.iter().map(kube::ResourceExt::name_any).collect())
+    }
+
+    /// Waits for an event about a release with this reason and all these texts: events are sent beside the reconcile.
+    pub(crate) async fn event_is(&self, release: &HelmRelease, reason: &str, texts: &[&str]) -> Result {
+        let told = |(found, note): &(String, String)| found == reason && texts.iter().all(|text| note.contains(text));
+        let started = std::time::Instant::now();
+        loop {
+            let events = self.events(release).await?;
+            if events.iter().any(told) {
+                return Ok(());
+            }
+            if started.elapsed() > DEADLINE {
+                return Err(format!("no event {reason} with {texts:?}: {events:?}").into());
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 
     /// The notes of the events about a release.

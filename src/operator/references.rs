@@ -1,0 +1,197 @@
+//! The ConfigMaps and Secrets that releases refer to, watched as metadata: a change wakes the releases that it is of.
+//!
+//! Edge. One watch a kind and namespace, begun when a release first refers to such an object there and ended with the last one
+//! that does. Nothing is kept but the versions of the objects; what they hold is read when it is used.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use futures::StreamExt;
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use kube::api::{Api, ApiResource, DynamicObject, PartialObjectMeta};
+use kube::runtime::{WatchStreamExt, watcher};
+use kube::{Client, ResourceExt};
+use tokio::sync::watch;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tracing::warn;
+
+use super::follow::Follow;
+use super::memory::ReleaseMemory;
+use crate::api::HelmRelease;
+use crate::api::helm_release::values::ValuesKind;
+use crate::release::label;
+
+/// Page size of the initial list.
+const PAGE_SIZE: u32 = 100;
+/// How long a reconcile waits for the first list. Without it the release goes on, and is woken if something changed meanwhile.
+const LISTED_WITHIN: Duration = Duration::from_secs(5);
+
+/// The objects of a kind in a namespace.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+struct Place {
+    kind: ValuesKind,
+    namespace: String,
+}
+
+/// A watch that somebody needs; it ends when nobody does any more.
+#[derive(Debug)]
+pub struct Needed {
+    place: Place,
+    listed: watch::Receiver<bool>,
+    _end: DropGuard,
+}
+
+/// The watches of what releases refer to.
+pub struct References {
+    client: Client,
+    follow: Follow,
+    watches: Mutex<HashMap<Place, Weak<Needed>>>,
+}
+
+impl References {
+    pub(super) fn new(client: &Client, follow: Follow) -> Self {
+        Self {
+            client: client.clone(),
+            follow,
+            watches: Mutex::default(),
+        }
+    }
+
+    /// Watches what a release refers to, for as long as its memory keeps the watches. What is read after this returns, and changes
+    /// afterwards, wakes the release.
+    pub async fn follow(&self, release: &HelmRelease, memory: &mut ReleaseMemory) {
+        let places = places(release);
+        if !memory.references.iter().map(|needed| &needed.place).eq(&places) {
+            memory.references = places.into_iter().map(|place| self.needed(place)).collect();
+        }
+        for needed in &memory.references {
+            let mut listed = needed.listed.clone();
+            // That it could not be listed is in the log; the objects themselves may be readable all the same.
+            let _ = tokio::time::timeout(LISTED_WITHIN, listed.wait_for(|listed| *listed)).await;
+        }
+    }
+
+    fn needed(&self, place: Place) -> Arc<Needed> {
+        // No code path panics while it holds the lock; were it so, the map is still whole.
+        let mut watches = self.watches.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(needed) = watches.get(&place).and_then(Weak::upgrade) {
+            return needed;
+        }
+        watches.retain(|_, needed| needed.strong_count() > 0);
+        let (sender, listed) = watch::channel(false);
+        let end = self.follow.token().child_token();
+        let watch = Watch {
+            follow: self.follow.clone(),
+            place: place.clone(),
+            versions: HashMap::new(),
+            listed: sender,
+        };
+        tokio::spawn(watch.run(self.client.clone(), end.clone()));
+        let needed = Arc::new(Needed {
+            place: place.clone(),
+            listed,
+            _end: end.drop_guard(),
+        });
+        watches.insert(place, Arc::downgrade(&needed));
+        needed
+    }
+}
+
+/// Where the objects are that a release refers to, in order.
+fn places(release: &HelmRelease) -> BTreeSet<Place> {
+    let kinds = referred(release).map(|(kind, _)| kind);
+    let namespace = release.own_namespace();
+    kinds
+        .map(|kind| Place {
+            kind,
+            namespace: namespace.to_owned(),
+        })
+        .collect()
+}
+
+/// Kind and name of the objects that a release refers to; all are in its own namespace.
+fn referred(release: &HelmRelease) -> impl Iterator<Item = (ValuesKind, &str)> {
+    let values = release.spec.values_from.iter();
+    let values = values.map(|reference| (reference.kind, reference.name.as_str()));
+    let cluster = release.spec.kube_config.iter().flat_map(|cluster| {
+        let secret = cluster
+            .secret_ref
+            .iter()
+            .map(|secret| (ValuesKind::Secret, secret.name.as_str()));
+        let map = cluster.config_map_ref.iter();
+        secret.chain(map.map(|map| (ValuesKind::ConfigMap, map.name.as_str())))
+    });
+    values.chain(cluster)
+}
+
+/// One watch, while it runs.
+struct Watch {
+    follow: Follow,
+    place: Place,
+    /// The versions that were seen last, by name.
+    versions: HashMap<String, String>,
+    listed: watch::Sender<bool>,
+}
+
+impl Watch {
+    async fn run(mut self, client: Client, end: CancellationToken) {
+        let mut config = watcher::Config::default().page_size(PAGE_SIZE);
+        let resource = match self.place.kind {
+            ValuesKind::ConfigMap => ApiResource::erase::<ConfigMap>(&()),
+            ValuesKind::Secret => {
+                // Of Helm's records there may be many, and nobody takes values from them.
+                config = config.fields(&format!("type!={}", label::SECRET_TYPE));
+                ApiResource::erase::<Secret>(&())
+            }
+        };
+        let api: Api<PartialObjectMeta<DynamicObject>> = Api::namespaced_with(client, &self.place.namespace, &resource);
+        let events = watcher(api, config).default_backoff().take_until(end.cancelled_owned());
+        let mut events = std::pin::pin!(events);
+        let mut before = HashMap::new();
+        while let Some(event) = events.next().await {
+            match event {
+                Ok(watcher::Event::Init) => before = std::mem::take(&mut self.versions),
+                Ok(watcher::Event::InitApply(object)) => {
+                    let (name, version) = (object.name_any(), object.resource_version().unwrap_or_default());
+                    let known = before.remove(&name);
+                    // What is there when the watch begins is read by the release itself.
+                    if *self.listed.borrow() && known.as_ref() != Some(&version) {
+                        self.wake(&name);
+                    }
+                    self.versions.insert(name, version);
+                }
+                Ok(watcher::Event::InitDone) => {
+                    for name in std::mem::take(&mut before).into_keys() {
+                        self.wake(&name);
+                    }
+                    self.listed.send_replace(true);
+                }
+                Ok(watcher::Event::Apply(object)) => {
+                    let (name, version) = (object.name_any(), object.resource_version().unwrap_or_default());
+                    self.wake(&name);
+                    self.versions.insert(name, version);
+                }
+                Ok(watcher::Event::Delete(object)) => {
+                    let name = object.name_any();
+                    self.versions.remove(&name);
+                    self.wake(&name);
+                }
+                // The watch is resumed with backoff.
+                Err(error) => warn!(
+                    kind = ?self.place.kind,
+                    namespace = self.place.namespace,
+                    %error,
+                    "watch of what releases refer to failed"
+                ),
+            }
+        }
+    }
+
+    fn wake(&self, name: &str) {
+        let Place { kind, namespace } = &self.place;
+        self.follow.wake(|release| {
+            release.own_namespace() == namespace && referred(release).any(|referred| referred == (*kind, name))
+        });
+    }
+}
