@@ -9,6 +9,7 @@ mod chart;
 pub mod compare;
 pub mod execute;
 pub mod health;
+mod hook_logs;
 pub mod hooks;
 pub mod inputs;
 pub mod lookup;
