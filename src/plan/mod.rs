@@ -2,6 +2,7 @@
 //!
 //! Pure and total: no clock, no client; every state has an answer.
 
+pub mod cluster;
 pub mod decide;
 pub mod hooks;
 pub mod inventory;

@@ -9,6 +9,8 @@ mod kills;
 mod lookups;
 mod real_charts;
 mod records;
+mod references;
+mod remote;
 mod rendered;
 mod requests;
 mod small_charts;

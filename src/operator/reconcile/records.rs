@@ -272,7 +272,7 @@ async fn leave_behind(context: &Context, recorded: &mut Recorded, here: &Work<'_
 
 async fn listed(context: &Context, namespace: &str, name: &str) -> Result<Stored, StorageError> {
     let stored = context.target.records.at(namespace, name).await;
-    stored.map_err(|NotListed| StorageError {
+    stored.map_err(|_: NotListed| StorageError {
         namespace: namespace.to_owned(),
         name: name.to_owned(),
         problem: StorageProblem::NotListed,
