@@ -11,16 +11,10 @@ use super::HelmReleaseSpec;
 struct ActedOn {
     /// JSON path below `spec`; `[]` stands for every item of a list.
     path: &'static str,
-    /// The values that are acted on; none means all.
-    only: &'static [&'static str],
 }
 
 const fn all(path: &'static str) -> ActedOn {
-    ActedOn { path, only: &[] }
-}
-
-const fn only(path: &'static str, only: &'static [&'static str]) -> ActedOn {
-    ActedOn { path, only }
+    ActedOn { path }
 }
 
 /// The fields that are acted on.
@@ -28,14 +22,9 @@ const ACTED_ON: &[ActedOn] = &[
     all("chart.spec.chart"),
     all("chart.spec.version"),
     all("chart.spec.interval"),
-    only("chart.spec.sourceRef.kind", &["HelmRepository"]),
-    all("chart.spec.sourceRef.apiVersion"),
-    all("chart.spec.sourceRef.name"),
-    all("chart.spec.sourceRef.namespace"),
-    only("chartRef.kind", &["OCIRepository"]),
-    all("chartRef.apiVersion"),
-    all("chartRef.name"),
-    all("chartRef.namespace"),
+    all("chart.spec.reconcileStrategy"),
+    all("chart.spec.sourceRef"),
+    all("chartRef"),
     all("interval"),
     all("mode"),
     all("test"),
@@ -79,7 +68,6 @@ const ACTED_ON: &[ActedOn] = &[
 /// Values that say what is done anyway, so setting them is not in vain. Empty texts, lists and objects and `false` are
 /// of this kind for every field.
 const AS_DONE_ANYWAY: &[(&str, &str)] = &[
-    ("chart.spec.reconcileStrategy", "ChartVersion"),
     ("driftDetection.mode", "disabled"),
     ("install.serverSideApply", "true"),
     ("persistentClient", "true"),
@@ -89,8 +77,7 @@ const AS_DONE_ANYWAY: &[(&str, &str)] = &[
 ];
 
 /// The JSON paths of the fields that the spec sets and that are not acted on, sorted, for example
-/// `spec.install.disableHooks`. A field of which only some values are not acted on stands with its value, for example
-/// `spec.ownership.onConflict=Retry`.
+/// `spec.install.disableHooks`.
 ///
 /// # Errors
 /// When the spec cannot be written as JSON, which a spec that was read from JSON always can.
@@ -140,11 +127,7 @@ fn walk(value: &Value, path: &str, found: &mut Vec<String>) {
     if is_empty(value) || is_as_done_anyway(value, path) {
         return;
     }
-    if let Some(field) = ACTED_ON.iter().find(|field| field.path == path) {
-        let text = value.as_str().unwrap_or_default();
-        if !field.only.is_empty() && !field.only.contains(&text) {
-            found.push(format!("spec.{path}={text}"));
-        }
+    if ACTED_ON.iter().any(|field| field.path == path) {
         return;
     }
     match value {
@@ -232,14 +215,13 @@ mod tests {
     fn fields_in_vain_are_named_at_their_leaf() {
         let spec = json!({
             "interval": "10m",
-            "chartRef": {"kind": "HelmChart", "name": "shop"},
+            "chartRef": {"kind": "OCIRepository", "name": "shop"},
             "install": {"crds": "Skip", "disableHooks": true, "remediation": {"retries": -1}},
             "driftDetection": {"mode": "enabled", "ignore": [{"paths": ["/spec/replicas"]}]},
             "commonMetadata": {"labels": {"example.com/team": "a"}},
             "persistentClient": false,
         });
         let expected = [
-            "spec.chartRef.kind=HelmChart",
             "spec.commonMetadata.labels",
             "spec.driftDetection.ignore",
             "spec.driftDetection.mode",

@@ -47,7 +47,9 @@ impl ReleaseKey {
 /// A chart that was looked up, and when.
 #[derive(Debug, Clone)]
 pub struct LookedUp {
-    /// What it was looked up by.
+    /// What was looked for, but for its version.
+    pub scope: String,
+    /// The version of the source, and who asked.
     pub key: String,
     /// When.
     pub at: Instant,

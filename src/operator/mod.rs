@@ -99,8 +99,14 @@ impl Operator {
         let policies = Policies::follow(&client, &follow);
         let followed = Followed {
             targets: Targets::new(&client, &settings, &metrics, follow.clone(), child_changed),
-            references: References::new(&client, follow),
-            sources: Sources::new(&client, repositories.store.clone(), artifacts.store.clone(), &policies),
+            references: References::new(&client, follow.clone()),
+            sources: Sources::new(
+                &client,
+                repositories.store.clone(),
+                artifacts.store.clone(),
+                &policies,
+                &follow,
+            ),
             policies,
         };
         let shared = Arc::new(shared(&client, settings, metrics, followed, &shutdown).await?);
@@ -194,8 +200,14 @@ pub async fn observer(
     let metrics = Arc::default();
     let followed = Followed {
         targets: Targets::new(client, &settings, &metrics, follow.clone(), child_changed),
-        references: References::new(client, follow),
-        sources: Sources::new(client, repositories.store.clone(), artifacts.store.clone(), &policies),
+        references: References::new(client, follow.clone()),
+        sources: Sources::new(
+            client,
+            repositories.store.clone(),
+            artifacts.store.clone(),
+            &policies,
+            &follow,
+        ),
         policies,
     };
     let shared = shared(client, settings, metrics, followed, shutdown).await?;

@@ -39,6 +39,8 @@ pub fn enter(status: &mut HelmReleaseStatus, cluster: Option<&str>) -> Option<Le
     status.history.clear();
     status.storage_namespace = None;
     status.last_attempted_revision_digest = None;
+    status.last_attempted_release_action = None;
+    (status.failures, status.install_failures, status.upgrade_failures) = (0, 0, 0);
     let inventory = status.inventory.take().unwrap_or_default();
     Some(LeftBehind {
         objects: inventory.entries.len(),

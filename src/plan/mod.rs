@@ -3,6 +3,7 @@
 //! Pure and total: no clock, no client; every state has an answer.
 
 pub mod cluster;
+pub mod course;
 pub mod decide;
 pub mod hooks;
 pub mod inventory;
@@ -10,8 +11,10 @@ pub mod outcome;
 pub mod ownership_status;
 pub mod policy;
 pub mod records;
+pub mod remedy;
 pub mod retry;
 pub mod revision;
 pub mod settle;
 pub mod shadow;
 pub mod source;
+pub mod state;

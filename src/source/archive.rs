@@ -101,7 +101,7 @@ pub(super) fn identity(text: &[u8]) -> Result<Identity, String> {
 }
 
 /// The path as it is on other systems, for charts packed on Windows.
-fn with_slashes(path: &[u8]) -> Vec<u8> {
+pub(super) fn with_slashes(path: &[u8]) -> Vec<u8> {
     path.iter()
         .map(|byte| if *byte == b'\\' { b'/' } else { *byte })
         .collect()

@@ -15,11 +15,13 @@ use super::credentials::Access;
 use super::digest::Digest;
 use super::directory;
 use super::error::SourceError;
+use super::folder;
 use super::http::{self, HttpRepositories, IndexState};
 use super::limits::Limits;
 use super::oci::Registry;
 use super::reference::{
-    ChartReference, HttpReference, Location, OciReference, OciSelector, ResolvedChart, UrlReference,
+    ChartReference, Holds, HttpReference, Location, OciReference, OciSelector, PublishedReference, ResolvedChart,
+    UrlReference,
 };
 use super::single_flight::SingleFlight;
 use super::transport::{Request, Transport, shown};
@@ -145,6 +147,7 @@ impl Fetcher {
             }
             ChartReference::HttpRepository(reference) => self.resolve_http(reference).await,
             ChartReference::Oci(reference) => self.resolve_oci(reference).await,
+            ChartReference::Published(reference) => self.resolve_published(reference).await,
         }
     }
 
@@ -161,11 +164,28 @@ impl Fetcher {
         let (what, actual, content) = match &chart.location {
             Location::Directory(path) => {
                 let files = directory::read(path, self.0.limits).await?;
-                (path, directory::digest(&files), ChartContent::Directory(files))
+                (
+                    path.display().to_string(),
+                    directory::digest(&files),
+                    ChartContent::Directory(files),
+                )
             }
             Location::Archive(path) => {
                 let bytes = archive::read(path, &self.0.limits).await?;
-                (path, Digest::of(&bytes), ChartContent::Archive(bytes))
+                (
+                    path.display().to_string(),
+                    Digest::of(&bytes),
+                    ChartContent::Archive(bytes),
+                )
+            }
+            Location::Folder { tree, folder } => {
+                let bytes = self.archive(tree).await?;
+                let files = folder::read(&chart.url, bytes, folder, self.0.limits).await?;
+                (
+                    chart.url.clone(),
+                    directory::digest(&files),
+                    ChartContent::Directory(files),
+                )
             }
             Location::Http { .. } | Location::Oci { .. } => {
                 return self.archive(chart).await.map(ChartContent::Archive);
@@ -175,7 +195,7 @@ impl Fetcher {
             return Ok(content);
         }
         Err(SourceError::DigestMismatch {
-            what: what.display().to_string(),
+            what,
             expected: chart.digest,
             actual,
         })
@@ -184,10 +204,7 @@ impl Fetcher {
     async fn resolve_directory(&self, path: &std::path::Path) -> Result<ResolvedChart, SourceError> {
         let files = directory::read(path, self.0.limits).await?;
         let url = path.display().to_string();
-        let yaml = files.iter().find(|file| file.name == "Chart.yaml");
-        // What is wrong with a Chart.yaml is for loading to say.
-        let identity = yaml.and_then(|yaml| archive::identity(&yaml.data).ok());
-        let archive::Identity { name, version } = identity.unwrap_or_default();
+        let archive::Identity { name, version } = identity_of(&files);
         let (digest, location) = (directory::digest(&files), Location::Directory(path.to_owned()));
         Ok(ResolvedChart {
             name,
@@ -225,6 +242,47 @@ impl Fetcher {
         Ok(at_url(name, version, url, access, digest))
     }
 
+    async fn resolve_published(&self, reference: &PublishedReference) -> Result<ResolvedChart, SourceError> {
+        let PublishedReference {
+            url,
+            digest,
+            folder,
+            access,
+        } = reference;
+        let url = http::parse_url(url)?;
+        let holds = if folder.is_some() { Holds::Tree } else { Holds::Chart };
+        let packed = ResolvedChart {
+            location: Location::Http {
+                url: url.clone(),
+                access: Box::new(access.clone()),
+                holds,
+            },
+            ..at_url(String::new(), String::new(), url, access.clone(), *digest)
+        };
+        let bytes = self.archive(&packed).await?;
+        let Some(folder) = folder else {
+            let archive::Identity { name, version } = archive::identify(&packed.url, bytes, self.0.limits).await?;
+            return Ok(ResolvedChart {
+                name,
+                version,
+                ..packed
+            });
+        };
+        let files = folder::read(&packed.url, bytes, folder, self.0.limits).await?;
+        let archive::Identity { name, version } = identity_of(&files);
+        Ok(ResolvedChart {
+            name,
+            version,
+            digest: directory::digest(&files),
+            manifest_digest: None,
+            url: packed.url.clone(),
+            location: Location::Folder {
+                tree: Box::new(packed),
+                folder: folder.clone(),
+            },
+        })
+    }
+
     async fn resolve_oci(&self, reference: &OciReference) -> Result<ResolvedChart, SourceError> {
         let oci::Found {
             name,
@@ -252,9 +310,9 @@ impl Fetcher {
             return Ok(bytes);
         }
         let access = match &chart.location {
-            Location::Http { access, url: _ } => access.fingerprint(),
+            Location::Http { access, .. } => access.fingerprint(),
             Location::Oci { repository, layer: _ } => repository.access.fingerprint(),
-            Location::Directory(_) | Location::Archive(_) => chart.digest,
+            Location::Directory(_) | Location::Archive(_) | Location::Folder { .. } => chart.digest,
         };
         let (inner, chart) = (self.0.clone(), chart.clone());
         let key = (chart.digest, access);
@@ -317,7 +375,7 @@ impl Inner {
         };
         let limit = self.limits.archive;
         let bytes = match &chart.location {
-            Location::Http { url, access } => {
+            Location::Http { url, access, holds: _ } => {
                 let headers = HeaderMap::new();
                 let request = Request {
                     url,
@@ -340,6 +398,7 @@ impl Inner {
                 .await?
                 .ok_or_else(missing)?,
             Location::Directory(path) | Location::Archive(path) => archive::read(path, &self.limits).await?,
+            Location::Folder { tree, folder: _ } => return Box::pin(self.download(tree)).await,
         };
         let actual = Digest::of(&bytes);
         if actual != chart.digest {
@@ -349,10 +408,19 @@ impl Inner {
                 actual,
             });
         }
-        archive::identify(&chart.url, bytes.clone(), self.limits).await?;
+        if !matches!(chart.location, Location::Http { holds: Holds::Tree, .. }) {
+            archive::identify(&chart.url, bytes.clone(), self.limits).await?;
+        }
         self.cache.put(chart.digest, &bytes).await;
         Ok(bytes)
     }
+}
+
+/// Name and version of an unpacked chart. What is wrong with a Chart.yaml is for loading to say.
+fn identity_of(files: &[File]) -> archive::Identity {
+    let yaml = files.iter().find(|file| file.name == "Chart.yaml");
+    let identity = yaml.and_then(|yaml| archive::identity(&yaml.data).ok());
+    identity.unwrap_or_default()
 }
 
 fn at_url(name: String, version: String, url: Url, access: Access, digest: Digest) -> ResolvedChart {
@@ -360,6 +428,7 @@ fn at_url(name: String, version: String, url: Url, access: Access, digest: Diges
     let location = Location::Http {
         url,
         access: Box::new(access),
+        holds: Holds::Chart,
     };
     ResolvedChart {
         name,

@@ -11,6 +11,7 @@ mod digest;
 mod directory;
 mod error;
 mod fetcher;
+mod folder;
 mod http;
 mod index;
 mod limits;
@@ -30,4 +31,6 @@ pub use fetcher::{ChartContent, Fetcher, FetcherOptions};
 pub use http::IndexState;
 pub use limits::Limits;
 pub use local::{read_archive, read_directory};
-pub use reference::{ChartReference, HttpReference, OciReference, OciSelector, ResolvedChart, UrlReference};
+pub use reference::{
+    ChartReference, HttpReference, OciReference, OciSelector, PublishedReference, ResolvedChart, UrlReference,
+};

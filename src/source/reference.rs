@@ -22,6 +22,21 @@ pub enum ChartReference {
     HttpRepository(HttpReference),
     /// A chart in an OCI registry.
     Oci(OciReference),
+    /// What somebody else fetched and published.
+    Published(PublishedReference),
+}
+
+/// What somebody else fetched, and serves with a promise of its digest: an artifact of Flux's source-controller.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublishedReference {
+    /// Where it is served.
+    pub url: String,
+    /// Its digest.
+    pub digest: Digest,
+    /// The folder that is the chart, in a packed tree; without one, a packed chart is served.
+    pub folder: Option<String>,
+    /// How to get at it.
+    pub access: Access,
 }
 
 /// A packed chart at an HTTP(S) address.
@@ -99,11 +114,29 @@ pub struct ResolvedChart {
     pub(super) location: Location,
 }
 
+/// What is packed behind an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Holds {
+    Chart,
+    Tree,
+}
+
 /// How to fetch a resolved chart.
 #[derive(Debug, Clone)]
 pub(super) enum Location {
     Directory(PathBuf),
     Archive(PathBuf),
-    Http { url: Url, access: Box<Access> },
-    Oci { repository: Box<Repository>, layer: Digest },
+    Http {
+        url: Url,
+        access: Box<Access>,
+        holds: Holds,
+    },
+    Oci {
+        repository: Box<Repository>,
+        layer: Digest,
+    },
+    Folder {
+        tree: Box<ResolvedChart>,
+        folder: String,
+    },
 }

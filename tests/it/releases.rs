@@ -2,6 +2,7 @@
 //! charts come from a repository, and everything is said and read through the API, as users do.
 
 mod catalogue;
+mod flux_sources;
 mod hooks;
 mod identity;
 mod kept;
@@ -10,6 +11,7 @@ mod lookups;
 mod real_charts;
 mod records;
 mod references;
+mod remediation;
 mod remote;
 mod rendered;
 mod requests;

@@ -32,7 +32,8 @@ pub struct ChartSpec {
     /// How often a newer version is looked for. Default: `spec.interval`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interval: Option<Duration>,
-    /// What makes a chart new: `ChartVersion`, a version that differs; `Revision`, a revision of the source that differs.
+    /// What makes a chart in a Git repository or a bucket another one: `ChartVersion`, that its version differs from the one that was
+    /// looked up before; `Revision`, that its files differ. After a restart of the operator, files that differ always count.
     #[serde(default)]
     pub reconcile_strategy: ReconcileStrategy,
     /// Files of the chart that replace its `values.yaml`, merged in their order.
@@ -65,7 +66,8 @@ pub enum ReconcileStrategy {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SourceReference {
-    /// API version of the source. Default: the version of this object for HelmRepository.
+    /// API version of the source. Default: the version of this object for HelmRepository, that of Flux's source-controller for the
+    /// others. `source.toolkit.fluxcd.io/v1` means Flux's HelmRepository.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub api_version: Option<String>,
     /// Kind of the source.
@@ -84,9 +86,9 @@ pub struct SourceReference {
 pub enum SourceKind {
     /// A repository of charts.
     HelmRepository,
-    /// A Git repository.
+    /// Flux's GitRepository.
     GitRepository,
-    /// A bucket of an object store.
+    /// Flux's Bucket.
     Bucket,
 }
 
@@ -94,7 +96,8 @@ pub enum SourceKind {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ChartReference {
-    /// API version of the object. Default: the version of this object for OCIRepository.
+    /// API version of the object. Default: the version of this object for OCIRepository, that of Flux's source-controller for the
+    /// others. `source.toolkit.fluxcd.io/v1` means Flux's OCIRepository.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub api_version: Option<String>,
     /// Kind of the object.

@@ -10,6 +10,8 @@ pub mod history;
 pub mod ownership;
 pub mod ownership_status;
 pub mod post_render;
+pub mod remediation;
+pub mod requests;
 pub mod shadow;
 pub mod status;
 pub mod values;
@@ -19,7 +21,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use self::actions::{Install, Rollback, Test, Uninstall, Upgrade};
+use self::actions::{HelmAction, Install, Rollback, Test, Uninstall, Upgrade};
 use self::chart::{ChartReference, ChartTemplate};
 use self::drift::{DriftDetection, HealthCheckExpression, WaitStrategy};
 use self::ownership::Ownership;
@@ -355,7 +357,7 @@ impl HelmRelease {
     }
 }
 
-/// What install and upgrade have in common, with the documented defaults filled in.
+/// What install, upgrade and rollback have in common, with the documented defaults filled in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ActionOptions {
     /// How long the action may take.
@@ -388,20 +390,26 @@ impl HelmReleaseSpec {
         own.fold(self.effective_timeout(), Duration::max)
     }
 
-    /// The options that install and upgrade have in common, for one of them.
-    pub fn action_options(&self, action: status::ReleaseAction) -> ActionOptions {
+    /// The options that install, upgrade and rollback have in common, for one of them.
+    pub fn action_options(&self, action: HelmAction) -> ActionOptions {
         let options = match action {
-            status::ReleaseAction::Install => self.install.as_ref().map(|install| ActionOptions {
+            HelmAction::Install => self.install.as_ref().map(|install| ActionOptions {
                 timeout: install.timeout.unwrap_or_else(|| self.effective_timeout()),
                 disable_wait: install.disable_wait,
                 disable_hooks: install.disable_hooks,
                 disable_schema_validation: install.disable_schema_validation,
             }),
-            status::ReleaseAction::Upgrade => self.upgrade.as_ref().map(|upgrade| ActionOptions {
+            HelmAction::Upgrade => self.upgrade.as_ref().map(|upgrade| ActionOptions {
                 timeout: upgrade.timeout.unwrap_or_else(|| self.effective_timeout()),
                 disable_wait: upgrade.disable_wait,
                 disable_hooks: upgrade.disable_hooks,
                 disable_schema_validation: upgrade.disable_schema_validation,
+            }),
+            HelmAction::Rollback => self.rollback.as_ref().map(|rollback| ActionOptions {
+                timeout: rollback.timeout.unwrap_or_else(|| self.effective_timeout()),
+                disable_wait: rollback.disable_wait,
+                disable_hooks: rollback.disable_hooks,
+                disable_schema_validation: true, // what is restored was validated when it was released
             }),
         };
         options.unwrap_or(ActionOptions {

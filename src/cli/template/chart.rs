@@ -68,9 +68,10 @@ impl ChartArguments {
             ChartReference::Directory(path) => {
                 ChartContent::Directory(source::read_directory(&path, source::Limits::default())?)
             }
-            remote @ (ChartReference::HttpRepository(_) | ChartReference::Oci(_) | ChartReference::Url(_)) => {
-                fetch(&remote)?
-            }
+            remote @ (ChartReference::HttpRepository(_)
+            | ChartReference::Oci(_)
+            | ChartReference::Published(_)
+            | ChartReference::Url(_)) => fetch(&remote)?,
         };
         Ok(match content {
             ChartContent::Archive(bytes) => Chart::from_archive(&bytes, &limits)?,

@@ -3,7 +3,7 @@
 //! Edge. Reads the source, the chart, the values and the cluster's capabilities; judges nothing but whether they are there.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use k8s_openapi::jiff::Timestamp;
@@ -11,7 +11,7 @@ use kube::api::Api;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::record;
+use super::chart;
 use crate::api::conditions::Reason;
 use crate::api::helm_release::values::{ValuesKind, ValuesReference};
 use crate::api::{HelmRelease, acted_on};
@@ -20,7 +20,7 @@ use crate::chart::{Capabilities, JsonMap, strvals};
 use crate::operator::capabilities::CapabilitiesError;
 use crate::operator::charts::ChartError;
 use crate::operator::context::Context;
-use crate::operator::memory::{LookedUp, ReleaseMemory, Step};
+use crate::operator::memory::{ReleaseMemory, Step};
 use crate::operator::sources::SourcesError;
 use crate::ownership::class::Roster;
 use crate::ownership::intent::ReleaseIdentity;
@@ -28,7 +28,7 @@ use crate::ownership::policy::Policy;
 use crate::plan::policy::{PolicyError, roster};
 use crate::plan::revision::Identity;
 use crate::render::{Program, Secrets};
-use crate::source::{ResolvedChart, SourceError};
+use crate::source::SourceError;
 use crate::yaml;
 
 /// How often objects that are not ready are looked at even when no watch says that they changed.
@@ -162,7 +162,7 @@ pub async fn observe(
     let policy = context.shared.policies.policy_of(release)?;
     let roster = roster(release);
     memory.step = Step::Chart;
-    let chart = look_up(context, release, memory).await?;
+    let chart = chart::current(context, release, memory).await?;
     let program = context.shared.charts.program(&chart).await?;
     memory.step = Step::Inputs;
     let (values, from_secrets) = values(context, release).await?;
@@ -191,52 +191,9 @@ pub async fn observe(
 }
 
 /// `sha256:...` of the values as JSON with sorted keys.
-fn digest(values: &JsonMap) -> String {
+pub(super) fn digest(values: &JsonMap) -> String {
     let text = serde_json::to_vec(values).unwrap_or_default();
     format!("sha256:{:x}", Sha256::digest(text))
-}
-
-/// The chart that the release means now: what was looked up last, while neither the source nor the release changed. It is looked up
-/// again at the interval where the source does not tell of its changes.
-async fn look_up(
-    context: &Context,
-    release: &HelmRelease,
-    memory: &mut ReleaseMemory,
-) -> Result<ResolvedChart, InputError> {
-    let located = context.shared.sources.locate(release)?;
-    let requested = record::requested_at(release);
-    let key = format!("{} {}", located.key(), requested.unwrap_or_default());
-    let interval = release
-        .spec
-        .chart
-        .as_ref()
-        .and_then(|chart| chart.spec.interval)
-        .unwrap_or(release.spec.interval);
-    if let Some(LookedUp { key: known, at, chart }) = &memory.chart
-        && *known == key
-        && (located.is_kept() || at.elapsed() < interval.as_std())
-    {
-        return Ok(chart.clone());
-    }
-    if let Some(source_name) = located.suspended() {
-        // What was looked up before its suspension stays in use.
-        return match &memory.chart {
-            Some(LookedUp { key: known, chart, .. }) if *known == key => Ok(chart.clone()),
-            _ => Err(SourcesError::Suspended { source_name }.into()),
-        };
-    }
-    let chart = if let Some(chart) = context.shared.sources.known(&located) {
-        chart
-    } else {
-        let reference = context.shared.sources.reference(&located).await?;
-        context.shared.charts.resolve(&reference).await?
-    };
-    memory.chart = Some(LookedUp {
-        key,
-        at: Instant::now(),
-        chart: chart.clone(),
-    });
-    Ok(chart)
 }
 
 /// The user's values: `valuesFrom` in order, then `values`. Beside them, those that come from Secrets.

@@ -3,8 +3,10 @@
 //! Edge: `inputs`, `compare`, `execute`, `record` and `uninstall` talk to the API server or to chart sources; `render`
 //! computes on a blocking thread; what is to be done is decided in `crate::plan`. `announce` tells of contested fields.
 
+mod action;
 mod announce;
 mod attempt;
+mod chart;
 pub mod compare;
 pub mod execute;
 pub mod health;
@@ -13,6 +15,7 @@ pub mod inputs;
 pub mod lookup;
 pub mod record;
 pub mod records;
+mod remediate;
 pub mod render;
 pub mod seed;
 pub mod shadow;
@@ -33,12 +36,16 @@ use super::context::{Context, Shared};
 use super::memory::{ReleaseKey, ReleaseMemory, Step};
 use crate::api::HelmRelease;
 use crate::api::conditions::Reason;
+use crate::api::helm_release::actions::HelmAction;
+use crate::api::helm_release::remediation::OnFailure;
 use crate::api::helm_release::{HelmReleaseSpec, Mode};
 use crate::ownership::ledger::Ledger;
 use crate::plan::cluster;
+use crate::plan::course::Removal;
 use crate::plan::decide::Failure;
 use crate::plan::outcome::{GONE, Outcome, RACE, Verdict};
 use crate::plan::ownership_status;
+use crate::plan::remedy::Aftermath;
 use crate::plan::retry::{backoff, conflict_wait, jittered};
 use crate::telemetry::events::Severity;
 use crate::telemetry::metrics::ReleaseLabels;
@@ -145,7 +152,8 @@ async fn cut_short(
     let message = format!("cut short after {limit:?} while {step}; it is tried again");
     warn!("{message}");
     let outcome = if cached.metadata.deletion_timestamp.is_some() {
-        Outcome::UninstallFailed { message }
+        let why = Removal::Deletion;
+        Outcome::UninstallFailed { why, message }
     } else {
         Outcome::Blocked {
             reason: Reason::ReconcileError,
@@ -248,7 +256,12 @@ async fn forward(
             attempt::attempt(context, recorded, memory).await?
         }
     };
-    note(memory, &done.outcome, &recorded.release().spec);
+    note(
+        memory,
+        &done.outcome,
+        &recorded.release().spec,
+        context.shared.settings.interval_jitter,
+    );
     let written = record::record(context, recorded, memory, &done.outcome).await?;
     Ok((done, written))
 }
@@ -282,7 +295,12 @@ async fn recorded_only(
     memory: &mut ReleaseMemory,
     done: Done,
 ) -> Result<(Done, bool), ReconcileError> {
-    note(memory, &done.outcome, &recorded.release().spec);
+    note(
+        memory,
+        &done.outcome,
+        &recorded.release().spec,
+        shared.settings.interval_jitter,
+    );
     let written = record::record_unreached(shared, recorded, memory, &done.outcome).await?;
     Ok((done, written))
 }
@@ -342,7 +360,7 @@ async fn ended(
 }
 
 /// Keeps count of failures in a row.
-fn note(memory: &mut ReleaseMemory, outcome: &Outcome, spec: &HelmReleaseSpec) {
+fn note(memory: &mut ReleaseMemory, outcome: &Outcome, spec: &HelmReleaseSpec, jitter: u8) {
     match outcome {
         Outcome::Blocked { .. } => memory.blocked = memory.blocked.saturating_add(1),
         Outcome::Conflicted {
@@ -353,6 +371,13 @@ fn note(memory: &mut ReleaseMemory, outcome: &Outcome, spec: &HelmReleaseSpec) {
             let interval = spec.effective_ownership().effective_retry().interval.as_std();
             fail(memory, conflict_wait(memory.conflict_retries, interval), false);
         }
+        Outcome::Failed {
+            action,
+            aftermath: Aftermath::Retried,
+            ..
+        } if let Some(every) = retry_interval(spec, *action) => {
+            fail(memory, jittered(every, jitter, random_fraction()), true);
+        }
         Outcome::Conflicted { .. }
         | Outcome::Failed { .. }
         | Outcome::TestFailed { ignored: false, .. }
@@ -360,7 +385,11 @@ fn note(memory: &mut ReleaseMemory, outcome: &Outcome, spec: &HelmReleaseSpec) {
             let count = memory.failure.map_or(0, |failure| failure.count).saturating_add(1);
             fail(memory, backoff(count, spec.interval.as_std()), true);
         }
-        Outcome::Deployed { .. } | Outcome::Tested { .. } | Outcome::TestFailed { ignored: true, .. } => {
+        Outcome::Deployed { .. }
+        | Outcome::Tested { .. }
+        | Outcome::TestFailed { ignored: true, .. }
+        | Outcome::RolledBack { .. }
+        | Outcome::Removed { .. } => {
             memory.failure = None;
             memory.blocked = 0;
             // While a field is still contested, what followed on the retries goes on.
@@ -380,6 +409,14 @@ fn note(memory: &mut ReleaseMemory, outcome: &Outcome, spec: &HelmReleaseSpec) {
             memory.blocked = 0;
         }
         Outcome::Standing => {}
+    }
+}
+
+/// How long is waited after a failure of an action that is only retried; `None` for others.
+fn retry_interval(spec: &HelmReleaseSpec, action: HelmAction) -> Option<Duration> {
+    match spec.on_failure(action.of_chart()?) {
+        OnFailure::Retry { every } => Some(every),
+        OnFailure::Remediate(_) => None,
     }
 }
 

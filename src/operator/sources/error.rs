@@ -5,14 +5,6 @@ use crate::api::conditions::Reason;
 /// Why it cannot be said where a release's chart is.
 #[derive(Debug, thiserror::Error)]
 pub enum SourcesError {
-    /// The release refers to a kind that Fairlead does not fetch from yet.
-    #[error("spec.{field} refers to a {kind}, which is not supported yet; use HelmRepository or OCIRepository")]
-    Unsupported {
-        /// `chart.spec.sourceRef` or `chartRef`.
-        field: &'static str,
-        /// The kind.
-        kind: &'static str,
-    },
     /// Neither or both of `chart` and `chartRef` are set, which the resource's schema refuses.
     #[error("exactly one of spec.chart and spec.chartRef must be set")]
     NoChart,
@@ -54,6 +46,14 @@ pub enum SourcesError {
         /// The field.
         field: &'static str,
     },
+    /// The source has nothing to use yet.
+    #[error("{source_name} is not ready: {message}")]
+    NotReady {
+        /// Its kind and name.
+        source_name: String,
+        /// What it says.
+        message: String,
+    },
     /// The source does not let releases of this namespace use it.
     #[error(
         "{source_name} does not admit releases of namespace {namespace}; add a selector of it to the source's spec.accessFrom"
@@ -78,12 +78,13 @@ impl SourcesError {
     /// The reason in `Ready`.
     pub const fn reason(&self) -> Reason {
         match self {
-            Self::Unsupported { .. } | Self::NoChart => Reason::InvalidSpec,
+            Self::NoChart => Reason::InvalidSpec,
             Self::AccessDenied { .. } => Reason::AccessDenied,
             Self::Missing { .. }
             | Self::Secret { .. }
             | Self::Suspended { .. }
             | Self::NotSupported { .. }
+            | Self::NotReady { .. }
             | Self::Digest { .. } => Reason::SourceNotReady,
         }
     }
@@ -91,11 +92,12 @@ impl SourcesError {
     /// Whether it may pass without a change of the release: sources and Secrets are other objects.
     pub const fn is_retryable(&self) -> bool {
         match self {
-            Self::Unsupported { .. } | Self::NoChart => false,
+            Self::NoChart => false,
             Self::Missing { .. }
             | Self::Secret { .. }
             | Self::Suspended { .. }
             | Self::NotSupported { .. }
+            | Self::NotReady { .. }
             | Self::AccessDenied { .. }
             | Self::Digest { .. } => true,
         }

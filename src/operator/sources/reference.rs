@@ -22,6 +22,7 @@ impl Sources {
                 version,
             } => self.repository_reference(repository, chart, version).await,
             Located::Artifact { repository } => self.artifact_reference(repository).await,
+            Located::Published(published) => Ok(ChartReference::Published(published.reference.clone())),
         }
     }
 
