@@ -45,7 +45,8 @@ names! {
         Ready,
         /// Work is in progress. Absent otherwise.
         Reconciling,
-        /// Nothing more is done until somebody changes something. Absent otherwise.
+        /// It does not work as it is: the retries are used up, or only a change can help. It is looked at again all the same, with
+        /// backoff. Absent otherwise.
         Stalled,
         /// The last install, upgrade or uninstall.
         Released,

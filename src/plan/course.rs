@@ -245,4 +245,6 @@ fn until(observed: &Observed<'_>, wanted: &Wanted<'_>) -> Option<Timestamp> {
 }
 
 #[cfg(test)]
+mod diagram;
+#[cfg(test)]
 mod tests;

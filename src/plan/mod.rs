@@ -5,6 +5,7 @@
 pub mod cluster;
 pub mod course;
 pub mod decide;
+pub mod dependencies;
 pub mod hooks;
 pub mod inventory;
 pub mod outcome;

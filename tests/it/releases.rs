@@ -2,12 +2,14 @@
 //! charts come from a repository, and everything is said and read through the API, as users do.
 
 mod catalogue;
+mod crashes;
 mod flux_sources;
 mod hooks;
 mod identity;
 mod kept;
 mod kills;
 mod lookups;
+mod order;
 mod real_charts;
 mod records;
 mod references;

@@ -132,7 +132,8 @@ pub struct Install {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct InstallRemediation {
-    /// Number of failures after which no further attempt is made; negative for no limit. Default: 0.
+    /// Number of retries after failures; negative for no limit. When they are used up, the release is `Stalled`; it heals when its
+    /// objects become ready, and is attempted again after a wait that grows with each failure. Default: 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retries: Option<i32>,
     /// Whether failed tests do not cause remediation. Default: `spec.test.ignoreFailures`.
@@ -210,7 +211,8 @@ pub enum ChartNameChangeStrategy {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct UpgradeRemediation {
-    /// Number of failures after which no further attempt is made; negative for no limit. Default: 0.
+    /// Number of retries after failures; negative for no limit. When they are used up, the release is `Stalled`; it heals when its
+    /// objects become ready, and is attempted again after a wait that grows with each failure. Default: 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retries: Option<i32>,
     /// Whether failed tests do not cause remediation. Default: `spec.test.ignoreFailures`.

@@ -82,7 +82,7 @@ impl Ownership {
 /// What is done about a contested field.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum ConflictAction {
-    /// The attempt ends, and remediation follows as the spec says.
+    /// The attempt ends. Where objects had been written before, remediation follows as the spec says.
     #[default]
     Fail,
     /// The attempt is made again, a limited number of times.
@@ -98,7 +98,7 @@ pub enum ConflictAction {
 /// What is done when retries did not resolve a conflict: any action except `Retry`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum FinalConflictAction {
-    /// The attempt ends, and remediation follows as the spec says.
+    /// The attempt ends. Where objects had been written before, remediation follows as the spec says.
     #[default]
     Fail,
     /// The release stops without remediation and waits for a person's decision.

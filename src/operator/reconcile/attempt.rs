@@ -14,16 +14,18 @@ use super::inputs::{self, Inputs};
 use super::record::{self, Recorded};
 use super::records::{self, Adopted};
 use super::render::{self, Purpose, Rendering};
-use super::{Done, Next, ReconcileError, compare, execute, hooks, remediate};
+use super::{Done, Next, ReconcileError, compare, dependencies, execute, health, hooks, remediate};
 use crate::api::HelmRelease;
 use crate::api::conditions::Reason;
 use crate::api::helm_release::actions::HelmAction;
+use crate::health::rules::HealthRules;
 use crate::operator::context::Context;
 use crate::operator::memory::{ReleaseMemory, Step};
 use crate::ownership::ledger::Ledger;
 use crate::plan;
 use crate::plan::course::{Course, Observed, Wanted, course, was_attempted};
 use crate::plan::decide::{Input, Plan, Writes, decide};
+use crate::plan::dependencies::Requirement;
 use crate::plan::inventory;
 use crate::plan::outcome::{self, Outcome};
 use crate::plan::records::{Standing, Stored};
@@ -71,12 +73,14 @@ pub(super) async fn attempt(
         Err(blocked) => return Ok(blocked),
     };
     debug!(revision = desired.revision.number, ?plan, "planned");
-    match plan {
-        Plan::Hold { until } => Ok(standing_until(until)),
-        Plan::Rest => ended(context, recorded, memory, &desired).await,
-        Plan::Await => settled(context, recorded, memory, &desired, Written::Before).await,
-        Plan::Write(writes) => write(context, recorded, memory, &desired, &writes).await,
-    }
+    let done = match plan {
+        Plan::Hold { until } => standing_until(until),
+        Plan::Rest => ended(context, recorded, memory, &desired).await?,
+        Plan::Await => settled(context, recorded, memory, &desired, Written::Before).await?,
+        Plan::Write(writes) => write(context, recorded, memory, &desired, &writes).await?,
+    };
+    remediate::clean_up(context, recorded, memory, &desired, &done.outcome).await;
+    Ok(done)
 }
 
 pub(super) fn blocked(reason: Reason, error: &dyn std::error::Error, retryable: bool) -> Done {
@@ -94,6 +98,7 @@ pub(super) fn blocked(reason: Reason, error: &dyn std::error::Error, retryable: 
 /// What a reconcile is about, and what was found out on the way.
 struct Outlook {
     inputs: Inputs,
+    requirements: Vec<Requirement>,
     course: Course,
     standing: Standing,
     stored: Stored,
@@ -102,6 +107,7 @@ struct Outlook {
 /// Observes the inputs and decides what the reconcile is about.
 async fn outlook(context: &Context, recorded: &mut Recorded, memory: &mut ReleaseMemory) -> Result<Outlook, Done> {
     let release = recorded.release();
+    let requirements = dependencies::requirements(release)?;
     let mut inputs = inputs::observe(context, release, memory)
         .await
         .map_err(|error| blocked(error.reason(), &error, error.is_retryable()))?;
@@ -134,6 +140,7 @@ async fn outlook(context: &Context, recorded: &mut Recorded, memory: &mut Releas
     let course = course(&observed, &wanted, Timestamp::now());
     Ok(Outlook {
         inputs,
+        requirements,
         course,
         standing,
         stored,
@@ -169,14 +176,16 @@ async fn desired(
 ) -> Result<Desired, Done> {
     let Outlook {
         inputs,
+        requirements,
         course,
         standing,
         stored,
     } = outlook;
     let (revision, rendering, until) = match course {
         Course::Release(revision) => {
-            memory.step = Step::Rendering;
             let release = recorded.release();
+            dependencies::check(context, release, &requirements, revision.phase).await?;
+            memory.step = Step::Rendering;
             let rendering = render::render(context, release, &inputs, &revision, Purpose::Apply, memory).await;
             let rendering = rendering.map_err(|error| blocked(error.reason(), &error, error.is_retryable()))?;
             (revision, rendering, None)
@@ -194,6 +203,9 @@ async fn desired(
         // Is not rendered for.
         Course::Uninstall(_) => return Err(standing_until(Timestamp::now())),
     };
+    let rules = HealthRules::of(&recorded.release().spec, revision.action)
+        .map_err(|error| blocked(Reason::InvalidCELExpression, &error, false))?;
+    health::judge_by(memory, rules);
     let adopted = match standing {
         Standing::Foreign { .. } => records::adopt(context, recorded, &stored).await,
         Standing::Own | Standing::Gone | Standing::Busy { .. } | Standing::Taken { .. } => Adopted::default(),
@@ -329,6 +341,7 @@ async fn write(
         }
         memory.failure = None;
         memory.conflict_retries = 0;
+        memory.created.clear();
     }
     let inventory = recorded.status_mut().inventory.get_or_insert_default();
     inventory::extend(inventory, rendering.references());

@@ -16,12 +16,11 @@ use crate::api::helm_release::actions::HelmAction;
 use crate::api::listing::first_few;
 use crate::api::{HelmRelease, names};
 use crate::cluster::apply::{
-    Adoption, Applied, Applier, ApplyError, ApplyRequest, ApplySettings, Decided, ObjectPlan, Observed,
+    Adoption, Applied, Applier, ApplyError, ApplyRequest, ApplySettings, Decided, ObjectPlan, Observed, Operation,
 };
 use crate::cluster::delete::{DeleteError, Deleter};
 use crate::cluster::observe::LiveMetadata;
 use crate::cluster::records::{FormerRelease, Records};
-use crate::health::{self};
 use crate::operator::children::Known;
 use crate::operator::context::Context;
 use crate::operator::crds::{self, CrdError};
@@ -364,14 +363,18 @@ fn remember(context: &Context, memory: &mut ReleaseMemory, applied: &Applied, po
     let (reference, version) = (&applied.reference, &applied.resource_version);
     context.target.children.wrote(reference, version);
     if let Some(live) = &applied.live {
-        let health = (version.clone(), health::status(live));
+        let health = (version.clone(), memory.health_rules.judge(live));
         memory.health.insert(reference.clone(), health);
+    }
+    if applied.operation == Operation::Created {
+        memory.created.push(reference.clone());
     }
     let ledger = memory.ledger.get_or_insert_default();
     ledger.record(&applied.observation(policy), now);
 }
 
-async fn removed(
+/// Removes objects that the release does not have any more.
+pub(super) async fn removed(
     context: &Context,
     recorded: &mut Recorded,
     memory: &mut ReleaseMemory,

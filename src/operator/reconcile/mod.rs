@@ -8,6 +8,7 @@ mod announce;
 mod attempt;
 mod chart;
 pub mod compare;
+mod dependencies;
 pub mod execute;
 pub mod health;
 pub mod hooks;
@@ -128,6 +129,7 @@ pub async fn reconcile(cached: Arc<HelmRelease>, shared: Arc<Shared>) -> Result<
         .reconciled("HelmRelease", outcome, verdict, started.elapsed());
     if outcome == GONE {
         // It leaves nothing behind.
+        shared.dependencies.waits_no_longer(&key);
         shared.policies.recount();
     } else {
         if memory.labels.as_ref() != Some(cached.labels()) {
@@ -188,6 +190,7 @@ pub(super) fn forget(shared: &Shared, key: &ReleaseKey) {
         release: key.name.clone(),
     };
     shared.memory.take(key);
+    shared.dependencies.waits_no_longer(key);
     record::forget(shared, &labels);
     shared.policies.recount();
 }

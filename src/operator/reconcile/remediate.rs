@@ -14,7 +14,7 @@ use super::inputs;
 use super::record::{self, Recorded};
 use super::records::{self, Draft, DraftSource};
 use super::render::{RenderStepError, Rendering};
-use super::{Done, Next, ReconcileError, uninstall};
+use super::{Done, Next, ReconcileError, execute, uninstall};
 use crate::api::conditions::Reason;
 use crate::api::helm_release::actions::HelmAction;
 use crate::cluster::storage::StorageError;
@@ -185,6 +185,34 @@ pub(super) fn next(aftermath: Aftermath) -> Next {
     match aftermath {
         Aftermath::Undone => Next::After(Duration::ZERO),
         Aftermath::Uncounted | Aftermath::Retried | Aftermath::Stalled(_) => Next::Backoff,
+    }
+}
+
+/// Deletes what a failed upgrade or rollback created, where the spec says so. What an operator created that died meanwhile stays in the
+/// inventory, and goes when it is not desired any more.
+pub(super) async fn clean_up(
+    context: &Context,
+    recorded: &mut Recorded,
+    memory: &mut ReleaseMemory,
+    desired: &Desired,
+    outcome: &Outcome,
+) {
+    let spec = &recorded.release().spec;
+    let is_asked_for = match desired.revision.action {
+        HelmAction::Install => false,
+        HelmAction::Upgrade => spec.upgrade.as_ref().is_some_and(|upgrade| upgrade.cleanup_on_fail),
+        HelmAction::Rollback => spec.rollback.as_ref().is_some_and(|rollback| rollback.cleanup_on_fail),
+    };
+    let has_failed = matches!(
+        outcome,
+        Outcome::Failed { aftermath, .. } | Outcome::Conflicted { aftermath, .. } if *aftermath != Aftermath::Uncounted
+    );
+    if !is_asked_for || !has_failed {
+        return;
+    }
+    let created = std::mem::take(&mut memory.created);
+    if let Err(error) = execute::removed(context, recorded, memory, &desired.inputs, &created).await {
+        warn!(%error, "what the failed action created stays for now");
     }
 }
 

@@ -9,6 +9,7 @@ use kube::Resource as _;
 use tracing::{info, warn};
 
 use super::ReconcileError;
+use super::dependencies;
 use super::hooks::{self, Event};
 use super::record::{self, Recorded};
 use super::records;
@@ -79,6 +80,9 @@ pub async fn uninstall(
     recorded: &mut Recorded,
     memory: &mut ReleaseMemory,
 ) -> Result<Progress, ReconcileError> {
+    if let Some(waiting) = dependencies::uninstalled_first(&context.shared, recorded.release()) {
+        return Ok(Progress::Waiting(waiting));
+    }
     if let Some(waiting) = clear(context, recorded, memory, Removal::Deletion).await {
         return Ok(Progress::Waiting(waiting));
     }
@@ -218,13 +222,10 @@ async fn run_hooks(
             Err(error) => return failed(error.to_string()),
         },
     };
-    let timeout = options
-        .timeout
-        .unwrap_or_else(|| recorded.release().spec.effective_timeout());
     let event = Event {
         hooks: &hooks,
         event,
-        timeout: timeout.as_std(),
+        timeout: recorded.release().spec.uninstall_timeout().as_std(),
     };
     if !hooks::is_due(recorded, event) {
         return None;

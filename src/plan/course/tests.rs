@@ -54,7 +54,7 @@ fn snapshot(version: u32, status: &str, action: SnapshotAction) -> Snapshot {
 }
 
 /// The history of a release whose first revision was deployed, and that stands so now.
-fn history(state: State) -> Vec<Snapshot> {
+pub(super) fn history(state: State) -> Vec<Snapshot> {
     use SnapshotAction::{Install, Rollback, UninstallRemediation, Upgrade};
     let first = Snapshot {
         config_digest: "one".into(),
@@ -108,7 +108,7 @@ fn stored(history: &[Snapshot]) -> Stored {
     kept.map(|snapshot| (snapshot.version, record(snapshot))).collect()
 }
 
-fn remediation(retries: Option<u32>, remediates_last: bool, by: RemediationStrategy) -> OnFailure {
+pub(super) fn remediation(retries: Option<u32>, remediates_last: bool, by: RemediationStrategy) -> OnFailure {
     OnFailure::Remediate(Remediation {
         retries,
         remediates_last,
@@ -119,10 +119,10 @@ fn remediation(retries: Option<u32>, remediates_last: bool, by: RemediationStrat
 
 /// A release in a state, and what is wanted of it.
 #[derive(Debug, Clone)]
-struct Scene {
+pub(super) struct Scene {
     state: State,
-    attempted: Attempted,
-    wants: &'static str,
+    pub(super) attempted: Attempted,
+    pub(super) wants: &'static str,
     asked: bool,
     forced: bool,
     storage: &'static str,
@@ -131,7 +131,7 @@ struct Scene {
 
 impl Scene {
     /// One whose upgrade failed as often, and is rolled back once before the retries are used up.
-    fn of(state: State, failures: u32) -> Self {
+    pub(super) fn of(state: State, failures: u32) -> Self {
         let on_failure = remediation(Some(1), true, RemediationStrategy::Rollback);
         Self {
             state,
@@ -148,7 +148,7 @@ impl Scene {
         }
     }
 
-    fn course(&self, now: i64) -> Course {
+    pub(super) fn course(&self, now: i64) -> Course {
         let history = history(self.state);
         let stored = if self.records_are_there {
             stored(&history)

@@ -276,7 +276,7 @@ async fn a_failed_install_is_uninstalled_retried_and_heals_when_its_pods_do() ->
     assert_eq!(condition(&healed, "Stalled"), Value::Null);
 
     // An upgrade that is undone by uninstalling is followed by an install at once.
-    let spec = json!({"values": {"color": "blue"}, "upgrade": {"timeout": "2s", "remediation": {"retries": 0,
+    let spec = json!({"values": {"color": "blue", "outcome": "Unready"}, "upgrade": {"timeout": "2s", "remediation": {"retries": 0,
         "remediateLastFailure": true, "strategy": "uninstall"}}});
     installation.release("web", spec).await?;
     stands(
@@ -319,6 +319,36 @@ async fn what_is_only_retried_is_never_undone_and_what_has_no_target_says_so() -
     installation
         .ready_is("web", "True", &["Helm upgrade succeeded"])
         .await?;
+
+    // What a failed upgrade created goes, where that is asked for; what was there before stays.
+    let spec = json!({"values": {"color": "green", "outcome": "Unready", "extra": true},
+        "upgrade": {"timeout": "2s", "cleanupOnFail": true, "strategy": {"name": "RetryOnFailure", "retryInterval": "1h"}}});
+    installation.release("web", spec).await?;
+    let failed = stands(&installation, &[(3, "failed")], ("Released", "UpgradeFailed")).await?;
+    becomes::<ConfigMap>(&installation.api(), "web-extra", DEADLINE, is_absent()).await?;
+    assert_eq!(data(&installation, "web", "color").await?.as_deref(), Some("green"));
+    assert_eq!(condition(&failed, "FieldsIgnored"), Value::Null);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_release_that_helm_made_is_rolled_back_to_what_helm_made() -> Result {
+    let installation = installation("adopted").await?;
+    let (url, namespace) = (installation.repository.url().to_owned(), installation.namespace.name());
+    let install = ["install", "web", "web", "--repo", &url, "--namespace", namespace];
+    installation.plane.helm(&install).await?.checked()?;
+    let spec = json!({"values": {"color": "blue", "outcome": "Unready"},
+        "upgrade": {"timeout": "2s", "remediation": {"retries": 0, "remediateLastFailure": true}}});
+    installation.release("web", spec).await?;
+    stands(
+        &installation,
+        &[(3, "deployed"), (2, "failed")],
+        ("Remediated", "RollbackSucceeded"),
+    )
+    .await?;
+    assert_eq!(data(&installation, "web", "color").await?.as_deref(), Some("red"));
+    let helm = helm_history(&installation).await?;
+    assert_eq!((helm[2].1.as_str(), helm[2].2.as_str()), ("deployed", "Rollback to 1"));
     Ok(())
 }
 
