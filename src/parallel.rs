@@ -16,6 +16,16 @@ pub(crate) const STACK_BYTES: usize = 32 << 20;
 /// How many processors there are for us. Asking reads files of control groups.
 static PROCESSORS: LazyLock<usize> = LazyLock::new(|| thread::available_parallelism().map_or(1, NonZero::get));
 
+/// Does work that goes deep down the stack on a thread of its own, which takes some 50 microseconds. `None` if it panics, or
+/// if there is no thread to be had.
+#[cfg(feature = "cluster")]
+pub(crate) fn on_large_stack<R: Send>(work: impl FnOnce() -> R + Send) -> Option<R> {
+    thread::scope(|scope| {
+        let thread = thread::Builder::new().stack_size(STACK_BYTES);
+        thread.spawn_scoped(scope, work).ok()?.join().ok()
+    })
+}
+
 /// What each item becomes, in the order of the items. `state` is made once for each thread. `is_worth_it` tells whether
 /// there is enough to do for a second thread: starting one takes some 50 microseconds.
 pub(crate) fn map<T: Sync, S, R: Send>(

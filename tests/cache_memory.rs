@@ -72,7 +72,8 @@ fn record(ledger: &mut Ledger, reference: &ObjectReference, live: &Value) {
 async fn a_child_takes_little_memory() {
     let config = kube::Config::new("http://127.0.0.1:1".parse().unwrap());
     let client = kube::Client::try_from(config).unwrap();
-    let (children, mut woken) = Children::new(client, tokio_util::sync::CancellationToken::new());
+    let (changed, mut woken) = tokio::sync::mpsc::unbounded_channel();
+    let children = Children::new(client, changed, tokio_util::sync::CancellationToken::new());
     let resource = ApiResource {
         group: "apps".to_owned(),
         version: "v1".to_owned(),

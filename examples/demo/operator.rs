@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fairlead::operator::admin::{AdminError, AdminServer, Readiness};
-use fairlead::operator::context::Settings;
+use fairlead::operator::context::{Settings, Tenancy};
 use fairlead::operator::{Operator, OperatorError};
 use fairlead::telemetry::metrics::Metrics;
 use kube::Client;
@@ -38,6 +38,8 @@ impl Embedded {
                 namespace: None,
                 chart_cache: None,
                 limits: fairlead::template::Limits::default(),
+                interval_jitter: 5,
+                tenancy: Tenancy::default(),
             },
             metrics,
             readiness,

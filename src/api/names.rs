@@ -14,6 +14,12 @@ pub const ANNOTATION_REQUESTED_AT: &str = "fairlead.dev/requestedAt";
 pub const ANNOTATION_FORCE_AT: &str = "fairlead.dev/forceAt";
 /// Annotation of a HelmRelease: with the same value as [`ANNOTATION_REQUESTED_AT`], the failure counts are reset once.
 pub const ANNOTATION_RESET_AT: &str = "fairlead.dev/resetAt";
+/// Fairlead's annotations that ask for something, and what Flux calls the same.
+pub const FLUX_REQUESTS: [(&str, &str); 3] = [
+    (ANNOTATION_REQUESTED_AT, "reconcile.fluxcd.io/requestedAt"),
+    (ANNOTATION_FORCE_AT, "reconcile.fluxcd.io/forceAt"),
+    (ANNOTATION_RESET_AT, "reconcile.fluxcd.io/resetAt"),
+];
 /// Annotation of a HelmRelease that carries a person's decision on conflicts that were handed off.
 pub const ANNOTATION_RESOLVE: &str = "fairlead.dev/resolve";
 /// Annotation of a release record: namespace, name and uid of the HelmRelease as which Fairlead wrote it. Helm leaves annotations

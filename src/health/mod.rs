@@ -2,8 +2,12 @@
 //!
 //! Pure: one object in, one verdict out; it knows no clock, so a Pod that cannot be scheduled is in progress, not failed.
 
+pub mod cel;
 mod fields;
+mod generic;
+mod legacy;
 mod other;
+pub mod rules;
 mod workload;
 
 use std::fmt;
@@ -11,8 +15,6 @@ use std::fmt;
 use serde_json::Value;
 
 use crate::ownership::reference::ObjectReference;
-use fields::condition;
-use fields::integer;
 use fields::text;
 
 /// Where an object is on its way to what its spec asks for.
@@ -108,7 +110,7 @@ pub fn status(object: &Value) -> Health {
 
 /// The verdict on a live object.
 pub fn status_with(object: &Value, rules: Rules) -> Health {
-    generic(object).unwrap_or_else(|| match (group(object), text(object, "/kind").unwrap_or_default()) {
+    generic::status(object).unwrap_or_else(|| match (group(object), text(object, "/kind").unwrap_or_default()) {
         ("apps", "Deployment") => workload::deployment(object),
         ("apps", "StatefulSet") => workload::stateful_set(object),
         ("apps", "DaemonSet") => workload::daemon_set(object),
@@ -120,44 +122,8 @@ pub fn status_with(object: &Value, rules: Rules) -> Health {
         ("batch", "CronJob") | ("", "ConfigMap" | "Secret") => Health::current("always ready"),
         ("policy", "PodDisruptionBudget") => Health::current("the allowed disruptions are computed"),
         ("apiextensions.k8s.io", "CustomResourceDefinition") => other::custom_resource_definition(object),
-        _ => ready_condition(object).unwrap_or_else(|| Health::current("ready")),
+        _ => generic::ready(object).unwrap_or_else(|| Health::current("ready")),
     })
-}
-
-/// What holds for every kind: deletion, an outdated status, `Reconciling` and `Stalled`.
-fn generic(object: &Value) -> Option<Health> {
-    if object
-        .pointer("/metadata/deletionTimestamp")
-        .is_some_and(|time| !time.is_null())
-    {
-        return Some(Health {
-            state: State::Terminating,
-            message: "is being deleted".to_owned(),
-        });
-    }
-    let observed = integer(object, "/status/observedGeneration");
-    let wanted = integer(object, "/metadata/generation");
-    if let (Some(observed), Some(wanted)) = (observed, wanted)
-        && observed != wanted
-    {
-        return Some(Health::in_progress(format!(
-            "generation {wanted} is not observed yet (status is of {observed})"
-        )));
-    }
-    if let Some(found) = condition(object, "Reconciling").filter(|found| found.status == "True") {
-        return Some(Health::in_progress(found.describe("reconciling")));
-    }
-    let stalled = condition(object, "Stalled").filter(|found| found.status == "True")?;
-    Some(Health::failed(stalled.describe("stalled")))
-}
-
-fn ready_condition(object: &Value) -> Option<Health> {
-    let ready = condition(object, "Ready")?;
-    match ready.status {
-        "True" => Some(Health::current("ready")),
-        "False" | "Unknown" => Some(Health::in_progress(ready.describe("not ready"))),
-        _ => None,
-    }
 }
 
 fn group(object: &Value) -> &str {

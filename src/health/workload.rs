@@ -34,6 +34,10 @@ fn all_ready(wanted: i64) -> Health {
 }
 
 pub(super) fn deployment(object: &Value) -> Health {
+    // As Helm and Flux, which do not wait for what is not going on.
+    if object.pointer("/spec/paused") == Some(&Value::Bool(true)) {
+        return Health::current("paused");
+    }
     let progressing = condition(object, "Progressing");
     if let Some(exceeded) = progressing.filter(|found| found.reason == "ProgressDeadlineExceeded") {
         return Health::failed(format!(

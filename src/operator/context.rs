@@ -10,6 +10,7 @@ use std::time::Duration;
 use kube::Client;
 
 use super::charts::Charts;
+use super::dependencies::Dependencies;
 use super::memory::{Memory, ReleaseMemory, Step};
 use super::policies::Policies;
 use super::references::References;
@@ -74,6 +75,8 @@ pub struct Shared {
     pub sources: Sources,
     /// ConflictPolicies.
     pub policies: Policies,
+    /// What releases wait for because they depend on it.
+    pub dependencies: Dependencies,
     /// Charts: fetched, parsed, cached by digest.
     pub charts: Charts,
     /// What is remembered of each release.

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::context::Context;
 use super::reconcile::render::Rendering;
 use crate::api::helm_release::actions::CrdsPolicy;
-use crate::api::helm_release::status::ReleaseAction;
+use crate::api::helm_release::actions::HelmAction;
 use crate::api::{HelmRelease, names};
 use crate::cluster::calls::{ApplyOptions, CallError};
 use crate::cluster::discovery::{DiscoveryError, Resource};
@@ -86,7 +86,7 @@ pub async fn apply(
     context: &Context,
     release: &HelmRelease,
     rendering: &Rendering,
-    action: ReleaseAction,
+    action: HelmAction,
 ) -> Result<(), CrdError> {
     let policy = policy_of(release, action);
     if policy == CrdsPolicy::Skip || rendering.crds.is_empty() {
@@ -145,7 +145,7 @@ pub async fn foresee(
     context: &Context,
     release: &HelmRelease,
     rendering: &Rendering,
-    action: ReleaseAction,
+    action: HelmAction,
 ) -> Result<Foreseen, CrdError> {
     let mut foreseen = Foreseen::default();
     if let Some(name) = namespace_to_create(release) {
@@ -226,10 +226,10 @@ async fn foresee_one(
 }
 
 /// What is done about the CRDs of the chart's `crds/` folders.
-fn policy_of(release: &HelmRelease, action: ReleaseAction) -> CrdsPolicy {
+fn policy_of(release: &HelmRelease, action: HelmAction) -> CrdsPolicy {
     let policy = match action {
-        ReleaseAction::Install => release.spec.install.as_ref().and_then(|install| install.crds),
-        ReleaseAction::Upgrade => release.spec.upgrade.as_ref().and_then(|upgrade| upgrade.crds),
+        HelmAction::Install => release.spec.install.as_ref().and_then(|install| install.crds),
+        HelmAction::Upgrade | HelmAction::Rollback => release.spec.upgrade.as_ref().and_then(|upgrade| upgrade.crds),
     };
     policy.unwrap_or_default()
 }

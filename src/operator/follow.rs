@@ -83,6 +83,12 @@ impl Follow {
         }
     }
 
+    /// Wakes one release.
+    pub(super) fn wake_one(&self, namespace: &str, name: &str) {
+        // As above.
+        let _ = self.changed.send(ObjectRef::new(name).within(namespace));
+    }
+
     /// Follows the sources of a kind, and wakes the releases that refer to one when it changes.
     pub(super) fn source<K>(&self, api: Api<K>, refers: fn(&HelmRelease, &K) -> bool) -> FollowedSource<K>
     where

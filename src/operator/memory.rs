@@ -11,6 +11,7 @@ use k8s_openapi::jiff::Timestamp;
 
 use crate::api::HelmRelease;
 use crate::health::Health;
+use crate::health::rules::HealthRules;
 use crate::ownership::fights::Fights;
 use crate::ownership::ledger::Ledger;
 use crate::ownership::reference::ObjectReference;
@@ -144,6 +145,8 @@ pub struct ReleaseMemory {
     pub ledger_written: Option<String>,
     /// When the current attempt began to write: what it awaits is awaited from then on.
     pub attempt: Option<Timestamp>,
+    /// How the health of objects is judged.
+    pub health_rules: HealthRules,
     /// Health by object, and the resourceVersion that it was seen at.
     pub health: HashMap<ObjectReference, (String, Health)>,
     /// The last failure of an attempt.

@@ -9,6 +9,7 @@ pub mod charts;
 pub mod children;
 pub mod context;
 pub mod crds;
+pub mod dependencies;
 mod follow;
 pub mod ledger_store;
 pub mod memory;
@@ -36,6 +37,7 @@ use tracing::{debug, info, warn};
 use self::admin::Readiness;
 use self::charts::Charts;
 use self::context::{Settings, Shared};
+use self::dependencies::Dependencies;
 use self::follow::{Follow, FollowedSource};
 use self::memory::{Memory, ReleaseKey};
 use self::policies::Policies;
@@ -108,6 +110,7 @@ impl Operator {
                 &follow,
             ),
             policies,
+            dependencies: Dependencies::new(follow.clone(), settings.namespace.clone()),
         };
         let shared = Arc::new(shared(&client, settings, metrics, followed, &shutdown).await?);
         // An operator for one namespace does not know what the policies of the cluster select elsewhere.
@@ -141,6 +144,12 @@ impl Operator {
         .reflect(writer)
         // Not `wait_until_ready`: the controller waits for this store, and of two that wait only one is woken.
         .inspect_ok(move |event| {
+            match event {
+                watcher::Event::Apply(release) => watching.dependencies.changed(release),
+                watcher::Event::Delete(release) => watching.dependencies.gone(release),
+                watcher::Event::InitDone => watching.dependencies.listed(),
+                watcher::Event::Init | watcher::Event::InitApply(_) => {}
+            }
             if matches!(event, watcher::Event::InitDone)
                 && let Some(readiness) = readiness.take()
             {
@@ -209,6 +218,7 @@ pub async fn observer(
             &follow,
         ),
         policies,
+        dependencies: Dependencies::new(follow.clone(), settings.namespace.clone()),
     };
     let shared = shared(client, settings, metrics, followed, shutdown).await?;
     // The writers live until the shutdown, so waiting fails only then.
@@ -226,6 +236,7 @@ struct Followed {
     references: References,
     sources: Sources,
     policies: Policies,
+    dependencies: Dependencies,
 }
 
 async fn shared(
@@ -244,6 +255,7 @@ async fn shared(
         references,
         sources,
         policies,
+        dependencies,
     } = followed;
     Ok(Shared {
         client: client.clone(),
@@ -251,6 +263,7 @@ async fn shared(
         references,
         sources,
         policies,
+        dependencies,
         charts: Charts::new(Fetcher::open(options).await?),
         memory: Memory::default(),
         metrics,

@@ -138,7 +138,7 @@ pub fn due(failure: Failure, stirred: bool) -> Option<Timestamp> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::helm_release::status::ReleaseAction;
+    use crate::api::helm_release::actions::HelmAction;
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
@@ -146,7 +146,7 @@ mod tests {
 
     fn revision(phase: Option<Phase>) -> Revision {
         Revision {
-            action: ReleaseAction::Install,
+            action: HelmAction::Install,
             number: 1,
             began: at(0),
             phase,

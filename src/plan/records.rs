@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
+use super::course::rollback_target;
 use super::revision::Phase;
 use crate::api::helm_release::history::{Snapshot, SnapshotAction};
 use crate::release::Status;
@@ -197,7 +198,7 @@ pub fn writes(stored: &Stored, history: &[Snapshot], uid: &str, keep: Option<u32
         return Vec::new();
     }
     let mut writes = Vec::new();
-    let description = || description(newest, status, message);
+    let description = || description(newest, rollback_target(stored, history), status, message);
     match stored.get(&revision) {
         None => writes.push(RecordWrite::Create {
             revision,
@@ -258,10 +259,13 @@ fn beyond(stored: &Stored, newest: u32, status: Status, keep: Option<u32>) -> Ve
 }
 
 /// What Helm would say of a revision.
-fn description(snapshot: &Snapshot, status: Status, message: &str) -> String {
+fn description(snapshot: &Snapshot, restored: Option<u32>, status: Status, message: &str) -> String {
     let Snapshot { name, action, .. } = snapshot;
+    let restores = restored.map_or("Rollback complete".to_owned(), |revision| {
+        format!("Rollback to {revision}")
+    });
     let (complete, failed) = match action {
-        Some(SnapshotAction::Rollback) => ("Rollback complete", "Rollback"),
+        Some(SnapshotAction::Rollback) => (restores.as_str(), "Rollback"),
         Some(SnapshotAction::Upgrade) => ("Upgrade complete", "Upgrade"),
         Some(SnapshotAction::Install | SnapshotAction::Uninstall | SnapshotAction::UninstallRemediation) | None => {
             ("Install complete", "Release")

@@ -19,6 +19,19 @@ pub fn backoff(failures: u32, interval: Duration) -> Duration {
         .min(interval.max(FIRST))
 }
 
+/// The longest wait after the retries are used up.
+const LONGEST_WHEN_EXHAUSTED: Duration = Duration::from_hours(1);
+
+/// The wait after the `failures`-th failure that no retry was left for (1 is the first), when what failed was undone: doubles from
+/// the interval to at most an hour, or to the interval if that is longer. Each attempt disturbs what was restored, so it is long.
+pub fn exhausted(failures: u32, interval: Duration) -> Duration {
+    let doublings = failures.saturating_sub(1).min(16);
+    let interval = interval.max(FIRST);
+    interval
+        .saturating_mul(1 << doublings)
+        .min(LONGEST_WHEN_EXHAUSTED.max(interval))
+}
+
 /// The wait before the `attempt`-th further attempt (1 is the first) after a conflict that `Retry` decides: begins with
 /// `spec.ownership.retry.interval` and doubles, up to 5 min or to the interval if that is longer.
 pub fn conflict_wait(attempt: u32, interval: Duration) -> Duration {
@@ -62,6 +75,19 @@ mod tests {
         assert_eq!(waits(10), [10, 20, 40, 80]);
         assert_eq!(waits(100), [100, 200, 300, 300]);
         assert_eq!(waits(3600), [3600, 3600, 3600, 3600]);
+    }
+
+    #[test]
+    fn what_was_undone_for_good_is_attempted_again_seldom() {
+        let waits = |interval| -> Vec<u64> {
+            let interval = Duration::from_mins(interval);
+            (1..6)
+                .map(|failures| exhausted(failures, interval).as_secs() / 60)
+                .collect()
+        };
+        assert_eq!(waits(10), [10, 20, 40, 60, 60]);
+        assert_eq!(waits(600), [600, 600, 600, 600, 600]);
+        assert_eq!(exhausted(u32::MAX, Duration::ZERO), Duration::from_hours(1));
     }
 
     #[test]

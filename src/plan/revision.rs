@@ -1,18 +1,17 @@
-//! Which revision of a release a reconcile is about: the newest one, or one that begins now.
+//! Which revision of the chart a reconcile is about: the newest one, or one that begins now.
 //!
 //! Pure. It is decided before rendering, because templates see the revision's number and whether it is an upgrade; the
 //! time at which a revision began is the time that its templates see, so that rendering it again gives the same bytes.
 
 use k8s_openapi::jiff::Timestamp;
-
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::records::Standing;
 use crate::api::helm_release::HelmReleaseSpec;
+use crate::api::helm_release::actions::HelmAction;
 use crate::api::helm_release::history::{Snapshot, SnapshotAction};
 use crate::api::helm_release::post_render::PostRenderStrategy;
-use crate::api::helm_release::status::ReleaseAction;
 
 /// What identifies a revision of a release: a new one begins when any of it changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,8 +89,8 @@ impl Phase {
 /// The revision that a reconcile is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Revision {
-    /// Install or upgrade.
-    pub action: ReleaseAction,
+    /// What makes it.
+    pub action: HelmAction,
     /// Helm's number of the revision.
     pub number: u32,
     /// When it began.
@@ -103,27 +102,22 @@ pub struct Revision {
 /// What is known of the revisions so far.
 #[derive(Debug, Clone, Copy)]
 pub struct Known<'a> {
-    /// The newest snapshot.
-    pub newest: Option<&'a Snapshot>,
-    /// The digest of the chart of the newest snapshot.
+    /// What was released, newest first.
+    pub history: &'a [Snapshot],
+    /// The digest of the chart that was attempted last.
     pub chart_digest: Option<&'a str>,
     /// Whose the newest release record is.
     pub standing: &'a Standing,
 }
 
-/// Decides which revision a reconcile is about.
+/// Decides which revision a reconcile of the chart is about.
 pub fn revision(known: Known<'_>, desired: &Identity, now: Timestamp) -> Revision {
     let Known {
-        newest,
+        history,
         chart_digest,
         standing,
     } = known;
-    let begins = |action, number| Revision {
-        action,
-        number,
-        began: now,
-        phase: None,
-    };
+    let newest = history.first();
     let version = newest.map_or(0, |newest| newest.version);
     match standing {
         Standing::Foreign {
@@ -131,41 +125,60 @@ pub fn revision(known: Known<'_>, desired: &Identity, now: Timestamp) -> Revisio
             was_whole,
         } => {
             let action = if *was_whole {
-                ReleaseAction::Upgrade
+                HelmAction::Upgrade
             } else {
-                ReleaseAction::Install
+                HelmAction::Install
             };
-            return begins(action, version.max(*foreign).saturating_add(1));
+            return beginning(action, version.max(*foreign).saturating_add(1), now);
         }
-        Standing::Gone => return begins(ReleaseAction::Install, 1),
+        Standing::Gone => return beginning(HelmAction::Install, 1, now),
         // Nothing is begun while others are at it; the history stands.
         Standing::Own | Standing::Busy { .. } | Standing::Taken { .. } => {}
     }
-    let Some(newest) = newest else {
-        return begins(ReleaseAction::Install, 1);
-    };
-    let following = newest.version.saturating_add(1);
-    match Phase::of(newest) {
-        Phase::Gone => begins(ReleaseAction::Install, following),
-        _ if !describes(newest, chart_digest, desired) => {
-            let action = if was_whole(newest) {
-                ReleaseAction::Upgrade
-            } else {
-                ReleaseAction::Install
-            };
-            begins(action, following)
+    match newest {
+        Some(newest)
+            if Phase::of(newest) != Phase::Gone && is_of_chart(newest) && describes(newest, chart_digest, desired) =>
+        {
+            Revision {
+                action: action_of(newest),
+                number: newest.version,
+                began: newest.last_deployed.0,
+                phase: Some(Phase::of(newest)),
+            }
         }
-        phase => Revision {
-            action: action_of(newest),
-            number: newest.version,
-            began: newest.last_deployed.0,
-            phase: Some(phase),
-        },
+        Some(_) | None => begins(history, now),
     }
 }
 
+/// The revision of the chart that follows on what was released.
+pub fn begins(history: &[Snapshot], now: Timestamp) -> Revision {
+    let Some(newest) = history.first() else {
+        return beginning(HelmAction::Install, 1, now);
+    };
+    let action = if Phase::of(newest) != Phase::Gone && was_whole(newest) {
+        HelmAction::Upgrade
+    } else {
+        HelmAction::Install
+    };
+    beginning(action, newest.version.saturating_add(1), now)
+}
+
+fn beginning(action: HelmAction, number: u32, now: Timestamp) -> Revision {
+    Revision {
+        action,
+        number,
+        began: now,
+        phase: None,
+    }
+}
+
+/// Whether the revision was made of the chart, and not of an earlier revision.
+pub fn is_of_chart(snapshot: &Snapshot) -> bool {
+    snapshot.action != Some(SnapshotAction::Rollback)
+}
+
 /// Whether the snapshot is of what is desired now.
-fn describes(snapshot: &Snapshot, chart_digest: Option<&str>, desired: &Identity) -> bool {
+pub fn describes(snapshot: &Snapshot, chart_digest: Option<&str>, desired: &Identity) -> bool {
     let Identity {
         release_name,
         namespace,
@@ -191,15 +204,15 @@ fn describes(snapshot: &Snapshot, chart_digest: Option<&str>, desired: &Identity
 
 /// Whether the release was ever deployed: what follows is an upgrade then, an install else.
 fn was_whole(newest: &Snapshot) -> bool {
-    Phase::of(newest) == Phase::Deployed || action_of(newest) == ReleaseAction::Upgrade
+    Phase::of(newest) == Phase::Deployed || action_of(newest) == HelmAction::Upgrade
 }
 
 /// Install or upgrade, whichever made the revision.
-fn action_of(snapshot: &Snapshot) -> ReleaseAction {
+fn action_of(snapshot: &Snapshot) -> HelmAction {
     match snapshot.action {
-        Some(SnapshotAction::Upgrade | SnapshotAction::Rollback) => ReleaseAction::Upgrade,
+        Some(SnapshotAction::Upgrade | SnapshotAction::Rollback) => HelmAction::Upgrade,
         Some(SnapshotAction::Install | SnapshotAction::Uninstall | SnapshotAction::UninstallRemediation) | None => {
-            ReleaseAction::Install
+            HelmAction::Install
         }
     }
 }
@@ -251,11 +264,11 @@ mod tests {
         }
     }
 
-    fn decided(newest: Option<&Snapshot>, desired: &str) -> (ReleaseAction, u32, Option<Phase>, i64) {
+    fn decided(newest: Option<&Snapshot>, desired: &str) -> (HelmAction, u32, Option<Phase>, i64) {
         let digest = newest.map(|newest| format!("sha256:{}", newest.chart_version));
         let now = Timestamp::from_second(900).unwrap();
         let known = Known {
-            newest,
+            history: newest.map(std::slice::from_ref).unwrap_or_default(),
             chart_digest: digest.as_deref(),
             standing: &Standing::Own,
         };
@@ -270,7 +283,7 @@ mod tests {
 
     #[test]
     fn the_first_revision_is_an_install() {
-        assert_eq!(decided(None, "1.0.0"), (ReleaseAction::Install, 1, None, 900));
+        assert_eq!(decided(None, "1.0.0"), (HelmAction::Install, 1, None, 900));
     }
 
     #[test]
@@ -278,17 +291,17 @@ mod tests {
         let newest = snapshot("1.0.0", 3, "pending-upgrade", SnapshotAction::Upgrade);
         assert_eq!(
             decided(Some(&newest), "1.0.0"),
-            (ReleaseAction::Upgrade, 3, Some(Phase::Pending), 100)
+            (HelmAction::Upgrade, 3, Some(Phase::Pending), 100)
         );
     }
 
     #[test]
     fn a_change_upgrades_what_was_once_whole_and_installs_what_never_was() {
         for (status, action, expected) in [
-            ("deployed", SnapshotAction::Install, ReleaseAction::Upgrade),
-            ("failed", SnapshotAction::Upgrade, ReleaseAction::Upgrade),
-            ("failed", SnapshotAction::Install, ReleaseAction::Install),
-            ("pending-install", SnapshotAction::Install, ReleaseAction::Install),
+            ("deployed", SnapshotAction::Install, HelmAction::Upgrade),
+            ("failed", SnapshotAction::Upgrade, HelmAction::Upgrade),
+            ("failed", SnapshotAction::Install, HelmAction::Install),
+            ("pending-install", SnapshotAction::Install, HelmAction::Install),
         ] {
             let newest = snapshot("1.0.0", 1, status, action);
             assert_eq!(decided(Some(&newest), "1.1.0"), (expected, 2, None, 900), "{status}");
@@ -301,7 +314,7 @@ mod tests {
             let newest = snapshot("1.0.0", 4, status, SnapshotAction::Upgrade);
             assert_eq!(
                 decided(Some(&newest), "1.0.0"),
-                (ReleaseAction::Install, 5, None, 900),
+                (HelmAction::Install, 5, None, 900),
                 "{status}"
             );
         }
@@ -310,9 +323,9 @@ mod tests {
     #[test]
     fn what_another_tool_made_is_followed_and_what_it_took_away_begins_anew() {
         let newest = snapshot("1.0.0", 4, "deployed", SnapshotAction::Upgrade);
-        let begins = |newest, standing: &Standing| {
+        let begins = |newest: Option<&Snapshot>, standing: &Standing| {
             let known = Known {
-                newest,
+                history: newest.map(std::slice::from_ref).unwrap_or_default(),
                 chart_digest: Some("sha256:1.0.0"),
                 standing,
             };
@@ -321,10 +334,10 @@ mod tests {
         };
         let foreign = |newest, was_whole| Standing::Foreign { newest, was_whole };
         let cases = [
-            (Some(&newest), foreign(6, true), (ReleaseAction::Upgrade, 7, None)),
-            (None, foreign(6, true), (ReleaseAction::Upgrade, 7, None)),
-            (None, foreign(1, false), (ReleaseAction::Install, 2, None)),
-            (Some(&newest), Standing::Gone, (ReleaseAction::Install, 1, None)),
+            (Some(&newest), foreign(6, true), (HelmAction::Upgrade, 7, None)),
+            (None, foreign(6, true), (HelmAction::Upgrade, 7, None)),
+            (None, foreign(1, false), (HelmAction::Install, 2, None)),
+            (Some(&newest), Standing::Gone, (HelmAction::Install, 1, None)),
         ];
         for (newest, standing, expected) in cases {
             assert_eq!(begins(newest, &standing), expected, "{standing:?}");
@@ -337,7 +350,7 @@ mod tests {
         let now = Timestamp::from_second(900).unwrap();
         let begins = |desired: &Identity| {
             let known = Known {
-                newest: Some(&newest),
+                history: std::slice::from_ref(&newest),
                 chart_digest: Some("sha256:1.0.0"),
                 standing: &Standing::Own,
             };

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::record::{RecordError, Status, read_json};
+use super::record::{RecordError, Status, objects_of, read_json};
 use crate::chart::JsonMap;
 use crate::chart::metadata::Metadata;
 use crate::render::{Hook, Rendered};
@@ -193,6 +193,45 @@ impl Document {
     /// Says when the revision was uninstalled.
     pub fn deleted(&mut self, at: Timestamp) {
         self.info.insert("deleted".to_owned(), json!(at.to_string()));
+    }
+
+    /// Makes it the record of a revision that restores what this one has, as Helm does when it rolls back.
+    pub fn restored_as(&mut self, revision: u32, at: Timestamp) {
+        let source = self.fields.insert("version".to_owned(), json!(revision));
+        self.info.insert("last_deployed".to_owned(), json!(at.to_string()));
+        self.info.insert("deleted".to_owned(), json!(""));
+        self.info
+            .insert("rollback_revision".to_owned(), source.unwrap_or(Value::Null));
+        self.fields.insert("apply_method".to_owned(), json!("ssa"));
+    }
+
+    /// The namespace of the release.
+    pub fn namespace(&self) -> &str {
+        self.fields.get("namespace").and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// A text of the chart's metadata; empty where it has none.
+    pub fn metadata(&self, name: &str) -> &str {
+        let metadata = self.fields.get("chart").and_then(|chart| chart.get("metadata"));
+        let text = metadata.and_then(|metadata| metadata.get(name));
+        text.and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// What the user set.
+    pub fn config(&self) -> JsonMap {
+        match self.fields.get("config") {
+            Some(Value::Object(config)) => config.clone(),
+            Some(_) | None => JsonMap::new(),
+        }
+    }
+
+    /// The objects of the manifest in their order.
+    ///
+    /// # Errors
+    /// As [`Record::objects`](super::Record::objects).
+    pub fn objects(&self) -> Result<Vec<Value>, RecordError> {
+        let manifest = self.fields.get("manifest").and_then(Value::as_str);
+        objects_of(manifest.unwrap_or_default())
     }
 
     /// The hooks, in Helm's form.

@@ -224,14 +224,19 @@ impl Record {
     /// # Errors
     /// When a document is not YAML.
     pub fn objects(&self) -> Result<Vec<Value>, RecordError> {
-        let mut objects = Vec::new();
-        for (index, document) in yaml::split_documents(&self.manifest).enumerate() {
-            let parsed = yaml::to_json(document.as_bytes());
-            let object = parsed.map_err(|_quotes_values| RecordError::Manifest { position: index + 1 })?;
-            objects.extend(flatten(&object).filter(|object| !object.is_null()).cloned());
-        }
-        Ok(objects)
+        objects_of(&self.manifest)
     }
+}
+
+/// The objects of a manifest in their order.
+pub(super) fn objects_of(manifest: &str) -> Result<Vec<Value>, RecordError> {
+    let mut objects = Vec::new();
+    for (index, document) in yaml::split_documents(manifest).enumerate() {
+        let parsed = yaml::to_json(document.as_bytes());
+        let object = parsed.map_err(|_quotes_values| RecordError::Manifest { position: index + 1 })?;
+        objects.extend(flatten(&object).filter(|object| !object.is_null()).cloned());
+    }
+    Ok(objects)
 }
 
 /// Reads the JSON of a record.

@@ -65,7 +65,7 @@ pub(crate) const RULES: &[Rule] = &[
     pure("postrender", &["api", "go", "render", "yaml"], &["json_patch", "kube"]),
     pure("api", &[], &["jiff", "k8s_openapi", "kube", "schemars"]),
     pure("ownership", &["api"], &["jiff", "k8s_openapi", "kube", "regex"]),
-    pure("health", &["api", "ownership"], &["jiff", "k8s_openapi", "kube", "kube_cel", "regex"]),
+    pure("health", &["api", "ownership", "parallel"], &["jiff", "k8s_openapi", "kube", "kube_cel", "regex"]),
     pure("release", &["api", "chart", "go", "render", "yaml"], &["flate2", "jiff", "k8s_openapi", "kube"]),
     pure("plan", &["api", "chart", "go", "health", "ownership", "release", "render", "yaml"],
         &["jiff", "k8s_openapi", "kube", "regex"]),

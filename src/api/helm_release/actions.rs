@@ -5,9 +5,53 @@ use serde::{Deserialize, Serialize};
 
 use super::super::Duration;
 use super::super::schema::is_false;
+use super::status::ReleaseAction;
 
 /// How long is waited between attempts of the strategy `RetryOnFailure` that has no `retryInterval`.
 pub const DEFAULT_RETRY_INTERVAL: Duration = Duration::from_mins(5);
+
+/// Actions that make a revision of a release.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HelmAction {
+    /// An install.
+    Install,
+    /// An upgrade.
+    Upgrade,
+    /// A rollback to an earlier revision.
+    Rollback,
+}
+
+impl HelmAction {
+    /// All of them.
+    pub const ALL: &[Self] = &[Self::Install, Self::Upgrade, Self::Rollback];
+
+    /// The name as messages have it, and as it stands in Helm's `pending-*` statuses.
+    pub const fn verb(self) -> &'static str {
+        match self {
+            Self::Install => "install",
+            Self::Upgrade => "upgrade",
+            Self::Rollback => "rollback",
+        }
+    }
+
+    /// The action that releases a chart; `None` for a rollback.
+    pub const fn of_chart(self) -> Option<ReleaseAction> {
+        match self {
+            Self::Install => Some(ReleaseAction::Install),
+            Self::Upgrade => Some(ReleaseAction::Upgrade),
+            Self::Rollback => None,
+        }
+    }
+}
+
+impl From<ReleaseAction> for HelmAction {
+    fn from(action: ReleaseAction) -> Self {
+        match action {
+            ReleaseAction::Install => Self::Install,
+            ReleaseAction::Upgrade => Self::Upgrade,
+        }
+    }
+}
 
 /// What is done with the CRDs in a chart's `crds/` folder. They are never deleted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -73,6 +73,19 @@ pub struct Snapshot {
     pub plugins: Vec<PluginProvenance>,
 }
 
+impl Snapshot {
+    /// `<namespace>/<name>.v<revision>`, as Flux calls it.
+    pub fn full_name(&self) -> String {
+        let Self {
+            namespace,
+            name,
+            version,
+            ..
+        } = self;
+        format!("{namespace}/{name}.v{version}")
+    }
+}
+
 /// Actions that make a revision or end it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]

@@ -10,6 +10,8 @@ pub mod history;
 pub mod ownership;
 pub mod ownership_status;
 pub mod post_render;
+pub mod remediation;
+pub mod requests;
 pub mod shadow;
 pub mod status;
 pub mod values;
@@ -19,7 +21,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use self::actions::{Install, Rollback, Test, Uninstall, Upgrade};
+use self::actions::{HelmAction, Install, Rollback, Test, Uninstall, Upgrade};
 use self::chart::{ChartReference, ChartTemplate};
 use self::drift::{DriftDetection, HealthCheckExpression, WaitStrategy};
 use self::ownership::Ownership;
@@ -126,7 +128,8 @@ pub struct HelmReleaseSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 63))]
     pub storage_namespace: Option<String>,
-    /// Other HelmReleases that must be ready before this one is installed or upgraded.
+    /// Other HelmReleases, or objects of other kinds, that must be ready before this one is installed or upgraded. They are watched. A
+    /// HelmRelease that is deleted waits while one that depends on it is being uninstalled.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "atomic"))]
     pub depends_on: Vec<Dependency>,
@@ -232,16 +235,32 @@ pub struct KubeConfigReference {
     pub secret_ref: Option<SecretKeyReference>,
 }
 
-/// A HelmRelease that must be ready first.
+/// An object that must be ready first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(extend("x-kubernetes-validations" = [
+    {
+        "rule": "has(self.apiVersion) == has(self.kind)",
+        "message": "apiVersion and kind must be set together"
+    },
+]))]
 pub struct Dependency {
-    /// Name of the HelmRelease.
+    /// API version of the object. Default: that of HelmRelease.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253))]
+    pub api_version: Option<String>,
+    /// Kind of the object. Default: HelmRelease. Objects of other kinds are read in the cluster and with the permissions of the
+    /// release, and are ready by the rules of kstatus.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 63))]
+    pub kind: Option<String>,
+    /// Name of the object.
     pub name: String,
-    /// Namespace of the HelmRelease. Default: the namespace of this object.
+    /// Namespace of the object. Default: the namespace of this HelmRelease; for a kind that has no namespaces it is ignored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
-    /// CEL expression over `self` (this object) and `dep` (the dependency) that replaces the built-in check.
+    /// CEL expression over `self` (this HelmRelease) and `dep` (the dependency) that says whether it is ready, instead of the
+    /// built-in check.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ready_expr: Option<String>,
 }
@@ -345,13 +364,15 @@ impl HelmRelease {
     }
 }
 
-/// What install and upgrade have in common, with the documented defaults filled in.
+/// What install, upgrade and rollback have in common, with the documented defaults filled in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ActionOptions {
     /// How long the action may take.
     pub timeout: Duration,
     /// Whether it is not awaited that the objects become ready.
     pub disable_wait: bool,
+    /// Whether it is not awaited that Jobs complete.
+    pub disable_wait_for_jobs: bool,
     /// Whether the chart's hooks are not run.
     pub disable_hooks: bool,
     /// Whether the values are not validated against the chart's JSON schema.
@@ -378,28 +399,44 @@ impl HelmReleaseSpec {
         own.fold(self.effective_timeout(), Duration::max)
     }
 
-    /// The options that install and upgrade have in common, for one of them.
-    pub fn action_options(&self, action: status::ReleaseAction) -> ActionOptions {
+    /// The options that install, upgrade and rollback have in common, for one of them.
+    pub fn action_options(&self, action: HelmAction) -> ActionOptions {
         let options = match action {
-            status::ReleaseAction::Install => self.install.as_ref().map(|install| ActionOptions {
+            HelmAction::Install => self.install.as_ref().map(|install| ActionOptions {
                 timeout: install.timeout.unwrap_or_else(|| self.effective_timeout()),
                 disable_wait: install.disable_wait,
+                disable_wait_for_jobs: install.disable_wait_for_jobs,
                 disable_hooks: install.disable_hooks,
                 disable_schema_validation: install.disable_schema_validation,
             }),
-            status::ReleaseAction::Upgrade => self.upgrade.as_ref().map(|upgrade| ActionOptions {
+            HelmAction::Upgrade => self.upgrade.as_ref().map(|upgrade| ActionOptions {
                 timeout: upgrade.timeout.unwrap_or_else(|| self.effective_timeout()),
                 disable_wait: upgrade.disable_wait,
+                disable_wait_for_jobs: upgrade.disable_wait_for_jobs,
                 disable_hooks: upgrade.disable_hooks,
                 disable_schema_validation: upgrade.disable_schema_validation,
+            }),
+            HelmAction::Rollback => self.rollback.as_ref().map(|rollback| ActionOptions {
+                timeout: rollback.timeout.unwrap_or_else(|| self.effective_timeout()),
+                disable_wait: rollback.disable_wait,
+                disable_wait_for_jobs: rollback.disable_wait_for_jobs,
+                disable_hooks: rollback.disable_hooks,
+                disable_schema_validation: true, // what is restored was validated when it was released
             }),
         };
         options.unwrap_or(ActionOptions {
             timeout: self.effective_timeout(),
             disable_wait: false,
+            disable_wait_for_jobs: false,
             disable_hooks: false,
             disable_schema_validation: false,
         })
+    }
+
+    /// How long the uninstall may take.
+    pub fn uninstall_timeout(&self) -> Duration {
+        let timeout = self.uninstall.as_ref().and_then(|uninstall| uninstall.timeout);
+        timeout.unwrap_or_else(|| self.effective_timeout())
     }
 
     /// How many revisions Helm's history keeps; `None` keeps all.

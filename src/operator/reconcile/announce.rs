@@ -9,8 +9,8 @@ use kube::Resource as _;
 
 use super::record::{Recorded, conflict_labels, release_labels};
 use crate::api::conditions::Reason;
+use crate::api::helm_release::actions::HelmAction;
 use crate::api::helm_release::ownership::Fights;
-use crate::api::helm_release::status::ReleaseAction;
 use crate::cluster::apply::{Applied, Operation};
 use crate::operator::context::Context;
 use crate::operator::memory::ReleaseMemory;
@@ -20,7 +20,6 @@ use crate::ownership::ledger::{Ledger, ObjectRecord};
 use crate::ownership::loss::unknown_manager;
 use crate::ownership::policy::Action;
 use crate::ownership::reference::ObjectReference;
-use crate::plan::outcome;
 use crate::telemetry::events::Severity;
 
 /// How many fields of one object are told of in events; the status and the ledger have the others.
@@ -35,7 +34,7 @@ pub(super) fn written(
     recorded: &Recorded,
     memory: &ReleaseMemory,
     applied: &Applied,
-    action: ReleaseAction,
+    action: HelmAction,
 ) {
     let (object, contested) = (&applied.reference, &applied.contested);
     let known = memory.ledger.as_ref().and_then(|ledger| ledger.get(object));
@@ -54,7 +53,7 @@ pub(super) fn stopped(
     ledger: &Ledger,
     object: &ObjectReference,
     contested: &[ContestedField],
-    action: ReleaseAction,
+    action: HelmAction,
 ) {
     let notices = count(context, recorded, ledger.get(object), object, contested);
     publish(context, recorded, notices, action);
@@ -103,13 +102,13 @@ fn count_retaken(
     }
 }
 
-fn publish(context: &Context, recorded: &Recorded, notices: impl IntoIterator<Item = Notice>, action: ReleaseAction) {
+fn publish(context: &Context, recorded: &Recorded, notices: impl IntoIterator<Item = Notice>, action: HelmAction) {
     for (severity, reason, note) in notices {
         let about = recorded.release().object_ref(&());
         context
             .shared
             .events
-            .publish(about, severity, reason, outcome::verb(action), &note);
+            .publish(about, severity, reason, action.verb(), &note);
     }
 }
 

@@ -1,33 +1,36 @@
 //! The pipeline of one reconcile: what each step gives goes into the next.
 //!
-//! Edge by what it calls. It decides nothing itself; it stops where a step says so.
+//! Edge by what it calls. It decides nothing itself; it stops where a step says so. What comes around the objects of an action, its
+//! hooks and the waiting, is in `action`.
 
 use std::sync::Arc;
 
 use k8s_openapi::jiff::Timestamp;
 use tracing::{debug, info, warn};
 
+use super::action::{When, announcement, before, ended, failed_attempt, hooks_of, settled};
 use super::health::Written;
-use super::hooks::Event;
 use super::inputs::{self, Inputs};
 use super::record::{self, Recorded};
 use super::records::{self, Adopted};
 use super::render::{self, Purpose, Rendering};
-use super::{Done, Next, ReconcileError, compare, execute, health, hooks, testing};
+use super::{Done, Next, ReconcileError, compare, dependencies, execute, health, hooks, remediate};
 use crate::api::HelmRelease;
 use crate::api::conditions::Reason;
-use crate::api::helm_release::status::ReleaseAction;
+use crate::api::helm_release::actions::HelmAction;
+use crate::health::rules::HealthRules;
 use crate::operator::context::Context;
 use crate::operator::memory::{ReleaseMemory, Step};
 use crate::ownership::ledger::Ledger;
 use crate::plan;
-use crate::plan::decide::{Input, Plan, Writes, decide, due};
+use crate::plan::course::{Course, Observed, Wanted, course, was_attempted};
+use crate::plan::decide::{Input, Plan, Writes, decide};
+use crate::plan::dependencies::Requirement;
 use crate::plan::inventory;
 use crate::plan::outcome::{self, Outcome};
-use crate::plan::records::Standing;
-use crate::plan::revision::{Known, Phase, Revision, revision};
-use crate::plan::settle::{Settled, settle};
-use crate::render::HookEvent;
+use crate::plan::records::{Standing, Stored};
+use crate::plan::remedy::Attempted;
+use crate::plan::revision::{Phase, Revision};
 
 /// What is desired: the first two steps' result.
 pub(super) struct Desired {
@@ -35,6 +38,16 @@ pub(super) struct Desired {
     pub(super) revision: Revision,
     pub(super) rendering: Arc<Rendering>,
     adopted: Adopted,
+    /// Of a revision that restores an earlier one: when the chart is attempted again.
+    pub(super) until: Option<Timestamp>,
+}
+
+impl Desired {
+    /// Name and version of the chart, for messages.
+    pub(super) fn chart_label(&self) -> String {
+        let identity = self.rendering.identity();
+        format!("{}@{}", identity.chart_name, identity.chart_version)
+    }
 }
 
 /// Brings a release as far towards what is desired as it can get now.
@@ -43,7 +56,15 @@ pub(super) async fn attempt(
     recorded: &mut Recorded,
     memory: &mut ReleaseMemory,
 ) -> Result<Done, ReconcileError> {
-    let desired = match desired(context, recorded, memory).await {
+    let outlook = match outlook(context, recorded, memory).await {
+        Ok(outlook) => outlook,
+        Err(blocked) => return Ok(blocked),
+    };
+    debug!(course = ?outlook.course, "decided");
+    if let Course::Uninstall(why) = outlook.course {
+        return remediate::remove(context, recorded, memory, why).await;
+    }
+    let desired = match desired(context, recorded, memory, outlook).await {
         Ok(desired) => desired,
         Err(blocked) => return Ok(blocked),
     };
@@ -53,11 +74,8 @@ pub(super) async fn attempt(
     };
     debug!(revision = desired.revision.number, ?plan, "planned");
     match plan {
-        Plan::Hold { until } => Ok(Done {
-            outcome: Outcome::Standing,
-            next: Next::At(until),
-        }),
-        Plan::Rest => testing::tested(context, recorded, memory, &desired).await,
+        Plan::Hold { until } => Ok(standing_until(until)),
+        Plan::Rest => ended(context, recorded, memory, &desired).await,
         Plan::Await => settled(context, recorded, memory, &desired, Written::Before).await,
         Plan::Write(writes) => write(context, recorded, memory, &desired, &writes).await,
     }
@@ -75,9 +93,19 @@ pub(super) fn blocked(reason: Reason, error: &dyn std::error::Error, retryable: 
     }
 }
 
-/// Observes the inputs, chooses the revision and renders it.
-async fn desired(context: &Context, recorded: &mut Recorded, memory: &mut ReleaseMemory) -> Result<Desired, Done> {
+/// What a reconcile is about, and what was found out on the way.
+struct Outlook {
+    requirements: Vec<Requirement>,
+    inputs: Inputs,
+    course: Course,
+    standing: Standing,
+    stored: Stored,
+}
+
+/// Observes the inputs and decides what the reconcile is about.
+async fn outlook(context: &Context, recorded: &mut Recorded, memory: &mut ReleaseMemory) -> Result<Outlook, Done> {
     let release = recorded.release();
+    let requirements = dependencies::requirements(release)?;
     let mut inputs = inputs::observe(context, release, memory)
         .await
         .map_err(|error| blocked(error.reason(), &error, error.is_retryable()))?;
@@ -89,17 +117,100 @@ async fn desired(context: &Context, recorded: &mut Recorded, memory: &mut Releas
     if let Some(not_now) = not_ours(&standing) {
         return Err(not_now);
     }
-    let status = recorded.status();
-    let known = Known {
-        newest: status.history.first(),
+    count_anew(recorded, memory, &inputs);
+    let (release, status) = (recorded.release(), recorded.status());
+    let observed = Observed {
+        history: &status.history,
         chart_digest: status.last_attempted_revision_digest.as_deref(),
+        storage_namespace: status.storage_namespace.as_deref(),
         standing: &standing,
+        stored: &stored,
+        attempted: Attempted::of(&release.spec, status),
     };
-    let revision = revision(known, &inputs.identity, Timestamp::now());
-    memory.step = Step::Rendering;
-    let rendering = render::render(context, release, &inputs, &revision, Purpose::Apply, memory)
-        .await
-        .map_err(|error| blocked(error.reason(), &error, error.is_retryable()))?;
+    let wanted = Wanted {
+        identity: &inputs.identity,
+        storage_namespace: release.storage_namespace(),
+        chart_name_change: release.spec.chart_name_change(),
+        interval: release.spec.interval.as_std(),
+        asked: release.is_asked(),
+        forced: release.forced_at().is_some(),
+    };
+    let course = course(&observed, &wanted, Timestamp::now());
+    Ok(Outlook {
+        requirements,
+        inputs,
+        course,
+        standing,
+        stored,
+    })
+}
+
+/// Forgets the failures when something else is desired, or when a person asks for it.
+fn count_anew(recorded: &mut Recorded, memory: &mut ReleaseMemory, inputs: &Inputs) {
+    let (release, status) = (recorded.release(), recorded.status());
+    let generation = release.metadata.generation;
+    let chart_digest = status.last_attempted_revision_digest.as_deref();
+    let is_new = status.last_attempted_generation != generation
+        || !was_attempted(&status.history, chart_digest, &inputs.identity);
+    let reset = release.reset_at().map(str::to_owned);
+    let status = recorded.status_mut();
+    if is_new || reset.is_some() {
+        outcome::forget_failures(status);
+    }
+    status.last_attempted_generation = generation;
+    if reset.is_some() {
+        status.last_handled_reset_at = reset;
+        memory.failure = None;
+        memory.conflict_retries = 0;
+    }
+}
+
+/// Reads the rules by which the objects of an action are judged.
+fn judge(release: &HelmRelease, action: HelmAction, memory: &mut ReleaseMemory) -> Result<(), Done> {
+    let rules =
+        HealthRules::of(&release.spec, action).map_err(|error| blocked(Reason::InvalidCELExpression, &error, false))?;
+    health::judge_by(memory, rules);
+    Ok(())
+}
+
+/// Makes out what the objects are to be: what the chart renders to, or what an earlier revision was.
+async fn desired(
+    context: &Context,
+    recorded: &mut Recorded,
+    memory: &mut ReleaseMemory,
+    outlook: Outlook,
+) -> Result<Desired, Done> {
+    let Outlook {
+        requirements,
+        inputs,
+        course,
+        standing,
+        stored,
+    } = outlook;
+    let (revision, rendering, until) = match course {
+        Course::Release(revision) => {
+            memory.step = Step::Rendering;
+            let release = recorded.release();
+            dependencies::check(context, release, &requirements, revision.phase).await?;
+            judge(release, revision.action, memory)?;
+            let rendering = render::render(context, release, &inputs, &revision, Purpose::Apply, memory).await;
+            let rendering = rendering.map_err(|error| blocked(error.reason(), &error, error.is_retryable()))?;
+            (revision, rendering, None)
+        }
+        Course::RollBack {
+            revision,
+            source,
+            until,
+        } => {
+            judge(recorded.release(), revision.action, memory)?;
+            let rendering = remediate::restored(context, recorded, memory, source, revision.number).await;
+            let rendering = rendering.map_err(|error| blocked(error.reason(), &error, error.is_retryable()))?;
+            (revision, rendering, Some(until))
+        }
+        Course::Idle { until } => return Err(standing_until(until)),
+        // Is not rendered for.
+        Course::Uninstall(_) => return Err(standing_until(Timestamp::now())),
+    };
     let adopted = match standing {
         Standing::Foreign { .. } => records::adopt(context, recorded, &stored).await,
         Standing::Own | Standing::Gone | Standing::Busy { .. } | Standing::Taken { .. } => Adopted::default(),
@@ -109,7 +220,15 @@ async fn desired(context: &Context, recorded: &mut Recorded, memory: &mut Releas
         revision,
         rendering,
         adopted,
+        until,
     })
+}
+
+pub(super) fn standing_until(until: Timestamp) -> Done {
+    Done {
+        outcome: Outcome::Standing,
+        next: Next::At(until),
+    }
 }
 
 /// Why a release is left alone for now, if it is: others are at it.
@@ -168,6 +287,7 @@ async fn planned(
         revision,
         rendering,
         adopted: _,
+        until: _,
     } = desired;
     let now = Timestamp::now();
     memory.step = Step::Comparing;
@@ -184,7 +304,7 @@ async fn planned(
         changes: &changes,
         leftovers: &leftovers,
         failure: memory.failure,
-        asked: record::is_asked(recorded.release()) || decided_by_a_person(recorded.release(), memory),
+        asked: recorded.release().is_asked() || decided_by_a_person(recorded.release(), memory),
         stirred: memory.sighting != Some(context.target.children.sighting(rendering.references())),
     };
     Ok(decide(&input, now))
@@ -203,21 +323,27 @@ async fn write(
         revision,
         rendering,
         adopted: _,
+        until: _,
     } = desired;
     memory.step = Step::Writing;
     if revision.phase.is_none() {
-        info!(revision = revision.number, chart = %inputs.chart_label(), "{} begins", outcome::verb(revision.action));
+        info!(revision = revision.number, chart = %desired.chart_label(), "{} begins", revision.action.verb());
         for warning in &rendering.warnings {
             warn!(revision = revision.number, "{warning}");
         }
         outcome::begin(
             recorded.status_mut(),
-            &inputs.identity,
+            rendering.identity(),
             revision,
             desired.adopted.first_deployed,
         );
         let storage = recorded.release().storage_namespace().to_owned();
         recorded.status_mut().storage_namespace.get_or_insert(storage);
+        if revision.action != HelmAction::Rollback
+            && let Some(forced) = recorded.release().forced_at().map(str::to_owned)
+        {
+            recorded.status_mut().last_handled_force_at = Some(forced);
+        }
         memory.failure = None;
         memory.conflict_retries = 0;
     }
@@ -241,155 +367,10 @@ async fn write(
     }
     record::save_ledger(context, recorded, memory, revision).await;
     match executed {
-        Err(error) => Ok(failed_attempt(context, memory, desired, &error)),
-        Ok(()) if is_correction => testing::tested(context, recorded, memory, desired).await,
+        Err(error) => Ok(failed_attempt(context, recorded, memory, desired, &error)),
+        Ok(()) if is_correction => ended(context, recorded, memory, desired).await,
         Ok(()) => settled(context, recorded, memory, desired, Written::Now).await,
     }
-}
-
-/// Ends an attempt that failed. What its objects were like then is remembered, so that a change of them can hurry the next.
-fn failed_attempt(
-    context: &Context,
-    memory: &mut ReleaseMemory,
-    desired: &Desired,
-    error: &execute::AttemptError,
-) -> Done {
-    warn!(revision = desired.revision.number, %error, "attempt failed");
-    memory.sighting = Some(context.target.children.sighting(desired.rendering.references()));
-    Done {
-        outcome: error.outcome(desired.revision.action),
-        next: Next::Backoff,
-    }
-}
-
-/// Before or after an action.
-#[derive(Debug, Clone, Copy)]
-enum When {
-    Before,
-    After,
-}
-
-/// The hooks that are run at a point of the action.
-fn hooks_of<'a>(recorded: &Recorded, desired: &'a Desired, when: When) -> Event<'a> {
-    let action = desired.revision.action;
-    let options = recorded.release().spec.action_options(action);
-    let event = match (action, when) {
-        (ReleaseAction::Install, When::Before) => HookEvent::PreInstall,
-        (ReleaseAction::Install, When::After) => HookEvent::PostInstall,
-        (ReleaseAction::Upgrade, When::Before) => HookEvent::PreUpgrade,
-        (ReleaseAction::Upgrade, When::After) => HookEvent::PostUpgrade,
-    };
-    Event {
-        hooks: if options.disable_hooks {
-            &[]
-        } else {
-            &desired.rendering.hooks
-        },
-        event,
-        timeout: options.timeout.as_std(),
-    }
-}
-
-/// Runs the hooks that come before the objects, for an attempt that nothing stands against. `None` when all have succeeded.
-async fn before(
-    context: &Context,
-    recorded: &mut Recorded,
-    memory: &mut ReleaseMemory,
-    desired: &Desired,
-    writes: &Writes,
-) -> Result<Option<Done>, ReconcileError> {
-    let Desired {
-        inputs,
-        revision,
-        rendering,
-        adopted: _,
-    } = desired;
-    let event = hooks_of(recorded, desired, When::Before);
-    if !hooks::is_due(recorded, event) {
-        return Ok(None);
-    }
-    if !hooks::is_running(recorded, event) {
-        let checked = execute::check(context, recorded, memory, inputs, revision, rendering, writes).await;
-        if let Err(error) = checked {
-            return Ok(Some(failed_attempt(context, memory, desired, &error)));
-        }
-    }
-    run_hooks(context, recorded, memory, desired, event).await
-}
-
-/// Runs the hooks of an event. `None` when all have succeeded.
-async fn run_hooks(
-    context: &Context,
-    recorded: &mut Recorded,
-    memory: &mut ReleaseMemory,
-    desired: &Desired,
-    event: Event<'_>,
-) -> Result<Option<Done>, ReconcileError> {
-    let action = desired.revision.action;
-    let failed = |message: String, retryable| {
-        warn!(revision = desired.revision.number, error = message, "attempt failed");
-        Done {
-            outcome: Outcome::Failed {
-                action,
-                message,
-                retryable,
-            },
-            next: Next::Backoff,
-        }
-    };
-    let done = match hooks::run(context, recorded, event).await {
-        Err(error) => failed(error.to_string(), error.is_retryable()),
-        Ok(hooks::Progress::Failed { message }) => failed(message, true),
-        Ok(hooks::Progress::Waiting { progress, deadline }) => Done {
-            outcome: Outcome::Progressing { action, progress },
-            next: Next::At(deadline),
-        },
-        Ok(hooks::Progress::Done) => {
-            if hooks::leaves_something(event) {
-                // Recorded before it goes, so that no hook is run twice.
-                let progress = announcement(recorded, &desired.revision);
-                record::begin(context, recorded, memory, &progress).await?;
-                if let Err(error) = hooks::tidy(context, recorded, event).await {
-                    warn!(%error, "the hook's object stays");
-                }
-            }
-            return Ok(None);
-        }
-    };
-    Ok(Some(done))
-}
-
-/// Ends an action whose objects are ready: runs the hooks that come after them.
-async fn finish(
-    context: &Context,
-    recorded: &mut Recorded,
-    memory: &mut ReleaseMemory,
-    desired: &Desired,
-) -> Result<Done, ReconcileError> {
-    let event = hooks_of(recorded, desired, When::After);
-    if hooks::is_due(recorded, event) {
-        if let Some(held) = held(recorded, memory) {
-            return Ok(held);
-        }
-        if let Some(done) = run_hooks(context, recorded, memory, desired, event).await? {
-            return Ok(done);
-        }
-    }
-    testing::tested(context, recorded, memory, desired).await
-}
-
-/// Why nothing is run now: an earlier run failed, and it is too early for the next.
-pub(super) fn held(recorded: &Recorded, memory: &ReleaseMemory) -> Option<Done> {
-    let is_asked = record::is_asked(recorded.release());
-    let next = memory
-        .failure
-        .filter(|_| !is_asked)
-        .and_then(|failure| due(failure, false));
-    let until = next.filter(|until| *until > Timestamp::now())?;
-    Some(Done {
-        outcome: Outcome::Standing,
-        next: Next::At(until),
-    })
 }
 
 /// Whether a person has decided about conflicts since the release was last looked at.
@@ -400,21 +381,6 @@ fn decided_by_a_person(release: &HelmRelease, memory: &mut ReleaseMemory) -> boo
     is_new
 }
 
-fn announcement(recorded: &Recorded, revision: &Revision) -> Outcome {
-    let Revision {
-        action,
-        number,
-        began: _,
-        phase: _,
-    } = *revision;
-    let timeout = recorded.release().spec.action_options(action).timeout;
-    let verb = outcome::verb(action);
-    Outcome::Progressing {
-        action,
-        progress: format!("running {verb} of revision {number} with a timeout of {timeout}"),
-    }
-}
-
 /// Watches the kinds of the objects that were applied. Others may not be served yet, because the chart brings them.
 fn watch(context: &Context, rendering: &Rendering, ledger: &Ledger) {
     for object in &rendering.objects {
@@ -422,69 +388,4 @@ fn watch(context: &Context, rendering: &Rendering, ledger: &Ledger) {
             context.target.children.watch(&object.resource.api);
         }
     }
-}
-
-pub(super) fn deployed(desired: &Desired) -> Done {
-    let outcome = Outcome::Deployed {
-        action: desired.revision.action,
-        chart: desired.inputs.chart_label(),
-    };
-    let next = Next::Interval {
-        policy_changes_at: desired.inputs.policy_changes_at,
-    };
-    Done { outcome, next }
-}
-
-/// Looks whether everything that was applied is ready. Holds no worker: what is not ready yet wakes the release when it
-/// changes, and the deadline does at the latest.
-async fn settled(
-    context: &Context,
-    recorded: &mut Recorded,
-    memory: &mut ReleaseMemory,
-    desired: &Desired,
-    written: Written,
-) -> Result<Done, ReconcileError> {
-    let action = desired.revision.action;
-    let options = recorded.release().spec.action_options(action);
-    if options.disable_wait {
-        return finish(context, recorded, memory, desired).await;
-    }
-    let health = match health::health(context, memory, &desired.rendering, written).await {
-        Ok(health) => health,
-        Err(error) => {
-            let progress = format!("cannot look at the objects: {error}");
-            return Ok(Done {
-                outcome: Outcome::Progressing { action, progress },
-                next: Next::After(inputs::POLL),
-            });
-        }
-    };
-    let now = Timestamp::now();
-    let began = memory.attempt.unwrap_or(desired.revision.began);
-    let newest = recorded.status().history.first();
-    let has_failed = newest.is_some_and(|newest| Phase::of(newest) == Phase::Failed);
-    let done = match settle(&health, began, options.timeout.as_std(), now) {
-        Settled::Ready => return finish(context, recorded, memory, desired).await,
-        // That the attempt failed is known; its objects may still come up, and then it is deployed after all.
-        Settled::Waiting { .. } | Settled::Failed { .. } if has_failed => Done {
-            outcome: Outcome::Standing,
-            next: Next::After(inputs::POLL),
-        },
-        Settled::Waiting { progress, deadline } => {
-            let poll = now.saturating_add(inputs::POLL).unwrap_or(deadline);
-            Done {
-                outcome: Outcome::Progressing { action, progress },
-                next: Next::At(deadline.min(poll)),
-            }
-        }
-        Settled::Failed { message } => Done {
-            outcome: Outcome::Failed {
-                action,
-                message,
-                retryable: true,
-            },
-            next: Next::Backoff,
-        },
-    };
-    Ok(done)
 }

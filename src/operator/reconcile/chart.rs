@@ -5,7 +5,6 @@
 use std::time::Instant;
 
 use super::inputs::InputError;
-use super::record;
 use crate::api::HelmRelease;
 use crate::api::helm_release::chart::ReconcileStrategy;
 use crate::operator::context::Context;
@@ -24,7 +23,7 @@ pub(super) async fn current(
     memory: &mut ReleaseMemory,
 ) -> Result<ResolvedChart, InputError> {
     let located = context.shared.sources.locate(release).await?;
-    let requested = record::requested_at(release).unwrap_or_default();
+    let requested = release.requested_at().unwrap_or_default();
     let revision = located.revision().unwrap_or_default();
     let (scope, key) = (located.scope(), format!("{revision} {requested}"));
     let known = memory.chart.as_ref().filter(|known| known.scope == scope);

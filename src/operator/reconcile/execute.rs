@@ -12,7 +12,7 @@ use super::inputs::Inputs;
 use super::record::Recorded;
 use super::render::{DesiredObject, Rendering};
 use crate::api::conditions::Reason;
-use crate::api::helm_release::status::ReleaseAction;
+use crate::api::helm_release::actions::HelmAction;
 use crate::api::listing::first_few;
 use crate::api::{HelmRelease, names};
 use crate::cluster::apply::{
@@ -21,7 +21,6 @@ use crate::cluster::apply::{
 use crate::cluster::delete::{DeleteError, Deleter};
 use crate::cluster::observe::LiveMetadata;
 use crate::cluster::records::{FormerRelease, Records};
-use crate::health::{self};
 use crate::operator::children::Known;
 use crate::operator::context::Context;
 use crate::operator::crds::{self, CrdError};
@@ -34,6 +33,7 @@ use crate::ownership::summary::{ConflictSummary, ObjectContest};
 use crate::plan::decide::Writes;
 use crate::plan::inventory;
 use crate::plan::outcome::Outcome;
+use crate::plan::remedy::Aftermath;
 use crate::plan::revision::{Phase, Revision};
 
 /// How many errors a message names.
@@ -42,9 +42,12 @@ const NAMED: usize = 3;
 /// Why an attempt did not reach its end.
 #[derive(Debug, thiserror::Error)]
 pub enum AttemptError {
-    /// The policy stopped it.
+    /// The policy stopped it; nothing was written.
     #[error("{}", .0.message())]
     Conflicts(ConflictSummary),
+    /// The policy stopped it because of what others wrote while it went on.
+    #[error("{}", .0.message())]
+    Overtaken(ConflictSummary),
     /// Objects cannot be applied; nothing was written.
     #[error("nothing was applied: {}", list(.0))]
     Refused(Vec<ApplyError>),
@@ -61,29 +64,44 @@ pub enum AttemptError {
 
 impl AttemptError {
     /// How the reconcile ends with it.
-    pub fn outcome(&self, action: ReleaseAction) -> Outcome {
+    pub fn outcome(&self, action: HelmAction, aftermath: Aftermath) -> Outcome {
         let message = self.to_string();
         match self {
-            Self::Conflicts(summary) => Outcome::Conflicted {
+            Self::Conflicts(summary) | Self::Overtaken(summary) => Outcome::Conflicted {
                 action,
                 reason: stop_reason(summary),
                 message,
+                aftermath,
             },
             Self::Refused(errors) | Self::Apply(errors) => Outcome::Failed {
                 action,
                 message,
                 retryable: errors.iter().any(ApplyError::is_retryable),
+                aftermath,
             },
             Self::Remove(error) => Outcome::Failed {
                 action,
                 message,
                 retryable: error.is_retryable(),
+                aftermath,
             },
             Self::Crd(error) => Outcome::Failed {
                 action,
                 message,
                 retryable: error.is_retryable(),
+                aftermath,
             },
+        }
+    }
+}
+
+impl AttemptError {
+    /// Whether objects were written before, and the policy does not ask for another attempt or for a person instead of remediation.
+    pub fn has_written(&self) -> bool {
+        match self {
+            Self::Overtaken(summary) => stop_reason(summary) == Reason::ConflictFailed,
+            Self::Apply(_) | Self::Remove(_) => true,
+            Self::Conflicts(_) | Self::Refused(_) | Self::Crd(_) => false,
         }
     }
 }
@@ -263,7 +281,7 @@ fn stopped(
     decided: Decided,
     policy: &str,
     now: Timestamp,
-    action: ReleaseAction,
+    action: HelmAction,
 ) -> AttemptError {
     let summary = ConflictSummary::of(decided.contests());
     let Decided { plans, failures } = decided;
@@ -297,7 +315,7 @@ fn failed_wave(
     errors: Vec<ApplyError>,
     policy: &str,
     now: Timestamp,
-    action: ReleaseAction,
+    action: HelmAction,
 ) -> AttemptError {
     let mut contests = Vec::new();
     let mut is_only_contested = true;
@@ -316,7 +334,7 @@ fn failed_wave(
         contests.extend(contested.iter().map(contest));
     }
     if is_only_contested {
-        AttemptError::Conflicts(ConflictSummary::of(contests))
+        AttemptError::Overtaken(ConflictSummary::of(contests))
     } else {
         AttemptError::Apply(errors)
     }
@@ -345,7 +363,7 @@ fn remember(context: &Context, memory: &mut ReleaseMemory, applied: &Applied, po
     let (reference, version) = (&applied.reference, &applied.resource_version);
     context.target.children.wrote(reference, version);
     if let Some(live) = &applied.live {
-        let health = (version.clone(), health::status(live));
+        let health = (version.clone(), memory.health_rules.judge(live));
         memory.health.insert(reference.clone(), health);
     }
     let ledger = memory.ledger.get_or_insert_default();

@@ -7,7 +7,8 @@ use futures::{StreamExt, TryStreamExt, stream};
 use super::render::Rendering;
 use crate::cluster::calls::CallError;
 use crate::cluster::discovery::DiscoveryError;
-use crate::health::{self, Health};
+use crate::health::rules::{self, HealthRules};
+use crate::health::{Health, State};
 use crate::operator::children::Known;
 use crate::operator::context::Context;
 use crate::operator::memory::ReleaseMemory;
@@ -38,6 +39,14 @@ pub enum Written {
     Before,
 }
 
+/// From now on objects are judged by these rules.
+pub fn judge_by(memory: &mut ReleaseMemory, rules: HealthRules) {
+    if memory.health_rules != rules {
+        memory.health.clear();
+        memory.health_rules = rules;
+    }
+}
+
 /// The health of all objects of the release. Objects that were ready at the version that the watches have are not read.
 pub async fn health(
     context: &Context,
@@ -45,7 +54,7 @@ pub async fn health(
     rendering: &Rendering,
     written: Written,
 ) -> Result<Vec<(ObjectReference, Health)>, HealthError> {
-    let known = &memory.health;
+    let (known, health_rules) = (&memory.health, &memory.health_rules);
     let looks: Vec<_> = rendering
         .objects
         .iter()
@@ -73,7 +82,10 @@ pub async fn health(
             let version = live
                 .as_ref()
                 .and_then(|live| live.pointer("/metadata/resourceVersion")?.as_str());
-            let health = live.as_ref().map_or_else(Health::not_found, health::status);
+            let health = match &live {
+                Some(live) => health_rules.judge(live),
+                None => rules::absent(object.intent.body()),
+            };
             Ok((reference.clone(), version.unwrap_or_default().to_owned(), health))
         })
         .collect();
@@ -103,6 +115,6 @@ fn is_current(
     match context.target.children.get(reference) {
         Known::Present(live) => live.resource_version == version,
         // The watch does not know it yet: what was ready stays so, what was not is looked at again.
-        Known::Absent | Known::Unknown => written == Written::Now || health.state == health::State::Current,
+        Known::Absent | Known::Unknown => written == Written::Now || health.state == State::Current,
     }
 }

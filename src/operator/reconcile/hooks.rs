@@ -9,7 +9,6 @@ use serde_json::{Value, json};
 use super::hook_logs;
 use super::record::Recorded;
 use super::render::label;
-use crate::api::HelmRelease;
 use crate::api::names;
 use crate::cluster::calls::CallError;
 use crate::cluster::discovery::{DiscoveryError, Resource};
@@ -172,7 +171,7 @@ async fn advance(
             Step::Done => return Ok(Progress::Done),
             Step::Look { hook, since } => (hook, since),
             Step::Start(hook) => {
-                let placed = place(context, recorded.release(), hook).await?;
+                let placed = place(context, recorded, hook).await?;
                 match start(context, recorded, &placed, hook).await? {
                     Started::Yes => {
                         note(runs, hook, event, Change::Started, now);
@@ -185,7 +184,7 @@ async fn advance(
                 }
             }
         };
-        let placed = place(context, recorded.release(), hook).await?;
+        let placed = place(context, recorded, hook).await?;
         context.target.children.watch(&placed.resource.api);
         let live = placed.read(context).await?;
         match verdict(hook, event, live.as_ref(), since, timeout, now) {
@@ -223,7 +222,7 @@ pub async fn tidy(context: &Context, recorded: &Recorded, event: Event<'_>) -> R
         .rev()
         .filter(|hook| hook.is_deleted(DeletePolicy::Succeeded));
     for hook in leaving {
-        place(context, recorded.release(), hook).await?.delete(context).await?;
+        place(context, recorded, hook).await?.delete(context).await?;
     }
     Ok(())
 }
@@ -241,7 +240,8 @@ struct Placed {
     resource: Resource,
 }
 
-async fn place(context: &Context, release: &HelmRelease, hook: &Hook) -> Result<Placed, HookError> {
+async fn place(context: &Context, recorded: &Recorded, hook: &Hook) -> Result<Placed, HookError> {
+    let release = recorded.release();
     let mut object = hook.object.clone();
     label(&mut object, release.own_namespace(), release.own_name());
     let intent = Intent::new(object, None)?;
@@ -256,7 +256,9 @@ async fn place(context: &Context, release: &HelmRelease, hook: &Hook) -> Result<
         source,
     })?;
     let own = intent.reference().namespace.clone();
-    let namespace = own.unwrap_or_else(|| release.target_namespace().to_owned());
+    let newest = recorded.status().history.first();
+    let released_to = || newest.map_or_else(|| release.target_namespace(), |newest| &newest.namespace);
+    let namespace = own.unwrap_or_else(|| released_to().to_owned());
     let namespace = resource.namespaced.then_some(namespace);
     Ok(Placed {
         intent: intent.in_namespace(namespace.as_deref()),
@@ -361,10 +363,14 @@ async fn start(context: &Context, recorded: &Recorded, placed: &Placed, hook: &H
     Ok(Started::Yes)
 }
 
-/// What tells the objects of this attempt from those of others.
+/// What tells the objects of this attempt from those of others. The count of failures may begin anew, when the spec changes or a person
+/// asks for it.
 fn run_of(recorded: &Recorded) -> String {
+    let status = recorded.status();
     let uid = recorded.release().metadata.uid.as_deref().unwrap_or_default();
-    let newest = recorded.status().history.first();
+    let newest = status.history.first();
     let (revision, began) = newest.map_or((0, 0), |newest| (newest.version, newest.last_deployed.0.as_second()));
-    format!("{uid}/{revision}/{began}/{}", recorded.status().failures)
+    let generation = status.last_attempted_generation.unwrap_or_default();
+    let reset = status.last_handled_reset_at.as_deref().unwrap_or_default();
+    format!("{uid}/{revision}/{began}/{generation}/{reset}/{}", status.failures)
 }

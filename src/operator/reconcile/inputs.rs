@@ -193,7 +193,7 @@ pub async fn observe(
 }
 
 /// `sha256:...` of the values as JSON with sorted keys.
-fn digest(values: &JsonMap) -> String {
+pub(super) fn digest(values: &JsonMap) -> String {
     let text = serde_json::to_vec(values).unwrap_or_default();
     format!("sha256:{:x}", Sha256::digest(text))
 }

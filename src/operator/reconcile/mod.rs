@@ -3,10 +3,12 @@
 //! Edge: `inputs`, `compare`, `execute`, `record` and `uninstall` talk to the API server or to chart sources; `render`
 //! computes on a blocking thread; what is to be done is decided in `crate::plan`. `announce` tells of contested fields.
 
+mod action;
 mod announce;
 mod attempt;
 mod chart;
 pub mod compare;
+mod dependencies;
 pub mod execute;
 pub mod health;
 mod hook_logs;
@@ -15,6 +17,7 @@ pub mod inputs;
 pub mod lookup;
 pub mod record;
 pub mod records;
+mod remediate;
 pub mod render;
 pub mod seed;
 pub mod shadow;
@@ -35,10 +38,14 @@ use super::context::{Context, Shared};
 use super::memory::{ReleaseKey, ReleaseMemory, Step};
 use crate::api::HelmRelease;
 use crate::api::conditions::Reason;
+use crate::api::helm_release::actions::HelmAction;
+use crate::api::helm_release::remediation::OnFailure;
 use crate::api::helm_release::{HelmReleaseSpec, Mode};
+use crate::plan::course::Removal;
 use crate::plan::decide::Failure;
 use crate::plan::outcome::{GONE, Outcome, RACE, Verdict};
 use crate::plan::ownership_status;
+use crate::plan::remedy::Aftermath;
 use crate::plan::retry::{backoff, conflict_wait, jittered};
 use crate::telemetry::metrics::ReleaseLabels;
 use record::Recorded;
@@ -120,6 +127,7 @@ pub async fn reconcile(cached: Arc<HelmRelease>, shared: Arc<Shared>) -> Result<
         .reconciled("HelmRelease", outcome, verdict, started.elapsed());
     if outcome == GONE {
         // It leaves nothing behind.
+        shared.dependencies.waits_no_longer(&key);
         shared.policies.recount();
     } else {
         if memory.labels.as_ref() != Some(cached.labels()) {
@@ -144,7 +152,8 @@ async fn cut_short(
     let message = format!("cut short after {limit:?} while {step}; it is tried again");
     warn!("{message}");
     let outcome = if cached.metadata.deletion_timestamp.is_some() {
-        Outcome::UninstallFailed { message }
+        let why = Removal::Deletion;
+        Outcome::UninstallFailed { why, message }
     } else {
         Outcome::Blocked {
             reason: Reason::ReconcileError,
@@ -179,6 +188,7 @@ pub(super) fn forget(shared: &Shared, key: &ReleaseKey) {
         release: key.name.clone(),
     };
     shared.memory.take(key);
+    shared.dependencies.waits_no_longer(key);
     record::forget(shared, &labels);
     shared.policies.recount();
 }
@@ -244,7 +254,12 @@ async fn forward(
         Mode::Shadow => shadow::shadow(context, recorded, memory).await,
         Mode::Apply => attempt::attempt(context, recorded, memory).await?,
     };
-    note(memory, &done.outcome, &recorded.release().spec);
+    note(
+        memory,
+        &done.outcome,
+        &recorded.release().spec,
+        context.shared.settings.interval_jitter,
+    );
     let written = record::record(context, recorded, memory, &done.outcome).await?;
     Ok((done, written))
 }
@@ -256,7 +271,12 @@ async fn recorded_only(
     memory: &mut ReleaseMemory,
     done: Done,
 ) -> Result<(Done, bool), ReconcileError> {
-    note(memory, &done.outcome, &recorded.release().spec);
+    note(
+        memory,
+        &done.outcome,
+        &recorded.release().spec,
+        shared.settings.interval_jitter,
+    );
     let written = record::record_unreached(shared, recorded, memory, &done.outcome).await?;
     Ok((done, written))
 }
@@ -316,7 +336,7 @@ async fn ended(
 }
 
 /// Keeps count of failures in a row.
-fn note(memory: &mut ReleaseMemory, outcome: &Outcome, spec: &HelmReleaseSpec) {
+fn note(memory: &mut ReleaseMemory, outcome: &Outcome, spec: &HelmReleaseSpec, jitter: u8) {
     match outcome {
         Outcome::Blocked { .. } => memory.blocked = memory.blocked.saturating_add(1),
         Outcome::Conflicted {
@@ -327,6 +347,13 @@ fn note(memory: &mut ReleaseMemory, outcome: &Outcome, spec: &HelmReleaseSpec) {
             let interval = spec.effective_ownership().effective_retry().interval.as_std();
             fail(memory, conflict_wait(memory.conflict_retries, interval), false);
         }
+        Outcome::Failed {
+            action,
+            aftermath: Aftermath::Retried,
+            ..
+        } if let Some(every) = retry_interval(spec, *action) => {
+            fail(memory, jittered(every, jitter, random_fraction()), true);
+        }
         Outcome::Conflicted { .. }
         | Outcome::Failed { .. }
         | Outcome::TestFailed { ignored: false, .. }
@@ -334,7 +361,11 @@ fn note(memory: &mut ReleaseMemory, outcome: &Outcome, spec: &HelmReleaseSpec) {
             let count = memory.failure.map_or(0, |failure| failure.count).saturating_add(1);
             fail(memory, backoff(count, spec.interval.as_std()), true);
         }
-        Outcome::Deployed { .. } | Outcome::Tested { .. } | Outcome::TestFailed { ignored: true, .. } => {
+        Outcome::Deployed { .. }
+        | Outcome::Tested { .. }
+        | Outcome::TestFailed { ignored: true, .. }
+        | Outcome::RolledBack { .. }
+        | Outcome::Removed { .. } => {
             memory.failure = None;
             memory.blocked = 0;
             // While a field is still contested, what followed on the retries goes on.
@@ -354,6 +385,14 @@ fn note(memory: &mut ReleaseMemory, outcome: &Outcome, spec: &HelmReleaseSpec) {
             memory.blocked = 0;
         }
         Outcome::Standing => {}
+    }
+}
+
+/// How long is waited after a failure of an action that is only retried; `None` for others.
+fn retry_interval(spec: &HelmReleaseSpec, action: HelmAction) -> Option<Duration> {
+    match spec.on_failure(action.of_chart()?) {
+        OnFailure::Retry { every } => Some(every),
+        OnFailure::Remediate(_) => None,
     }
 }
 

@@ -12,6 +12,7 @@ use serde_json::json;
 
 use super::{ReconcileError, now, records};
 use crate::api::conditions::{self, ConditionType, ConditionUpdate, Reason};
+use crate::api::helm_release::actions::HelmAction;
 use crate::api::helm_release::{HelmReleaseStatus, Mode};
 use crate::api::{HelmRelease, acted_on, names};
 use crate::operator::context::{Context, Shared};
@@ -164,23 +165,6 @@ async fn set_finalizers(
     }
 }
 
-/// The value of the annotation that asks for a reconcile.
-pub fn requested_at(release: &HelmRelease) -> Option<&str> {
-    release
-        .annotations()
-        .get(names::ANNOTATION_REQUESTED_AT)
-        .map(String::as_str)
-}
-
-/// Whether a person or a changed spec asks for an attempt now.
-pub fn is_asked(release: &HelmRelease) -> bool {
-    let status = release.status.as_ref();
-    let requested = requested_at(release);
-    let handled = status.and_then(|status| status.last_handled_reconcile_at.as_deref());
-    (requested.is_some() && requested != handled)
-        || status.and_then(|status| status.observed_generation) != release.metadata.generation
-}
-
 /// Records that an attempt begins: the status alone.
 pub async fn begin(
     context: &Context,
@@ -225,7 +209,7 @@ fn conclude(recorded: &mut Recorded, outcome: &Outcome) -> (Option<HelmReleaseSt
     let before = recorded.release.status.clone();
     outcome::record(&mut recorded.status, outcome, generation, &time);
     ignored_fields(recorded, generation);
-    if let Some(requested) = requested_at(&recorded.release) {
+    if let Some(requested) = recorded.release.requested_at() {
         recorded.status.last_handled_reconcile_at = Some(requested.to_owned());
     }
     (before, time)
@@ -312,13 +296,13 @@ fn announce(shared: &Shared, recorded: &Recorded, before: Option<&HelmReleaseSta
         return;
     };
     let (severity, action) = match outcome {
-        Outcome::Deployed { action, .. } | Outcome::Tested { action, .. } => (Severity::Normal, outcome::verb(*action)),
+        Outcome::Deployed { action } | Outcome::Tested { action, .. } => (Severity::Normal, action.verb()),
+        Outcome::RolledBack { .. } => (Severity::Normal, HelmAction::Rollback.verb()),
+        Outcome::Removed { .. } => (Severity::Normal, "uninstall"),
         Outcome::TestFailed { .. } => (Severity::Warning, "test"),
         Outcome::Compared { applies: true, .. } => (Severity::Normal, "compare"),
         Outcome::Compared { applies: false, .. } => (Severity::Warning, "compare"),
-        Outcome::Failed { action, .. } | Outcome::Conflicted { action, .. } => {
-            (Severity::Warning, outcome::verb(*action))
-        }
+        Outcome::Failed { action, .. } | Outcome::Conflicted { action, .. } => (Severity::Warning, action.verb()),
         Outcome::Blocked { .. } => (Severity::Warning, "reconcile"),
         Outcome::UninstallFailed { .. } => (Severity::Warning, "uninstall"),
         // Progress is for the status: an event for each step would bury the others.

@@ -23,8 +23,9 @@ use crate::operator::records::NotListed;
 use crate::ownership::reference::ObjectReference;
 use crate::plan::hooks::Hook;
 use crate::plan::inventory;
+use crate::plan::outcome::cause;
 use crate::plan::records::{Asker, RecordWrite, Standing, Stored, StoredRecord, Writer, standing, writes};
-use crate::release::{Content, Document, Parts, Record, Status};
+use crate::release::{Content, Document, Parts, Status};
 use crate::render::Program;
 use crate::telemetry::events::Severity;
 
@@ -33,12 +34,24 @@ use crate::telemetry::events::Severity;
 pub struct Draft {
     /// The number of the revision.
     pub revision: u32,
-    /// What the chart was rendered to.
-    pub content: Content,
-    /// The chart.
-    pub program: Arc<Program>,
-    /// What the user set.
-    pub config: JsonMap,
+    /// What it was made from.
+    pub source: DraftSource,
+}
+
+/// What a revision was made from.
+#[derive(Debug, Clone)]
+pub enum DraftSource {
+    /// A chart.
+    Chart {
+        /// What the chart was rendered to.
+        content: Content,
+        /// The chart.
+        program: Arc<Program>,
+        /// What the user set.
+        config: JsonMap,
+    },
+    /// An earlier revision.
+    Record(Document),
 }
 
 /// Whose the release's records are now, and what there is.
@@ -49,11 +62,9 @@ pub async fn look(context: &Context, recorded: &Recorded) -> Result<(Standing, S
     let release = recorded.release();
     let stored = context.target.records.of(release).await?;
     let name = release.release_name();
+    // A release that has another name, or its records elsewhere, from now on has none of its own there yet.
     let newest = recorded.status().history.first();
-    // A release with another name, or with its records elsewhere, has no records of its own yet.
-    let before = recorded.status().storage_namespace.as_deref();
-    let is_moved = before.is_some_and(|before| before != release.storage_namespace());
-    let newest = newest.filter(|newest| newest.name == name && !is_moved);
+    let newest = newest.filter(|newest| newest.name == name && !is_elsewhere(recorded));
     let asker = Asker {
         uid: release.metadata.uid.as_deref().unwrap_or_default(),
         patience: release.spec.effective_timeout().as_std(),
@@ -61,6 +72,12 @@ pub async fn look(context: &Context, recorded: &Recorded) -> Result<(Standing, S
     let exists = |writer: &Writer| context.target.records.exists(writer);
     let standing = standing(&stored, newest, asker, exists, Timestamp::now());
     Ok((standing, stored))
+}
+
+/// Whether the records are to be elsewhere than they are.
+fn is_elsewhere(recorded: &Recorded) -> bool {
+    let known = recorded.status().storage_namespace.as_deref();
+    known.is_some_and(|known| known != recorded.release().storage_namespace())
 }
 
 /// What a release that another tool made brings with it.
@@ -81,7 +98,7 @@ pub async fn adopt(context: &Context, recorded: &mut Recorded, stored: &Stored) 
         .find(|(_, record)| record.status == Status::Deployed);
     let deployed = deployed.map(|(revision, _)| *revision);
     let revisions: BTreeSet<u32> = newest.into_iter().chain(deployed).collect();
-    let storage = storage(context, recorded.release(), &recorded.release().release_name());
+    let storage = storage(context, recorded, &recorded.release().release_name());
     for revision in revisions {
         match storage.read(revision).await {
             Ok(Some(kept)) => {
@@ -108,15 +125,12 @@ fn extend_with(inventory: &mut Inventory, objects: &[ObjectReference]) {
 
 /// The objects that a record's manifest has, with their namespaces. Those of kinds that are not served cannot be there.
 async fn objects(context: &Context, document: &Document) -> Vec<ObjectReference> {
+    let found = document.objects().unwrap_or_else(|error| {
+        warn!(%error, "the record's objects are not taken over");
+        Vec::new()
+    });
     let mut objects = Vec::new();
-    let record = match Record::decode(document.encode().as_bytes()) {
-        Ok(record) => record,
-        Err(error) => {
-            warn!(%error, "the record's objects are not taken over");
-            return objects;
-        }
-    };
-    for object in record.objects().unwrap_or_default() {
+    for object in found {
         let Some(mut reference) = ObjectReference::of(&object) else {
             continue;
         };
@@ -131,7 +145,7 @@ async fn objects(context: &Context, document: &Document) -> Vec<ObjectReference>
         if !resource.namespaced {
             reference.namespace = None;
         } else if reference.namespace.is_none() {
-            reference.namespace = Some(record.namespace.clone());
+            reference.namespace = Some(document.namespace().to_owned());
         }
         objects.push(reference);
     }
@@ -146,15 +160,19 @@ pub async fn hooks(context: &Context, recorded: &Recorded) -> Result<Vec<Hook>, 
     let Some(newest) = recorded.status().history.first() else {
         return Ok(Vec::new());
     };
-    let kept = storage(context, recorded.release(), &newest.name)
-        .read(newest.version)
-        .await?;
+    let kept = storage(context, recorded, &newest.name).read(newest.version).await?;
     let hooks = kept.as_ref().map_or(&[][..], |kept| kept.document.hooks());
     Ok(hooks.iter().filter_map(Hook::recorded).collect())
 }
 
-fn storage(context: &Context, release: &HelmRelease, name: &str) -> Storage {
-    storage_at(context, release.storage_namespace(), name)
+/// The records where they are.
+pub(super) fn storage(context: &Context, recorded: &Recorded, name: &str) -> Storage {
+    let known = recorded.status().storage_namespace.as_deref();
+    storage_at(
+        context,
+        known.unwrap_or_else(|| recorded.release().storage_namespace()),
+        name,
+    )
 }
 
 fn storage_at(context: &Context, namespace: &str, name: &str) -> Storage {
@@ -223,12 +241,14 @@ async fn bring(context: &Context, recorded: &mut Recorded, memory: &mut ReleaseM
     let Some(newest) = recorded.status().history.first().cloned() else {
         return Ok(());
     };
-    let (namespace, name) = (release.storage_namespace().to_owned(), newest.name.clone());
+    let known = recorded.status().storage_namespace.as_deref();
+    let namespace = known.unwrap_or_else(|| release.storage_namespace()).to_owned();
+    let name = newest.name.clone();
     let stored = context.target.records.known(&namespace, &name);
     let uid = release.metadata.uid.clone().unwrap_or_default();
     let keep = release.spec.effective_max_history();
     let ready = conditions::get(&recorded.status().conditions, ConditionType::Ready);
-    let message = ready.map(|ready| ready.message.clone()).unwrap_or_default();
+    let message = ready.map(|ready| cause(&ready.message).to_owned()).unwrap_or_default();
     let work = Work {
         context,
         storage: storage_at(context, &namespace, &name),
@@ -242,31 +262,6 @@ async fn bring(context: &Context, recorded: &mut Recorded, memory: &mut ReleaseM
             newest.digest = digest;
         }
     }
-    let is_deployed = Status::from_word(&newest.status) == Status::Deployed;
-    if is_deployed {
-        leave_behind(context, recorded, &work).await?;
-    }
-    Ok(())
-}
-
-/// Deletes the records that the release had under another name or in another namespace.
-async fn leave_behind(context: &Context, recorded: &mut Recorded, here: &Work<'_>) -> Result<(), StorageError> {
-    let status = recorded.status();
-    let namespaces: BTreeSet<&str> = status
-        .storage_namespace
-        .iter()
-        .map(String::as_str)
-        .chain([here.namespace.as_str()])
-        .collect();
-    let names: BTreeSet<&str> = status.history.iter().map(|snapshot| snapshot.name.as_str()).collect();
-    for namespace in namespaces {
-        for name in &names {
-            if (namespace, *name) != (here.namespace.as_str(), here.name.as_str()) {
-                delete(context, namespace, name, &here.writer).await?;
-            }
-        }
-    }
-    recorded.status_mut().storage_namespace = Some(here.namespace.clone());
     Ok(())
 }
 
@@ -277,18 +272,6 @@ async fn listed(context: &Context, namespace: &str, name: &str) -> Result<Stored
         name: name.to_owned(),
         problem: StorageProblem::NotListed,
     })
-}
-
-/// Deletes those of a release's records that a HelmRelease wrote.
-async fn delete(context: &Context, namespace: &str, name: &str, writer: &Writer) -> Result<(), StorageError> {
-    let storage = storage_at(context, namespace, name);
-    for (revision, record) in listed(context, namespace, name).await? {
-        if record.writer.as_ref().is_some_and(|known| known == writer) {
-            storage.delete(revision, &record.resource_version).await?;
-            context.target.records.deleted(namespace, name, revision);
-        }
-    }
-    Ok(())
 }
 
 /// Ends the records of a release that was uninstalled: they go, or the newest says so where the history is to be kept.
@@ -470,23 +453,29 @@ fn writing<'a>(revision: u32, status: Status, mark: &'a str, encoded: &'a str) -
 
 /// The newest revision's record as it was drafted when the chart was rendered.
 fn drafted(memory: &ReleaseMemory, newest: &Snapshot) -> Option<Document> {
-    let draft = memory.draft.as_ref().filter(|draft| draft.revision == newest.version)?;
-    let Draft {
-        revision,
-        content,
-        program,
-        config,
-    } = draft;
-    Some(Document::new(&Parts {
-        name: &newest.name,
-        namespace: &newest.namespace,
-        revision: *revision,
-        metadata: &program.chart().metadata,
-        config,
-        content,
-        first_deployed: newest.first_deployed.0,
-        last_deployed: newest.last_deployed.0,
-    }))
+    let Draft { revision, source } = memory.draft.as_ref().filter(|draft| draft.revision == newest.version)?;
+    let (first_deployed, last_deployed) = (newest.first_deployed.0, newest.last_deployed.0);
+    Some(match source {
+        DraftSource::Chart {
+            content,
+            program,
+            config,
+        } => Document::new(&Parts {
+            name: &newest.name,
+            namespace: &newest.namespace,
+            revision: *revision,
+            metadata: &program.chart().metadata,
+            config,
+            content,
+            first_deployed,
+            last_deployed,
+        }),
+        DraftSource::Record(document) => {
+            let mut document = document.clone();
+            document.restored_as(*revision, last_deployed);
+            document
+        }
+    })
 }
 
 fn digest(encoded: &str) -> String {

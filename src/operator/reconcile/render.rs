@@ -11,18 +11,18 @@ use serde_json::{Map, Value};
 
 use super::inputs::Inputs;
 use super::lookup;
-use super::records::Draft;
+use super::records::{Draft, DraftSource};
 use super::seed::{self, SeedError, SeededHost};
 use crate::api::conditions::Reason;
+use crate::api::helm_release::actions::HelmAction;
 use crate::api::helm_release::post_render::{PostRenderStrategy, PostRenderer};
-use crate::api::helm_release::status::ReleaseAction;
 use crate::api::reference::CommonMetadata;
 use crate::api::{HelmRelease, names};
 use crate::chart::{Capabilities, JsonMap, Warning};
 use crate::cluster::discovery::{DiscoveryError, Resource};
 use crate::operator::context::Context;
 use crate::operator::memory::ReleaseMemory;
-use crate::ownership::intent::{Intent, IntentError};
+use crate::ownership::intent::{Intent, IntentError, ReleaseIdentity};
 use crate::ownership::reference::ObjectReference;
 use crate::plan::hooks::Hook;
 use crate::plan::revision::{Identity, Revision};
@@ -54,7 +54,7 @@ pub enum Purpose {
 struct Key {
     identity: Identity,
     number: u32,
-    action: ReleaseAction,
+    action: HelmAction,
     /// Of the HelmRelease: a new object with the same name has another seed.
     uid: Option<String>,
     purpose: Purpose,
@@ -77,6 +77,65 @@ pub struct Rendering {
 }
 
 impl Rendering {
+    /// What is restored by a rollback: the objects of an earlier revision as its record has them, and its hooks.
+    ///
+    /// # Errors
+    /// When an object cannot be applied any more.
+    pub async fn restored(
+        context: &Context,
+        release: &HelmRelease,
+        identity: Identity,
+        number: u32,
+        (manifests, hooks): (&[Value], Vec<Hook>),
+    ) -> Result<Self, RenderStepError> {
+        let marks = ReleaseIdentity {
+            name: identity.release_name.clone(),
+            namespace: identity.namespace.clone(),
+        };
+        let manifests: Vec<&Value> = manifests.iter().collect();
+        let Arranged {
+            objects,
+            namespaces,
+            warnings,
+        } = arrange(context, release, &marks, &[], &manifests).await?;
+        Ok(Self {
+            key: Key {
+                identity,
+                number,
+                action: HelmAction::Rollback,
+                uid: release.metadata.uid.clone(),
+                purpose: Purpose::Apply,
+            },
+            objects,
+            crds: Vec::new(),
+            namespaces,
+            hooks,
+            warnings,
+        })
+    }
+
+    /// Whether it is what this revision of the release restores.
+    pub fn is_restored_by(&self, release: &HelmRelease, number: u32) -> bool {
+        let Key {
+            identity: _,
+            number: known,
+            action,
+            uid,
+            purpose: _,
+        } = &self.key;
+        *action == HelmAction::Rollback && *known == number && *uid == release.metadata.uid
+    }
+
+    /// What the revision is.
+    pub fn identity(&self) -> &Identity {
+        &self.key.identity
+    }
+
+    /// The number of the revision.
+    pub fn number(&self) -> u32 {
+        self.key.number
+    }
+
     /// The names of the objects, in install order.
     pub fn references(&self) -> impl Iterator<Item = &ObjectReference> {
         self.objects.iter().map(|object| object.intent.reference())
@@ -178,12 +237,14 @@ pub async fn render(
     }
     let mut rendered = with_seed(context, release, inputs, revision, purpose).await?;
     let content = Content::of(&mut rendered);
-    let rendering = Arc::new(arrange(context, release, inputs, key, rendered).await?);
+    let rendering = Arc::new(whole(context, release, inputs, key, rendered).await?);
     memory.draft = (purpose == Purpose::Apply).then(|| Draft {
         revision: revision.number,
-        content,
-        program: inputs.program.clone(),
-        config: inputs.values.clone(),
+        source: DraftSource::Chart {
+            content,
+            program: inputs.program.clone(),
+            config: inputs.values.clone(),
+        },
     });
     memory.rendering = Some(rendering.clone());
     Ok(rendering)
@@ -260,8 +321,8 @@ async fn on_a_thread(
             namespace: inputs.identity.namespace.clone(),
             revision: i64::from(revision.number),
             operation: match revision.action {
-                ReleaseAction::Install => Operation::Install,
-                ReleaseAction::Upgrade => Operation::Upgrade,
+                HelmAction::Install => Operation::Install,
+                HelmAction::Upgrade | HelmAction::Rollback => Operation::Upgrade,
             },
         },
         host: SeededHost::new(seed, revision.number, revision.began, asker),
@@ -320,8 +381,8 @@ fn run(job: Job) -> Result<(Rendered, bool), JobError> {
     Ok((rendered, host.used_randomness()))
 }
 
-/// Manifests -> intents with their kinds looked up, labels set and namespaces settled.
-async fn arrange(
+/// The chart's objects and all that comes with them.
+async fn whole(
     context: &Context,
     release: &HelmRelease,
     inputs: &Inputs,
@@ -334,15 +395,42 @@ async fn arrange(
         crds.extend(objects.map_err(|error| RenderStepError::render(inputs, &inputs.secrets, &error))?);
     }
     let manifests: Vec<&Value> = rendered.objects().map(|(_, object)| object).collect();
-    let own_kinds = own_kinds(crds.iter().chain(manifests.iter().copied()));
-    let identity = inputs.release_identity();
-    let mut objects = Vec::with_capacity(manifests.len());
+    let arranged = arrange(context, release, &inputs.release_identity(), &crds, &manifests).await?;
     let mut warnings = rendered.warnings.iter().map(Warning::text).collect::<Vec<_>>();
+    warnings.extend(arranged.warnings);
+    Ok(Rendering {
+        key,
+        objects: arranged.objects,
+        crds,
+        namespaces: arranged.namespaces,
+        hooks: rendered.hooks.iter().map(Hook::rendered).collect(),
+        warnings,
+    })
+}
+
+/// Objects as they are to be applied.
+struct Arranged {
+    objects: Vec<DesiredObject>,
+    namespaces: HashSet<String>,
+    warnings: Vec<String>,
+}
+
+/// Manifests -> intents with their kinds looked up, labels set and namespaces settled.
+async fn arrange(
+    context: &Context,
+    release: &HelmRelease,
+    identity: &ReleaseIdentity,
+    crds: &[Value],
+    manifests: &[&Value],
+) -> Result<Arranged, RenderStepError> {
+    let own_kinds = own_kinds(crds.iter().chain(manifests.iter().copied()));
+    let mut objects = Vec::with_capacity(manifests.len());
+    let mut warnings = Vec::new();
     let mut seen = HashSet::new();
     for manifest in manifests {
-        let mut manifest = manifest.clone();
+        let mut manifest = Value::clone(manifest);
         label(&mut manifest, release.own_namespace(), release.own_name());
-        let intent = Intent::new(manifest, Some(&identity))?;
+        let intent = Intent::new(manifest, Some(identity))?;
         warnings.extend_from_slice(intent.warnings());
         let resource = resource(context, &own_kinds, &intent).await?;
         let namespace = match (&intent.reference().namespace, resource.namespaced) {
@@ -364,12 +452,9 @@ async fn arrange(
         .filter(|reference| reference.kind == "Namespace" && reference.group().is_empty())
         .map(|reference| reference.name.clone())
         .collect();
-    Ok(Rendering {
-        key,
+    Ok(Arranged {
         objects,
-        crds,
         namespaces,
-        hooks: rendered.hooks.iter().map(Hook::rendered).collect(),
         warnings,
     })
 }

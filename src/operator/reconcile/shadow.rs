@@ -8,7 +8,7 @@ use std::time::Instant;
 use k8s_openapi::jiff::Timestamp;
 
 use super::inputs::{self, InputError, Inputs};
-use super::record::{self, Recorded, conflict_labels, release_labels};
+use super::record::{Recorded, conflict_labels, release_labels};
 use super::render::{self, Purpose, RenderStepError, Rendering};
 use super::{Done, Next, execute, now};
 use crate::api::HelmRelease;
@@ -69,7 +69,7 @@ pub(super) async fn shadow(context: &Context, recorded: &mut Recorded, memory: &
     // The ledger tells what was applied; another run of the operator may apply meanwhile.
     memory.ledger = None;
     let release = recorded.release();
-    let requested = record::requested_at(release).map(str::to_owned);
+    let requested = release.requested_at().map(str::to_owned);
     let interval = release.spec.interval.as_std();
     let known = memory
         .shadow
@@ -174,7 +174,7 @@ fn revision_of(release: &HelmRelease, inputs: &Inputs) -> Revision {
     let status = release.status.as_ref();
     let newest_chart_digest = status.and_then(|status| status.last_attempted_revision_digest.as_deref());
     let known = Known {
-        newest: status.and_then(|status| status.history.first()),
+        history: status.map(|status| status.history.as_slice()).unwrap_or_default(),
         chart_digest: newest_chart_digest,
         // What another tool did to the records would only raise the revision's number.
         standing: &Standing::Own,

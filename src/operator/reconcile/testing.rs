@@ -6,15 +6,17 @@ use std::time::Duration;
 
 use tracing::warn;
 
-use super::attempt::{Desired, deployed, held};
+use super::action::{deployed, held};
+use super::attempt::Desired;
 use super::hooks::{self, Event, Progress};
 use super::record::{self, Recorded};
-use super::{Done, Next, ReconcileError};
+use super::{Done, Next, ReconcileError, remediate};
 use crate::api::conditions::{self, ConditionType};
 use crate::operator::context::Context;
 use crate::operator::memory::ReleaseMemory;
 use crate::plan::hooks::{has_failed, tests};
 use crate::plan::outcome::Outcome;
+use crate::plan::remedy::Aftermath;
 use crate::plan::revision::Phase;
 use crate::render::HookEvent;
 
@@ -37,14 +39,14 @@ pub(super) async fn tested(
         event: HookEvent::Test,
         timeout: timeout.as_std(),
     };
-    let (action, chart) = (desired.revision.action, desired.inputs.chart_label());
+    let action = desired.revision.action;
     let at_interval = |outcome| Done {
         outcome,
         ..deployed(desired)
     };
     let number = tests.len();
     if !hooks::is_due(recorded, event) {
-        return Ok(at_interval(Outcome::Tested { action, chart, number }));
+        return Ok(at_interval(Outcome::Tested { action, number }));
     }
     if has_failed(&tests, HookEvent::Test, hooks::runs(recorded, HookEvent::Test)) {
         if options.ignore_failures {
@@ -52,9 +54,9 @@ pub(super) async fn tested(
             let message = known.map(|known| known.message.clone()).unwrap_or_default();
             return Ok(at_interval(Outcome::TestFailed {
                 action,
-                chart,
                 message,
                 ignored: true,
+                aftermath: Aftermath::Uncounted,
             }));
         }
         if let Some(held) = held(recorded, memory) {
@@ -65,26 +67,18 @@ pub(super) async fn tested(
         // That it is deployed is recorded first: Helm, too, tests what is deployed.
         let progress = format!("running {number} tests of the chart");
         return Ok(Done {
-            outcome: Outcome::Testing {
-                action,
-                chart,
-                progress,
-            },
+            outcome: Outcome::Testing { action, progress },
             next: Next::After(Duration::ZERO),
         });
     }
     let message = match hooks::run(context, recorded, event).await {
         Ok(Progress::Done) => {
             tidy(context, recorded, memory, desired, event).await?;
-            return Ok(at_interval(Outcome::Tested { action, chart, number }));
+            return Ok(at_interval(Outcome::Tested { action, number }));
         }
         Ok(Progress::Waiting { progress, deadline }) => {
             return Ok(Done {
-                outcome: Outcome::Testing {
-                    action,
-                    chart,
-                    progress,
-                },
+                outcome: Outcome::Testing { action, progress },
                 next: Next::At(deadline),
             });
         }
@@ -93,18 +87,19 @@ pub(super) async fn tested(
     };
     warn!(revision = desired.revision.number, error = message, "test failed");
     let ignored = options.ignore_failures;
+    let aftermath = remediate::aftermath_of_test(context, recorded, action);
     let failed = Outcome::TestFailed {
         action,
-        chart,
         message,
         ignored,
+        aftermath,
     };
-    Ok(if ignored {
+    Ok(if ignored && aftermath != Aftermath::Undone {
         at_interval(failed)
     } else {
         Done {
             outcome: failed,
-            next: Next::Backoff,
+            next: remediate::next(aftermath),
         }
     })
 }
@@ -122,7 +117,6 @@ async fn tidy(
     }
     let outcome = Outcome::Testing {
         action: desired.revision.action,
-        chart: desired.inputs.chart_label(),
         progress: "the tests have succeeded".to_owned(),
     };
     record::begin(context, recorded, memory, &outcome).await?;

@@ -9,6 +9,7 @@ use kube::Resource as _;
 use tracing::{info, warn};
 
 use super::ReconcileError;
+use super::dependencies;
 use super::hooks::{self, Event};
 use super::record::{self, Recorded};
 use super::records;
@@ -25,6 +26,7 @@ use crate::operator::memory::{ReleaseMemory, Step};
 use crate::operator::target::error::TargetError;
 use crate::ownership::intent::ReleaseIdentity;
 use crate::ownership::reference::ObjectReference;
+use crate::plan::course::Removal;
 use crate::plan::inventory;
 use crate::plan::outcome::Outcome;
 use crate::render::{HookEvent, uninstall_position};
@@ -66,7 +68,7 @@ pub async fn let_go(
     memory: &mut ReleaseMemory,
 ) -> Result<Progress, ReconcileError> {
     if let Err(message) = tidy(shared, recorded).await {
-        return Ok(Progress::Waiting(Outcome::UninstallFailed { message }));
+        return Ok(not_deleted(message));
     }
     info!("let go with its objects left as they are");
     leave(shared, recorded, memory).await
@@ -78,32 +80,19 @@ pub async fn uninstall(
     recorded: &mut Recorded,
     memory: &mut ReleaseMemory,
 ) -> Result<Progress, ReconcileError> {
-    memory.step = Step::Uninstalling;
-    let objects = in_order(recorded);
-    if let Some(waiting) = run_hooks(context, recorded, memory, HookEvent::PreDelete).await {
+    if let Some(waiting) = dependencies::uninstalled_first(&context.shared, recorded.release()) {
         return Ok(Progress::Waiting(waiting));
     }
-    let remaining = match delete(context, recorded, memory, &objects).await {
-        Ok(remaining) => remaining,
-        Err(error) => return Ok(failed(&error)),
-    };
-    if !remaining.is_empty() {
-        let progress = format!(
-            "waiting until {} are gone",
-            first_few(&remaining, remaining.len(), NAMED, ", ")
-        );
-        return Ok(Progress::Waiting(Outcome::Uninstalling { progress }));
-    }
-    if let Some(waiting) = run_hooks(context, recorded, memory, HookEvent::PostDelete).await {
+    if let Some(waiting) = clear(context, recorded, memory, Removal::Deletion).await {
         return Ok(Progress::Waiting(waiting));
     }
     if let Err(error) = records::end(context, recorded).await {
         return Ok(failed(&error));
     }
     if let Err(message) = tidy(&context.shared, recorded).await {
-        return Ok(Progress::Waiting(Outcome::UninstallFailed { message }));
+        return Ok(not_deleted(message));
     }
-    info!(objects = objects.len(), "uninstalled");
+    info!("uninstalled");
     leave(&context.shared, recorded, memory).await
 }
 
@@ -161,11 +150,43 @@ fn tell_of(shared: &Shared, recorded: &Recorded, left: &[ObjectReference], why: 
         .publish(about, Severity::Warning, Reason::UninstallFailed, "uninstall", &note);
 }
 
+/// Uninstalls what is there, with hooks around it, as far as possible now. `None` when nothing is left but the records.
+pub(super) async fn clear(
+    context: &Context,
+    recorded: &mut Recorded,
+    memory: &mut ReleaseMemory,
+    why: Removal,
+) -> Option<Outcome> {
+    memory.step = Step::Uninstalling;
+    let objects = in_order(recorded);
+    if let Some(waiting) = run_hooks(context, recorded, memory, HookEvent::PreDelete, why).await {
+        return Some(waiting);
+    }
+    let remaining = match delete(context, recorded, memory, &objects).await {
+        Ok(remaining) => remaining,
+        Err(error) => {
+            let message = error.to_string();
+            return Some(Outcome::UninstallFailed { why, message });
+        }
+    };
+    if remaining.is_empty() {
+        return run_hooks(context, recorded, memory, HookEvent::PostDelete, why).await;
+    }
+    let progress = format!(
+        "waiting until {} are gone",
+        first_few(&remaining, remaining.len(), NAMED, ", ")
+    );
+    Some(Outcome::Uninstalling { why, progress })
+}
+
 /// What could not be done, which is tried again.
 pub fn failed(error: &dyn std::error::Error) -> Progress {
-    Progress::Waiting(Outcome::UninstallFailed {
-        message: error.to_string(),
-    })
+    not_deleted(error.to_string())
+}
+
+fn not_deleted(message: String) -> Progress {
+    let why = Removal::Deletion;
+    Progress::Waiting(Outcome::UninstallFailed { why, message })
 }
 
 /// Takes our finalizer off.
@@ -177,8 +198,9 @@ async fn leave(
     if record::remove_finalizer(shared, recorded, memory).await? {
         return Ok(Progress::Gone);
     }
+    let why = Removal::Deletion;
     let progress = "removing the finalizer".to_owned();
-    Ok(Progress::Waiting(Outcome::Uninstalling { progress }))
+    Ok(Progress::Waiting(Outcome::Uninstalling { why, progress }))
 }
 
 /// Runs the hooks of an event. `None` when all have succeeded.
@@ -187,26 +209,23 @@ async fn run_hooks(
     recorded: &mut Recorded,
     memory: &ReleaseMemory,
     event: HookEvent,
+    why: Removal,
 ) -> Option<Outcome> {
     let options = recorded.release().spec.uninstall.clone().unwrap_or_default();
-    if options.disable_hooks || recorded.status().history.is_empty() {
-        return None;
-    }
-    let failed = |message| Some(Outcome::UninstallFailed { message });
-    let hooks = match &memory.rendering {
+    let newest = recorded.status().history.first().filter(|_| !options.disable_hooks)?;
+    let failed = |message| Some(Outcome::UninstallFailed { why, message });
+    let rendering = memory.rendering.as_ref();
+    let hooks = match rendering.filter(|rendering| rendering.number() == newest.version) {
         Some(rendering) => rendering.hooks.clone(),
         None => match records::hooks(context, recorded).await {
             Ok(hooks) => hooks,
             Err(error) => return failed(error.to_string()),
         },
     };
-    let timeout = options
-        .timeout
-        .unwrap_or_else(|| recorded.release().spec.effective_timeout());
     let event = Event {
         hooks: &hooks,
         event,
-        timeout: timeout.as_std(),
+        timeout: recorded.release().spec.uninstall_timeout().as_std(),
     };
     if !hooks::is_due(recorded, event) {
         return None;
@@ -216,7 +235,7 @@ async fn run_hooks(
             let tidied = hooks::tidy(context, recorded, event).await;
             tidied.err().and_then(|error| failed(error.to_string()))
         }
-        Ok(hooks::Progress::Waiting { progress, deadline: _ }) => Some(Outcome::Uninstalling { progress }),
+        Ok(hooks::Progress::Waiting { progress, deadline: _ }) => Some(Outcome::Uninstalling { why, progress }),
         Ok(hooks::Progress::Failed { message }) => failed(message),
         // Nothing can be created in it any more, and its end waits for this release.
         Err(error) if error.is_in_ending_namespace() => None,
@@ -247,6 +266,17 @@ fn inventory(recorded: &Recorded) -> Vec<ObjectReference> {
         .unwrap_or_default()
 }
 
+/// The release as its objects are marked: as it was released last.
+fn identity(recorded: &Recorded) -> ReleaseIdentity {
+    let (release, newest) = (recorded.release(), recorded.status().history.first());
+    ReleaseIdentity {
+        name: newest.map_or_else(|| release.release_name(), |newest| newest.name.clone()),
+        namespace: newest
+            .map_or_else(|| release.target_namespace(), |newest| &newest.namespace)
+            .to_owned(),
+    }
+}
+
 /// Deletes what is there, kind by kind; gives what is still there, because finalizers or dependents hold it.
 async fn delete(
     context: &Context,
@@ -255,10 +285,7 @@ async fn delete(
     objects: &[ObjectReference],
 ) -> Result<Vec<ObjectReference>, DeleteError> {
     let release = recorded.release();
-    let identity = ReleaseIdentity {
-        name: release.release_name(),
-        namespace: release.target_namespace().to_owned(),
-    };
+    let identity = identity(recorded);
     let field_manager = release.field_manager();
     let labels = names::release_labels(release.own_namespace(), release.own_name());
     let deleter = Deleter {

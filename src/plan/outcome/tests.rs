@@ -1,12 +1,19 @@
 //! What each outcome makes of a status.
 
+use k8s_openapi::jiff::Timestamp;
+
 use super::*;
+use crate::api::helm_release::history::MAX_HISTORY;
+use crate::api::helm_release::status::ReleaseAction;
+use crate::plan::remedy::Stall;
+use crate::plan::revision::{Identity, PostRenderingDigests, Revision};
+use crate::plan::state::State;
 
 fn at(second: i64) -> Time {
     Time(Timestamp::from_second(second).unwrap())
 }
 
-fn begun(action: ReleaseAction, number: u32, status: &mut HelmReleaseStatus) {
+fn begun(action: HelmAction, number: u32, status: &mut HelmReleaseStatus) {
     let identity = Identity {
         release_name: "shop".into(),
         namespace: "prod".into(),
@@ -37,27 +44,25 @@ fn conditions(status: &HelmReleaseStatus) -> Vec<(&str, &str, &str)> {
         .collect()
 }
 
-fn deployed(action: ReleaseAction) -> Outcome {
-    Outcome::Deployed {
-        action,
-        chart: "shop@1.0.0".into(),
-    }
+fn deployed(action: HelmAction) -> Outcome {
+    Outcome::Deployed { action }
 }
 
 fn failed(retryable: bool) -> Outcome {
     Outcome::Failed {
-        action: ReleaseAction::Upgrade,
+        action: HelmAction::Upgrade,
         message: "no".into(),
         retryable,
+        aftermath: Aftermath::Retried,
     }
 }
 
 #[test]
 fn an_install_goes_from_progressing_to_ready() {
     let mut status = HelmReleaseStatus::default();
-    begun(ReleaseAction::Install, 1, &mut status);
+    begun(HelmAction::Install, 1, &mut status);
     let progress = Outcome::Progressing {
-        action: ReleaseAction::Install,
+        action: HelmAction::Install,
         progress: "0/1".into(),
     };
     record(&mut status, &progress, 1, &at(1));
@@ -69,7 +74,7 @@ fn an_install_goes_from_progressing_to_ready() {
         ]
     );
     assert_eq!(status.history[0].status, "pending-install");
-    record(&mut status, &deployed(ReleaseAction::Install), 1, &at(2));
+    record(&mut status, &deployed(HelmAction::Install), 1, &at(2));
     assert_eq!(
         conditions(&status),
         [
@@ -86,7 +91,7 @@ fn an_install_goes_from_progressing_to_ready() {
 #[test]
 fn a_comparison_is_ready_and_moves_nothing_of_what_was_applied() {
     let mut status = HelmReleaseStatus::default();
-    begun(ReleaseAction::Install, 1, &mut status);
+    begun(HelmAction::Install, 1, &mut status);
     record(&mut status, &failed(true), 1, &at(2));
     let before = (status.history.clone(), status.failures);
     let compared = Outcome::Compared {
@@ -107,10 +112,10 @@ fn a_comparison_is_ready_and_moves_nothing_of_what_was_applied() {
 #[test]
 fn the_same_outcome_twice_gives_the_same_status() {
     let mut status = HelmReleaseStatus::default();
-    begun(ReleaseAction::Install, 1, &mut status);
-    record(&mut status, &deployed(ReleaseAction::Install), 1, &at(2));
+    begun(HelmAction::Install, 1, &mut status);
+    record(&mut status, &deployed(HelmAction::Install), 1, &at(2));
     let before = status.clone();
-    record(&mut status, &deployed(ReleaseAction::Install), 1, &at(99));
+    record(&mut status, &deployed(HelmAction::Install), 1, &at(99));
     assert_eq!(status, before);
     record(&mut status, &Outcome::Standing, 1, &at(100));
     assert_eq!(status, before);
@@ -119,9 +124,9 @@ fn the_same_outcome_twice_gives_the_same_status() {
 #[test]
 fn a_failed_upgrade_leaves_the_last_good_revision_deployed() {
     let mut status = HelmReleaseStatus::default();
-    begun(ReleaseAction::Install, 1, &mut status);
-    record(&mut status, &deployed(ReleaseAction::Install), 1, &at(1));
-    begun(ReleaseAction::Upgrade, 2, &mut status);
+    begun(HelmAction::Install, 1, &mut status);
+    record(&mut status, &deployed(HelmAction::Install), 1, &at(1));
+    begun(HelmAction::Upgrade, 2, &mut status);
     record(&mut status, &failed(true), 2, &at(2));
     let words: Vec<&str> = status.history.iter().map(|snapshot| snapshot.status.as_str()).collect();
     assert_eq!(words, ["failed", "deployed"]);
@@ -129,7 +134,7 @@ fn a_failed_upgrade_leaves_the_last_good_revision_deployed() {
         (status.failures, status.upgrade_failures, status.install_failures),
         (1, 1, 0)
     );
-    record(&mut status, &deployed(ReleaseAction::Upgrade), 2, &at(3));
+    record(&mut status, &deployed(HelmAction::Upgrade), 2, &at(3));
     let words: Vec<&str> = status.history.iter().map(|snapshot| snapshot.status.as_str()).collect();
     assert_eq!(
         (words.as_slice(), status.failures),
@@ -141,10 +146,10 @@ fn a_failed_upgrade_leaves_the_last_good_revision_deployed() {
 #[test]
 fn an_attempt_at_a_failed_revision_is_pending_again() {
     let mut status = HelmReleaseStatus::default();
-    begun(ReleaseAction::Upgrade, 2, &mut status);
+    begun(HelmAction::Upgrade, 2, &mut status);
     record(&mut status, &failed(true), 1, &at(1));
     let progress = Outcome::Progressing {
-        action: ReleaseAction::Upgrade,
+        action: HelmAction::Upgrade,
         progress: "again".into(),
     };
     record(&mut status, &progress, 1, &at(2));
@@ -155,12 +160,13 @@ fn an_attempt_at_a_failed_revision_is_pending_again() {
 #[test]
 fn a_failed_correction_does_not_undo_that_the_revision_was_deployed() {
     let mut status = HelmReleaseStatus::default();
-    begun(ReleaseAction::Install, 1, &mut status);
-    record(&mut status, &deployed(ReleaseAction::Install), 1, &at(1));
+    begun(HelmAction::Install, 1, &mut status);
+    record(&mut status, &deployed(HelmAction::Install), 1, &at(1));
     let stopped = Outcome::Conflicted {
-        action: ReleaseAction::Install,
+        action: HelmAction::Install,
         reason: Reason::ConflictFailed,
         message: "a field".into(),
+        aftermath: Aftermath::Uncounted,
     };
     record(&mut status, &stopped, 1, &at(2));
     assert_eq!(status.history[0].status, "deployed");
@@ -187,19 +193,132 @@ fn only_what_nothing_but_an_edit_can_change_is_stalled() {
     );
     record(&mut status, &failed(false), 1, &at(3));
     assert!(conditions(&status).contains(&("Stalled", "True", "UpgradeFailed")));
-    record(&mut status, &deployed(ReleaseAction::Upgrade), 1, &at(4));
+    record(&mut status, &deployed(HelmAction::Upgrade), 1, &at(4));
     assert!(!conditions(&status).iter().any(|(type_, ..)| *type_ == "Stalled"));
 }
 
 #[test]
 fn a_desired_state_that_overtakes_an_attempt_ends_it() {
     let mut status = HelmReleaseStatus::default();
-    begun(ReleaseAction::Install, 1, &mut status);
-    begun(ReleaseAction::Install, 2, &mut status);
+    begun(HelmAction::Install, 1, &mut status);
+    begun(HelmAction::Install, 2, &mut status);
     let words: Vec<&str> = status.history.iter().map(|snapshot| snapshot.status.as_str()).collect();
     assert_eq!(words, ["pending-install", "failed"]);
     for number in 3..20 {
-        begun(ReleaseAction::Install, number, &mut status);
+        begun(HelmAction::Install, number, &mut status);
     }
     assert_eq!(status.history.len(), MAX_HISTORY);
+}
+
+/// How an upgrade fails of which this follows.
+fn upgrade_fails(aftermath: Aftermath) -> Outcome {
+    Outcome::Failed {
+        action: HelmAction::Upgrade,
+        message: "no room".into(),
+        retryable: true,
+        aftermath,
+    }
+}
+
+#[test]
+fn a_failed_upgrade_that_is_rolled_back_says_so_in_the_words_of_flux() {
+    let mut status = HelmReleaseStatus::default();
+    begun(HelmAction::Install, 1, &mut status);
+    record(&mut status, &deployed(HelmAction::Install), 1, &at(1));
+    begun(HelmAction::Upgrade, 2, &mut status);
+    record(&mut status, &upgrade_fails(Aftermath::Undone), 1, &at(2));
+    let failure = "Helm upgrade failed for release prod/shop with chart shop@1.0.0: no room";
+    assert_eq!(status.conditions[0].message, failure);
+    assert_eq!(cause(failure), "no room");
+    begun(HelmAction::Rollback, 3, &mut status);
+    assert_eq!(
+        (status.upgrade_failures, status.history[0].status.as_str()),
+        (1, "pending-rollback")
+    );
+    let exceeded = Stall::RetriesExceeded {
+        action: ReleaseAction::Upgrade,
+        attempts: 1,
+    };
+    for (aftermath, last) in [
+        (Aftermath::Retried, ("Reconciling", "True", "ProgressingWithRetry")),
+        (Aftermath::Stalled(exceeded), ("Stalled", "True", "RetriesExceeded")),
+    ] {
+        let restored = Outcome::RolledBack {
+            source: "prod/shop.v1".into(),
+            chart: "shop@1.0.0".into(),
+            aftermath,
+        };
+        record(&mut status, &restored, 1, &at(3));
+        assert_eq!(
+            conditions(&status),
+            [
+                ("Ready", "False", "RollbackSucceeded"),
+                last,
+                ("Released", "False", "UpgradeFailed"),
+                ("Remediated", "True", "RollbackSucceeded"),
+            ]
+        );
+    }
+    let said = |position: usize| status.conditions[position].message.as_str();
+    assert_eq!(
+        said(0),
+        "Helm rollback to previous release prod/shop.v1 with chart shop@1.0.0 succeeded"
+    );
+    assert!(
+        said(1).starts_with("Failed to upgrade after 1 attempt(s)"),
+        "{}",
+        said(1)
+    );
+    let words: Vec<&str> = status.history.iter().map(|snapshot| snapshot.status.as_str()).collect();
+    assert_eq!(words, ["deployed", "failed", "superseded"]);
+
+    begun(HelmAction::Upgrade, 4, &mut status);
+    record(&mut status, &deployed(HelmAction::Upgrade), 1, &at(4));
+    assert_eq!(
+        conditions(&status),
+        [
+            ("Ready", "True", "UpgradeSucceeded"),
+            ("Released", "True", "UpgradeSucceeded")
+        ]
+    );
+    assert_eq!(
+        status.conditions[0].message,
+        "Helm upgrade succeeded for release prod/shop.v4 with chart shop@1.0.0"
+    );
+}
+
+#[test]
+fn a_failed_install_that_is_uninstalled_leaves_a_snapshot_that_says_so() {
+    let mut status = HelmReleaseStatus::default();
+    begun(HelmAction::Install, 1, &mut status);
+    let install_fails = Outcome::Failed {
+        action: HelmAction::Install,
+        message: "no room".into(),
+        retryable: true,
+        aftermath: Aftermath::Undone,
+    };
+    record(&mut status, &install_fails, 1, &at(1));
+    let why = Removal::Remediation;
+    let progress = "waiting".to_owned();
+    record(&mut status, &Outcome::Uninstalling { why, progress }, 1, &at(2));
+    assert_eq!(State::of(&status.history), State::Uninstalling);
+    let message = "not now".to_owned();
+    record(&mut status, &Outcome::UninstallFailed { why, message }, 1, &at(3));
+    assert!(conditions(&status).contains(&("Remediated", "False", "UninstallFailed")));
+    let aftermath = Aftermath::Retried;
+    record(&mut status, &Outcome::Removed { aftermath }, 1, &at(4));
+    assert_eq!(
+        (State::of(&status.history), &status.history[0].deleted),
+        (State::Uninstalled, &Some(at(4)))
+    );
+    assert_eq!(
+        conditions(&status),
+        [
+            ("Ready", "False", "UninstallSucceeded"),
+            ("Reconciling", "True", "ProgressingWithRetry"),
+            ("Released", "False", "InstallFailed"),
+            ("Remediated", "True", "UninstallSucceeded"),
+        ]
+    );
+    assert_eq!((status.failures, status.install_failures), (2, 1));
 }
