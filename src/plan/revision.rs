@@ -4,7 +4,6 @@
 //! time at which a revision began is the time that its templates see, so that rendering it again gives the same bytes.
 
 use k8s_openapi::jiff::Timestamp;
-
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
