@@ -127,6 +127,8 @@ pub struct ReleaseMemory {
     pub step: Step,
     /// Where and as whom the release was reconciled last.
     pub target: Option<(TargetKey, Arc<Target>)>,
+    /// What described the cluster that it was released to last; `None` until this process has looked.
+    pub cluster: Option<Option<String>>,
     /// Keeps the watches of what the release refers to.
     pub references: Vec<Arc<Needed>>,
     /// The chart that was looked up last.
@@ -176,6 +178,7 @@ impl ReleaseMemory {
             resolve: self.resolve,
             target: self.target,
             references: self.references,
+            cluster: self.cluster,
             failure: self.failure,
             conflict_retries: self.conflict_retries,
             fights: self.fights,

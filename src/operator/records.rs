@@ -27,10 +27,21 @@ const PAGE_SIZE: u32 = 100;
 /// How long a reconcile waits for the first list.
 const LISTED_WITHIN: Duration = Duration::from_secs(5);
 
-/// The records could not be listed yet; the log says why.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the release records are not listed yet; if this lasts, look whether the operator may list and watch Secrets")]
-pub struct NotListed;
+/// The records could not be listed yet.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the release records are not listed yet{}", .0.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default())]
+pub struct NotListed(Option<String>);
+
+/// How far the first list of a namespace is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Listing {
+    /// It was asked for.
+    Asked,
+    /// It could not be had, and is asked for again.
+    Failed(String),
+    /// It has come.
+    Listed,
+}
 
 /// Namespace of the records, and name of the release.
 type ReleaseName = (String, String);
@@ -38,8 +49,8 @@ type ReleaseName = (String, String);
 #[derive(Debug, Default)]
 struct State {
     releases: HashMap<ReleaseName, Stored>,
-    /// Namespaces that are watched one by one, and whether their first list has come.
-    followed: HashMap<String, watch::Receiver<bool>>,
+    /// Namespaces that are watched one by one, and how far their first list is.
+    followed: HashMap<String, watch::Receiver<Listing>>,
 }
 
 /// The records of all releases. Cheap to clone.
@@ -89,11 +100,12 @@ impl Records {
     /// When the records could not be listed so far. No worker is held until they are.
     pub async fn at(&self, namespace: &str, release: &str) -> Result<Stored, NotListed> {
         let mut listed = self.watched(if self.one_by_one { namespace } else { "" });
-        let listed = tokio::time::timeout(LISTED_WITHIN, listed.wait_for(|listed| *listed)).await;
-        match listed {
-            Ok(Ok(_)) => Ok(self.known(namespace, release)),
-            // The sender goes only with the operator.
-            Ok(Err(_)) | Err(_) => Err(NotListed),
+        // What came of it, in time or not, is looked at below.
+        let _ = tokio::time::timeout(LISTED_WITHIN, listed.wait_for(|listed| *listed != Listing::Asked)).await;
+        match &*listed.borrow() {
+            Listing::Listed => Ok(self.known(namespace, release)),
+            Listing::Failed(reason) => Err(NotListed(Some(reason.clone()))),
+            Listing::Asked => Err(NotListed(None)),
         }
     }
 
@@ -128,19 +140,19 @@ impl Records {
     }
 
     /// Starts the watch of a namespace (the empty name stands for all) if there is none yet; says whether it has listed.
-    fn watched(&self, namespace: &str) -> watch::Receiver<bool> {
+    fn watched(&self, namespace: &str) -> watch::Receiver<Listing> {
         let mut state = self.lock();
         if let Some(listed) = state.followed.get(namespace) {
             return listed.clone();
         }
-        let (sender, receiver) = watch::channel(false);
+        let (sender, receiver) = watch::channel(Listing::Asked);
         state.followed.insert(namespace.to_owned(), receiver.clone());
         let (records, namespace) = (self.clone(), namespace.to_owned());
         tokio::spawn(async move { records.run(&namespace, &sender).await });
         receiver
     }
 
-    async fn run(self, namespace: &str, listed: &watch::Sender<bool>) {
+    async fn run(self, namespace: &str, listed: &watch::Sender<Listing>) {
         let secrets: Api<PartialObjectMeta<Secret>> = if namespace.is_empty() {
             Api::all(self.client.clone())
         } else {
@@ -161,15 +173,27 @@ impl Records {
                 }
                 Ok(watcher::Event::InitDone) => {
                     self.keep(namespace, &present);
-                    // Nobody waits any more only when the operator shuts down.
-                    let _ = listed.send(true);
+                    if matches!(listed.send_replace(Listing::Listed), Listing::Failed(_)) {
+                        // They were told that they cannot go on.
+                        self.follow
+                            .wake(|release| namespace.is_empty() || release.storage_namespace() == namespace);
+                    }
                 }
                 Ok(watcher::Event::Apply(secret)) => {
                     self.seen(&secret);
                 }
                 Ok(watcher::Event::Delete(secret)) => self.gone(&secret),
                 // The watch is resumed with backoff; until then what was seen last stands.
-                Err(error) => warn!(%error, "watch of release records failed"),
+                Err(error) => {
+                    warn!(%error, "watch of release records failed");
+                    listed.send_if_modified(|listing| {
+                        let is_first = *listing != Listing::Listed;
+                        if is_first {
+                            *listing = Listing::Failed(reason(&error));
+                        }
+                        is_first
+                    });
+                }
             }
         }
     }
@@ -251,6 +275,19 @@ impl State {
                 self.releases.remove(key);
             }
         }
+    }
+}
+
+/// What a person can do something about: the API server's own words where it refused.
+fn reason(error: &watcher::Error) -> String {
+    match error {
+        watcher::Error::InitialListFailed(kube::Error::Api(status))
+        | watcher::Error::WatchStartFailed(kube::Error::Api(status))
+        | watcher::Error::WatchError(status) => status.message.clone(),
+        watcher::Error::InitialListFailed(_)
+        | watcher::Error::WatchStartFailed(_)
+        | watcher::Error::WatchFailed(_)
+        | watcher::Error::NoResourceVersion => error.to_string(),
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Pure and total: no clock, no client; every state has an answer.
 
+pub mod cluster;
 pub mod course;
 pub mod decide;
 pub mod dependencies;

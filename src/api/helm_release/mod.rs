@@ -341,6 +341,16 @@ impl HelmRelease {
         (reference.unwrap_or_else(|| self.own_namespace()), field)
     }
 
+    /// Kind and name of the object that describes the cluster to release to; none for the cluster of this object.
+    pub fn cluster_object(&self) -> Option<String> {
+        let KubeConfigReference {
+            config_map_ref,
+            secret_ref,
+        } = self.spec.kube_config.as_ref()?;
+        let secret = secret_ref.as_ref().map(|secret| format!("Secret/{}", secret.name));
+        secret.or_else(|| config_map_ref.as_ref().map(|map| format!("ConfigMap/{}", map.name)))
+    }
+
     /// The annotation that carries a person's decisions; none is the empty text.
     pub fn resolve_annotation(&self) -> &str {
         let annotations = self.metadata.annotations.as_ref();

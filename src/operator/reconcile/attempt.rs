@@ -97,8 +97,8 @@ pub(super) fn blocked(reason: Reason, error: &dyn std::error::Error, retryable: 
 
 /// What a reconcile is about, and what was found out on the way.
 struct Outlook {
-    requirements: Vec<Requirement>,
     inputs: Inputs,
+    requirements: Vec<Requirement>,
     course: Course,
     standing: Standing,
     stored: Stored,
@@ -139,8 +139,8 @@ async fn outlook(context: &Context, recorded: &mut Recorded, memory: &mut Releas
     };
     let course = course(&observed, &wanted, Timestamp::now());
     Ok(Outlook {
-        requirements,
         inputs,
+        requirements,
         course,
         standing,
         stored,
@@ -167,14 +167,6 @@ fn count_anew(recorded: &mut Recorded, memory: &mut ReleaseMemory, inputs: &Inpu
     }
 }
 
-/// Reads the rules by which the objects of an action are judged.
-fn judge(release: &HelmRelease, action: HelmAction, memory: &mut ReleaseMemory) -> Result<(), Done> {
-    let rules =
-        HealthRules::of(&release.spec, action).map_err(|error| blocked(Reason::InvalidCELExpression, &error, false))?;
-    health::judge_by(memory, rules);
-    Ok(())
-}
-
 /// Makes out what the objects are to be: what the chart renders to, or what an earlier revision was.
 async fn desired(
     context: &Context,
@@ -183,18 +175,17 @@ async fn desired(
     outlook: Outlook,
 ) -> Result<Desired, Done> {
     let Outlook {
-        requirements,
         inputs,
+        requirements,
         course,
         standing,
         stored,
     } = outlook;
     let (revision, rendering, until) = match course {
         Course::Release(revision) => {
-            memory.step = Step::Rendering;
             let release = recorded.release();
             dependencies::check(context, release, &requirements, revision.phase).await?;
-            judge(release, revision.action, memory)?;
+            memory.step = Step::Rendering;
             let rendering = render::render(context, release, &inputs, &revision, Purpose::Apply, memory).await;
             let rendering = rendering.map_err(|error| blocked(error.reason(), &error, error.is_retryable()))?;
             (revision, rendering, None)
@@ -204,7 +195,6 @@ async fn desired(
             source,
             until,
         } => {
-            judge(recorded.release(), revision.action, memory)?;
             let rendering = remediate::restored(context, recorded, memory, source, revision.number).await;
             let rendering = rendering.map_err(|error| blocked(error.reason(), &error, error.is_retryable()))?;
             (revision, rendering, Some(until))
@@ -213,6 +203,9 @@ async fn desired(
         // Is not rendered for.
         Course::Uninstall(_) => return Err(standing_until(Timestamp::now())),
     };
+    let rules = HealthRules::of(&recorded.release().spec, revision.action)
+        .map_err(|error| blocked(Reason::InvalidCELExpression, &error, false))?;
+    health::judge_by(memory, rules);
     let adopted = match standing {
         Standing::Foreign { .. } => records::adopt(context, recorded, &stored).await,
         Standing::Own | Standing::Gone | Standing::Busy { .. } | Standing::Taken { .. } => Adopted::default(),

@@ -11,6 +11,7 @@ pub mod compare;
 mod dependencies;
 pub mod execute;
 pub mod health;
+mod hook_logs;
 pub mod hooks;
 pub mod inputs;
 pub mod lookup;
@@ -28,8 +29,8 @@ use std::time::{Duration, Instant};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
-use kube::ResourceExt as _;
 use kube::runtime::controller::Action;
+use kube::{Resource as _, ResourceExt as _};
 use tokio::time::timeout;
 use tracing::{debug, warn};
 
@@ -40,12 +41,15 @@ use crate::api::conditions::Reason;
 use crate::api::helm_release::actions::HelmAction;
 use crate::api::helm_release::remediation::OnFailure;
 use crate::api::helm_release::{HelmReleaseSpec, Mode};
+use crate::ownership::ledger::Ledger;
+use crate::plan::cluster;
 use crate::plan::course::Removal;
 use crate::plan::decide::Failure;
 use crate::plan::outcome::{GONE, Outcome, RACE, Verdict};
 use crate::plan::ownership_status;
 use crate::plan::remedy::Aftermath;
 use crate::plan::retry::{backoff, conflict_wait, jittered};
+use crate::telemetry::events::Severity;
 use crate::telemetry::metrics::ReleaseLabels;
 use record::Recorded;
 
@@ -251,7 +255,10 @@ async fn forward(
 ) -> Result<(Done, bool), ReconcileError> {
     let done = match recorded.release().spec.mode {
         Mode::Shadow => shadow::shadow(context, recorded, memory).await,
-        Mode::Apply => attempt::attempt(context, recorded, memory).await?,
+        Mode::Apply => {
+            enter_cluster(context, recorded, memory);
+            attempt::attempt(context, recorded, memory).await?
+        }
     };
     note(
         memory,
@@ -261,6 +268,28 @@ async fn forward(
     );
     let written = record::record(context, recorded, memory, &done.outcome).await?;
     Ok((done, written))
+}
+
+/// Notes which cluster the release is released to; in another one than before it begins anew.
+fn enter_cluster(context: &Context, recorded: &mut Recorded, memory: &mut ReleaseMemory) {
+    let cluster = recorded.release().cluster_object();
+    // A cluster with an older definition of HelmRelease keeps no note of it.
+    if memory.cluster.replace(cluster.clone()).as_ref() == Some(&cluster) {
+        recorded.status_mut().cluster = cluster;
+        return;
+    }
+    let Some(left) = cluster::enter(recorded.status_mut(), cluster.as_deref()) else {
+        return;
+    };
+    memory.ledger = Some(Ledger::default());
+    memory.draft = None;
+    memory.failure = None;
+    let (about, note) = (recorded.release().object_ref(&()), left.note());
+    warn!("{note}");
+    context
+        .shared
+        .events
+        .publish(about, Severity::Warning, Reason::Progressing, "move", &note);
 }
 
 /// Records why nothing is done; says whether the status was written.

@@ -267,7 +267,7 @@ async fn bring(context: &Context, recorded: &mut Recorded, memory: &mut ReleaseM
 
 async fn listed(context: &Context, namespace: &str, name: &str) -> Result<Stored, StorageError> {
     let stored = context.target.records.at(namespace, name).await;
-    stored.map_err(|NotListed| StorageError {
+    stored.map_err(|_: NotListed| StorageError {
         namespace: namespace.to_owned(),
         name: name.to_owned(),
         problem: StorageProblem::NotListed,
