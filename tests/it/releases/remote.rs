@@ -105,7 +105,6 @@ async fn a_kubeconfig_says_where_a_release_goes() -> Result {
     bindings.create(&PostParams::default(), &binding).await?;
     here.request("web", "now").await?;
     let release = here.ready_is("web", "True", &[]).await?;
-    assert!(history(&release).len() > 1, "other values are another revision");
 
     // Another cluster knows nothing of it; what was released stays where it is, and that is told.
     here.release("web", json!({})).await?;
