@@ -1,7 +1,7 @@
 //! Fairlead: Helm releases applied with server-side apply, every contested field decided by policy and recorded.
 //!
-//! Modules are of two kinds. **Pure** ones (`go`, `yaml`, `template`, `chart`, `render`, `parallel`, `ownership`,
-//! `health`, `release`, `plan`, `api`) never do IO: time, randomness and look-ups come in as parameters. **Edge** ones (`source`,
+//! Modules are of two kinds. **Pure** ones (`go`, `yaml`, `template`, `chart`, `render`, `parallel`, `postrender`,
+//! `ownership`, `health`, `release`, `plan`, `api`) never do IO: time, randomness and look-ups come in as parameters. **Edge** ones (`source`,
 //! `cluster`, `operator`, `telemetry`, `clock`, `cli`) do it for them. `tests/architecture` holds the line.
 //!
 //! With `default-features = false, features = ["render"]` this crate is the chart engine alone, without tokio or kube:
@@ -29,6 +29,8 @@ pub mod ownership;
 mod parallel;
 #[cfg(feature = "cluster")]
 pub mod plan;
+#[cfg(feature = "cluster")]
+pub mod postrender;
 #[cfg(feature = "render")]
 pub mod release;
 #[cfg(feature = "render")]

@@ -22,6 +22,8 @@ const ACTED_ON: &[ActedOn] = &[
     all("chart.spec.chart"),
     all("chart.spec.version"),
     all("chart.spec.interval"),
+    all("chart.spec.valuesFiles"),
+    all("chart.spec.ignoreMissingValuesFiles"),
     all("chart.spec.reconcileStrategy"),
     all("chart.spec.sourceRef"),
     all("chartRef"),
@@ -31,6 +33,9 @@ const ACTED_ON: &[ActedOn] = &[
     all("mode"),
     all("test"),
     all("timeout"),
+    all("postRenderers"),
+    all("postRenderStrategy"),
+    all("commonMetadata"),
     all("values"),
     all("waitStrategy"),
     all("valuesFrom"),
@@ -106,12 +111,7 @@ pub fn fields_not_acted_on(spec: &HelmReleaseSpec) -> Result<Vec<String>, serde_
 }
 
 /// Fields that a release must not go on without: each says where, as whom, whether at all, or what exactly is applied.
-const NOT_WITHOUT: &[&str] = &[
-    "spec.chart.spec.valuesFiles",
-    "spec.chart.spec.verify",
-    "spec.plugins",
-    "spec.postRenderers",
-];
+const NOT_WITHOUT: &[&str] = &["spec.chart.spec.verify", "spec.plugins"];
 
 /// Of the fields that are not acted on, those without which it would be wrong to apply anything.
 ///
@@ -232,11 +232,9 @@ mod tests {
             "chartRef": {"kind": "OCIRepository", "name": "shop"},
             "install": {"crds": "Skip", "disableHooks": true, "serverSideApply": false},
             "driftDetection": {"mode": "enabled", "ignore": [{"paths": ["/spec/replicas"]}]},
-            "commonMetadata": {"labels": {"example.com/team": "a"}},
             "persistentClient": false,
         });
         let expected = [
-            "spec.commonMetadata.labels",
             "spec.driftDetection.ignore",
             "spec.driftDetection.mode",
             "spec.install.serverSideApply",

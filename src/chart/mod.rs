@@ -13,6 +13,7 @@ pub mod metadata;
 pub mod schema;
 pub mod strvals;
 pub mod values;
+mod values_files;
 pub mod warning;
 
 use std::sync::{Arc, OnceLock};
@@ -22,6 +23,7 @@ pub use capabilities::{Capabilities, KubeVersion};
 pub use dependencies::View;
 pub use load::LoadError;
 pub use metadata::{Dependency, Metadata};
+pub use values_files::ValuesFilesError;
 pub use warning::Warning;
 
 use schema::{SchemaError, Validator};

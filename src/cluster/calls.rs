@@ -5,10 +5,11 @@
 use std::fmt;
 use std::time::Duration;
 
+use k8s_openapi::api::core::v1::Pod;
 use kube::Client;
 use kube::api::{
-    DeleteParams, DynamicObject, GetParams, ListParams, ObjectList, PartialObjectMeta, Patch, PatchParams, PostParams,
-    Preconditions, PropagationPolicy, Resource as _,
+    DeleteParams, DynamicObject, GetParams, ListParams, LogParams, ObjectList, PartialObjectMeta, Patch, PatchParams,
+    PostParams, Preconditions, PropagationPolicy, Resource as _,
 };
 use kube::core::Status;
 use kube::core::request::Request;
@@ -163,6 +164,27 @@ impl Calls {
                 None => return Ok(found),
             }
         }
+    }
+
+    /// The last lines that a container has printed, at most so many bytes.
+    pub async fn log(
+        &self,
+        namespace: &str,
+        pod: &str,
+        container: &str,
+        lines: u32,
+        bytes: u32,
+    ) -> Result<String, CallError> {
+        let parameters = LogParams {
+            container: Some(container.to_owned()),
+            tail_lines: Some(lines.into()),
+            limit_bytes: Some(bytes.into()),
+            ..LogParams::default()
+        };
+        let request = Request::new(Pod::url_path(&(), Some(namespace)))
+            .logs(pod, &parameters)
+            .map_err(transport)?;
+        self.send(self.client.request_text(request)).await
     }
 
     /// Server-side apply; gives the object as it is afterwards.

@@ -5,9 +5,13 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::chart::Chart;
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+
+use crate::api::helm_release::HelmReleaseSpec;
 use crate::chart::archive::ArchiveLimits;
 use crate::chart::load::LoadError;
+use crate::chart::{Chart, ValuesFilesError};
 use crate::render::Program;
 use crate::source::{ChartContent, ChartReference, Fetcher, HttpReference, IndexState, ResolvedChart, SourceError};
 
@@ -32,6 +36,16 @@ pub enum ChartError {
         /// What is wrong with it.
         source: LoadError,
     },
+    /// The files that shall replace its values cannot be used.
+    #[error("chart {name} {version}: {source}")]
+    ValuesFiles {
+        /// As the repository calls it.
+        name: String,
+        /// As the repository calls it.
+        version: String,
+        /// What is wrong with them.
+        source: ValuesFilesError,
+    },
     /// The task that reads charts ended.
     #[error("reading the chart was interrupted")]
     Interrupted,
@@ -42,9 +56,39 @@ impl ChartError {
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Source(error) => error.is_retryable(),
-            Self::Load { .. } => false,
+            Self::Load { .. } | Self::ValuesFiles { .. } => false,
             Self::Interrupted => true,
         }
+    }
+}
+
+/// Files of a chart that replace its values.yaml; none leaves it as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ValuesFiles {
+    /// Their paths in the chart, in the order in which they are merged.
+    pub paths: Vec<String>,
+    /// Whether files that the chart does not have are skipped.
+    pub ignore_missing: bool,
+}
+
+impl ValuesFiles {
+    /// Those that a release asks for.
+    pub fn of(spec: &HelmReleaseSpec) -> Self {
+        let chart = spec.chart.as_ref().map(|chart| &chart.spec);
+        chart.map_or_else(Self::default, |chart| Self {
+            paths: chart.values_files.clone(),
+            ignore_missing: chart.ignore_missing_values_files,
+        })
+    }
+
+    /// The digest of a chart with these files: that of its archive, if there are none.
+    pub fn digest_of(&self, chart: &ResolvedChart) -> String {
+        let Self { paths, ignore_missing } = self;
+        if paths.is_empty() {
+            return chart.digest.to_string();
+        }
+        let made_of = json!([chart.digest.to_string(), paths, ignore_missing]);
+        format!("sha256:{:x}", Sha256::digest(made_of.to_string()))
     }
 }
 
@@ -82,9 +126,9 @@ impl Charts {
         })
     }
 
-    /// The parsed chart.
-    pub async fn program(&self, chart: &ResolvedChart) -> Result<Arc<Program>, ChartError> {
-        let digest = chart.digest.to_string();
+    /// The parsed chart, with the files that shall replace its values.
+    pub async fn program(&self, chart: &ResolvedChart, values: &ValuesFiles) -> Result<Arc<Program>, ChartError> {
+        let digest = values.digest_of(chart);
         if let Some(program) = self.known(&digest) {
             return Ok(program);
         }
@@ -96,6 +140,13 @@ impl Charts {
             name: chart.name.clone(),
             version: chart.version.clone(),
             url: chart.url.clone(),
+            source,
+        })?;
+        let ValuesFiles { paths, ignore_missing } = values;
+        let loaded = loaded.with_values_files(paths, *ignore_missing);
+        let loaded = loaded.map_err(|source| ChartError::ValuesFiles {
+            name: chart.name.clone(),
+            version: chart.version.clone(),
             source,
         })?;
         let program = Arc::new(Program::new(Arc::new(loaded)));

@@ -139,6 +139,7 @@ fn is_moved(observed: &Observed<'_>, wanted: &Wanted<'_>) -> bool {
         app_version: _,
         chart_digest: _,
         config_digest: _,
+        post_rendering: _,
     } = wanted.identity;
     let is_elsewhere = observed
         .storage_namespace

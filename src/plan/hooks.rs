@@ -29,8 +29,29 @@ pub struct Hook {
     pub weight: i64,
     /// `helm.sh/hook-delete-policy`.
     pub delete_policies: Vec<String>,
+    /// `helm.sh/hook-output-log-policy`.
+    pub output_policies: Vec<String>,
     /// The object.
     pub object: Value,
+}
+
+/// When the output of a hook is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OutputPolicy {
+    /// When it has succeeded.
+    Succeeded,
+    /// When it failed.
+    Failed,
+}
+
+impl OutputPolicy {
+    /// Helm's word.
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Succeeded => "hook-succeeded",
+            Self::Failed => "hook-failed",
+        }
+    }
 }
 
 impl Hook {
@@ -41,7 +62,7 @@ impl Hook {
             events,
             weight,
             delete_policies,
-            output_log_policies: _,
+            output_log_policies,
         } = hook;
         Self {
             kind: manifest.kind.clone(),
@@ -49,6 +70,7 @@ impl Hook {
             events: events.clone(),
             weight: *weight,
             delete_policies: delete_policies.clone(),
+            output_policies: output_log_policies.clone(),
             object: manifest.object().clone(),
         }
     }
@@ -66,6 +88,7 @@ impl Hook {
             events: texts("events").filter_map(HookEvent::parse).collect(),
             weight: hook.get("weight").and_then(Value::as_i64).unwrap_or_default(),
             delete_policies: texts("delete_policies").map(str::to_owned).collect(),
+            output_policies: texts("output_log_policies").map(str::to_owned).collect(),
             object: yaml::to_json(text("manifest")?.as_bytes()).ok()?,
         })
     }
@@ -76,6 +99,11 @@ impl Hook {
         let is_default = policies.is_empty() && when == DeletePolicy::BeforeCreation;
         let is_asked = policies.iter().any(|policy| policy == when.as_str());
         self.kind != "CustomResourceDefinition" && (is_default || is_asked)
+    }
+
+    /// Whether its output is told at this point.
+    pub fn is_output(&self, when: OutputPolicy) -> bool {
+        self.output_policies.iter().any(|policy| policy == when.as_str())
     }
 
     /// Whether it has to complete; others are done when they are there.
@@ -337,6 +365,7 @@ mod tests {
             events: vec![HookEvent::PreInstall, HookEvent::PreUpgrade],
             weight,
             delete_policies: policies.iter().map(|policy| (*policy).to_owned()).collect(),
+            output_policies: Vec::new(),
             object: json!({"apiVersion": version, "kind": kind, "metadata": {"name": name}}),
         }
     }

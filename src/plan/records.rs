@@ -332,6 +332,8 @@ mod tests {
             chart_version: "1.0.0".into(),
             app_version: None,
             config_digest: String::new(),
+            post_renderers_digest: None,
+            common_metadata_digest: None,
             oci_digest: None,
             first_deployed: Time(at(1)),
             last_deployed: Time(at(1)),

@@ -4,10 +4,14 @@
 //! time at which a revision began is the time that its templates see, so that rendering it again gives the same bytes.
 
 use k8s_openapi::jiff::Timestamp;
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 use super::records::Standing;
+use crate::api::helm_release::HelmReleaseSpec;
 use crate::api::helm_release::actions::HelmAction;
 use crate::api::helm_release::history::{Snapshot, SnapshotAction};
+use crate::api::helm_release::post_render::PostRenderStrategy;
 
 /// What identifies a revision of a release: a new one begins when any of it changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +30,43 @@ pub struct Identity {
     pub chart_digest: String,
     /// `sha256:...` of the values that the user gave.
     pub config_digest: String,
+    /// What is changed in what the chart is rendered to.
+    pub post_rendering: PostRenderingDigests,
+}
+
+/// Digests of what is changed in what a chart is rendered to, as Flux calculates them: `sha256:...` of JSON and a line feed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PostRenderingDigests {
+    /// Of the post-renderers and, unless it is the default, of their strategy.
+    pub post_renderers: Option<String>,
+    /// Of the common metadata.
+    pub common_metadata: Option<String>,
+}
+
+impl PostRenderingDigests {
+    /// Those of a revision.
+    pub fn recorded(snapshot: &Snapshot) -> Self {
+        Self {
+            post_renderers: snapshot.post_renderers_digest.clone(),
+            common_metadata: snapshot.common_metadata_digest.clone(),
+        }
+    }
+
+    /// Those of a spec.
+    pub fn of(spec: &HelmReleaseSpec) -> Self {
+        let strategy = spec
+            .post_render_strategy
+            .filter(|strategy| *strategy != PostRenderStrategy::default());
+        let digest = |what: Value| {
+            let text = strategy.map_or_else(|| what.to_string(), |strategy| json!([what, strategy]).to_string());
+            format!("sha256:{:x}", Sha256::digest(text + "\n"))
+        };
+        let common = spec.common_metadata.as_ref();
+        Self {
+            post_renderers: (!spec.post_renderers.is_empty()).then(|| digest(json!(spec.post_renderers))),
+            common_metadata: common.map(|common| digest(json!(common))),
+        }
+    }
 }
 
 /// Where the newest revision stands, read from Helm's word in its snapshot.
@@ -154,12 +195,18 @@ pub fn describes(snapshot: &Snapshot, chart_digest: Option<&str>, desired: &Iden
         app_version: _, // follows from the chart's digest
         chart_digest: wanted,
         config_digest,
+        post_rendering: PostRenderingDigests {
+            post_renderers,
+            common_metadata,
+        },
     } = desired;
     snapshot.name == *release_name
         && snapshot.namespace == *namespace
         && snapshot.chart_name == *chart_name
         && snapshot.chart_version == *chart_version
         && snapshot.config_digest == *config_digest
+        && snapshot.post_renderers_digest == *post_renderers
+        && snapshot.common_metadata_digest == *common_metadata
         && chart_digest == Some(wanted)
 }
 
@@ -194,6 +241,7 @@ mod tests {
             app_version: None,
             chart_digest: format!("sha256:{version}"),
             config_digest: "sha256:values".into(),
+            post_rendering: PostRenderingDigests::default(),
         }
     }
 
@@ -212,6 +260,8 @@ mod tests {
             chart_version: version.into(),
             app_version: None,
             config_digest: "sha256:values".into(),
+            post_renderers_digest: None,
+            common_metadata_digest: None,
             oci_digest: None,
             first_deployed: began.clone(),
             last_deployed: began,
@@ -334,7 +384,22 @@ mod tests {
         }));
         assert!(begins(&Identity {
             config_digest: "sha256:other".into(),
-            ..same
+            ..same.clone()
         }));
+        for post_rendering in [
+            PostRenderingDigests {
+                post_renderers: Some("sha256:patches".into()),
+                common_metadata: None,
+            },
+            PostRenderingDigests {
+                post_renderers: None,
+                common_metadata: Some("sha256:labels".into()),
+            },
+        ] {
+            assert!(begins(&Identity {
+                post_rendering,
+                ..same.clone()
+            }));
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! Rendered files to manifests and hooks.
 
+use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
 use serde_json::Value;
@@ -202,17 +203,52 @@ pub(super) fn install_order(mut files: Vec<Sorted>, rendered: &mut Rendered) -> 
             Err(error) => return Err(with_files(error, files)),
         }
     }
-    let Documents {
-        mut manifests,
-        mut hooks,
-        warnings,
-    } = all;
-    manifests.sort_by(|a, b| order::compare(&a.kind, &b.kind));
-    hooks.sort_by(|a, b| order::compare(&a.manifest.kind, &b.manifest.kind));
-    rendered.manifests = manifests;
-    rendered.hooks = hooks;
-    rendered.warnings.extend(warnings);
+    rendered.take_in(all);
     Ok(())
+}
+
+/// One document of a rendering, by its position there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Position {
+    /// Of [`Rendered::manifests`].
+    Manifest(usize),
+    /// Of [`Rendered::hooks`].
+    Hook(usize),
+}
+
+impl Rendered {
+    /// Puts other texts in the place of documents (none removes a document), and brings all of them into install order again. A
+    /// document becomes a hook, or is none any more, as its new text says.
+    pub fn replace(&mut self, mut texts: HashMap<Position, Option<String>>) -> Result<(), RenderError> {
+        let mut all = Documents::default();
+        for (index, manifest) in std::mem::take(&mut self.manifests).into_iter().enumerate() {
+            match texts.remove(&Position::Manifest(index)) {
+                None => all.manifests.push(manifest),
+                Some(text) => all.sort(&manifest.path, text)?,
+            }
+        }
+        for (index, hook) in std::mem::take(&mut self.hooks).into_iter().enumerate() {
+            match texts.remove(&Position::Hook(index)) {
+                None => all.hooks.push(hook),
+                Some(text) => all.sort(&hook.manifest.path, text)?,
+            }
+        }
+        self.take_in(all);
+        Ok(())
+    }
+
+    fn take_in(&mut self, documents: Documents) {
+        let Documents {
+            mut manifests,
+            mut hooks,
+            warnings,
+        } = documents;
+        manifests.sort_by(|a, b| order::compare(&a.kind, &b.kind));
+        hooks.sort_by(|a, b| order::compare(&a.manifest.kind, &b.manifest.kind));
+        self.manifests = manifests;
+        self.hooks = hooks;
+        self.warnings.extend(warnings);
+    }
 }
 
 /// The error of a document, with all that the templates made.
@@ -225,6 +261,14 @@ fn with_files(mut error: RenderError, files: Vec<Sorted>) -> RenderError {
 }
 
 impl Documents {
+    /// Takes in a document, if there is one.
+    fn sort(&mut self, path: &str, text: Option<String>) -> Result<(), RenderError> {
+        match text {
+            Some(text) => sort_document(path, text.into(), self),
+            None => Ok(()),
+        }
+    }
+
     fn append(&mut self, other: Self) {
         let Self {
             manifests,

@@ -65,7 +65,7 @@ mod shared_text;
 mod text;
 
 pub use error::{Document, Mismatch, RenderError};
-pub use manifest::{Crd, Hook, HookEvent, Manifest, flatten};
+pub use manifest::{Crd, Hook, HookEvent, Manifest, Position, flatten};
 pub use order::{install_position, uninstall_position};
 pub use output::{TemplateOutput, select};
 pub use program::Program;

@@ -62,7 +62,7 @@ pub(crate) const RULES: &[Rule] = &[
         "p256", "rand_core", "regex", "rsa", "scrypt", "sha1", "toml", "uuid", "x509_cert"]),
     pure("chart", &["go", "template", "yaml"], &["boon", "flate2", "regex", "tar", "toml"]),
     pure("render", &["chart", "go", "parallel", "template", "yaml"], &["jiff", "regex", "unicode_width"]),
-    pure("postrender", &["api", "go", "render", "yaml"], &["json_patch", "regex"]),
+    pure("postrender", &["api", "go", "render", "yaml"], &["json_patch", "kube"]),
     pure("api", &[], &["jiff", "k8s_openapi", "kube", "schemars"]),
     pure("ownership", &["api"], &["jiff", "k8s_openapi", "kube", "regex"]),
     pure("health", &["api", "ownership", "parallel"], &["jiff", "k8s_openapi", "kube", "kube_cel", "regex"]),

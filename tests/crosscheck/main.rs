@@ -19,6 +19,8 @@ mod expressions;
 mod formats;
 mod functions;
 mod host;
+#[cfg(feature = "cluster")]
+mod kustomize;
 mod regexps;
 mod tables;
 mod templates;

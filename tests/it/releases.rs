@@ -10,6 +10,7 @@ mod kept;
 mod kills;
 mod lookups;
 mod order;
+mod post_rendering;
 mod real_charts;
 mod records;
 mod references;

@@ -45,6 +45,12 @@ pub struct Snapshot {
     pub app_version: Option<String>,
     /// Digest of the values.
     pub config_digest: String,
+    /// Digest of the post-renderers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub post_renderers_digest: Option<String>,
+    /// Digest of the common metadata.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub common_metadata_digest: Option<String>,
     /// Digest of the OCI artifact that the chart came from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub oci_digest: Option<String>,

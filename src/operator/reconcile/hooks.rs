@@ -6,6 +6,7 @@
 use k8s_openapi::jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::hook_logs;
 use super::record::Recorded;
 use super::render::label;
 use crate::api::names;
@@ -16,7 +17,7 @@ use crate::ownership::conflict::Rejection;
 use crate::ownership::intent::{Intent, IntentError};
 use crate::ownership::reference::ObjectReference;
 use crate::plan::hooks::{
-    Change, DeletePolicy, Hook, Runs, Step, Verdict, next, note, of_event, runs_of, runs_of_mut, verdict,
+    Change, DeletePolicy, Hook, OutputPolicy, Runs, Step, Verdict, next, note, of_event, runs_of, runs_of_mut, verdict,
 };
 use crate::render::HookEvent;
 
@@ -187,10 +188,16 @@ async fn advance(
         context.target.children.watch(&placed.resource.api);
         let live = placed.read(context).await?;
         match verdict(hook, event, live.as_ref(), since, timeout, now) {
-            Verdict::Succeeded => note(runs, hook, event, Change::Succeeded, now),
+            Verdict::Succeeded => {
+                let reference = placed.intent.reference();
+                hook_logs::tell(context, recorded.release(), hook, reference, OutputPolicy::Succeeded).await;
+                note(runs, hook, event, Change::Succeeded, now);
+            }
             Verdict::Running { progress, deadline } => return Ok(Progress::Waiting { progress, deadline }),
             Verdict::Failed { message } => {
                 note(runs, hook, event, Change::Failed, now);
+                let reference = placed.intent.reference();
+                hook_logs::tell(context, recorded.release(), hook, reference, OutputPolicy::Failed).await;
                 if hook.is_deleted(DeletePolicy::Failed) {
                     placed.delete(context).await?;
                 }

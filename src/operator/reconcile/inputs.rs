@@ -14,7 +14,7 @@ use crate::api::conditions::Reason;
 use crate::api::{HelmRelease, acted_on};
 use crate::chart::{Capabilities, JsonMap};
 use crate::operator::capabilities::CapabilitiesError;
-use crate::operator::charts::ChartError;
+use crate::operator::charts::{ChartError, ValuesFiles};
 use crate::operator::context::Context;
 use crate::operator::memory::{ReleaseMemory, Step};
 use crate::operator::sources::SourcesError;
@@ -22,7 +22,7 @@ use crate::ownership::class::Roster;
 use crate::ownership::intent::ReleaseIdentity;
 use crate::ownership::policy::Policy;
 use crate::plan::policy::{PolicyError, roster};
-use crate::plan::revision::Identity;
+use crate::plan::revision::{Identity, PostRenderingDigests};
 use crate::plan::values::Composed;
 use crate::render::{Program, Secrets};
 use crate::source::SourceError;
@@ -159,7 +159,8 @@ pub async fn observe(
     let roster = roster(release);
     memory.step = Step::Chart;
     let chart = chart::current(context, release, memory).await?;
-    let program = context.shared.charts.program(&chart).await?;
+    let values_files = ValuesFiles::of(&release.spec);
+    let program = context.shared.charts.program(&chart, &values_files).await?;
     memory.step = Step::Inputs;
     let Composed { values, from_secrets } = values(context, release).await?;
     let capabilities = context.target.capabilities.get().await?;
@@ -170,8 +171,9 @@ pub async fn observe(
         chart_name: metadata.name.clone(),
         chart_version: metadata.version.clone(),
         app_version: Some(metadata.app_version.clone()).filter(|version| !version.is_empty()),
-        chart_digest: chart.digest.to_string(),
+        chart_digest: values_files.digest_of(&chart),
         config_digest: digest(&values),
+        post_rendering: PostRenderingDigests::of(&release.spec),
     };
     let policy_changes_at = policy.next_end(Timestamp::now());
     Ok(Inputs {

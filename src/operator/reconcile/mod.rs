@@ -11,6 +11,7 @@ pub mod compare;
 mod dependencies;
 pub mod execute;
 pub mod health;
+mod hook_logs;
 pub mod hooks;
 pub mod inputs;
 pub mod lookup;

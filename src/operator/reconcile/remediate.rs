@@ -25,7 +25,7 @@ use crate::plan::course::{Removal, rollback_target};
 use crate::plan::hooks::Hook;
 use crate::plan::outcome::{self, Outcome};
 use crate::plan::remedy::{self, Aftermath, Attempted};
-use crate::plan::revision::Identity;
+use crate::plan::revision::{Identity, PostRenderingDigests};
 use crate::release::{Document, RecordError};
 
 /// Why an earlier revision cannot be restored.
@@ -92,7 +92,7 @@ pub(super) async fn restored(
         problem,
     })?;
     let hooks = document.hooks().iter().filter_map(Hook::recorded).collect();
-    let identity = identity_of(&document, recorded);
+    let identity = identity_of(&document, source, recorded);
     let rendering = Rendering::restored(context, release, identity, number, (&manifests, hooks)).await?;
     let rendering = Arc::new(rendering);
     memory.draft = (source != number).then(|| Draft {
@@ -103,8 +103,10 @@ pub(super) async fn restored(
     Ok(rendering)
 }
 
-fn identity_of(document: &Document, recorded: &Recorded) -> Identity {
+fn identity_of(document: &Document, revision: u32, recorded: &Recorded) -> Identity {
     let release = recorded.release();
+    let history = &recorded.status().history;
+    let snapshot = history.iter().find(|snapshot| snapshot.version == revision);
     Identity {
         release_name: release.release_name(),
         namespace: release.target_namespace().to_owned(),
@@ -113,6 +115,7 @@ fn identity_of(document: &Document, recorded: &Recorded) -> Identity {
         app_version: Some(document.metadata("appVersion").to_owned()).filter(|version| !version.is_empty()),
         chart_digest: String::new(), // a record does not have the chart's archive
         config_digest: inputs::digest(&document.config()),
+        post_rendering: snapshot.map(PostRenderingDigests::recorded).unwrap_or_default(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The second step: inputs -> desired objects, on a thread of its own, cached by what it was made from.
 //!
-//! Edge only for the thread and for looking up kinds; rendering itself is `crate::render`.
+//! Edge only for the thread and for looking up kinds; rendering itself is `crate::render`, and what the spec changes in it `crate::postrender`.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -15,6 +15,8 @@ use super::records::{Draft, DraftSource};
 use super::seed::{self, SeedError, SeededHost};
 use crate::api::conditions::Reason;
 use crate::api::helm_release::actions::HelmAction;
+use crate::api::helm_release::post_render::{PostRenderStrategy, PostRenderer};
+use crate::api::reference::CommonMetadata;
 use crate::api::{HelmRelease, names};
 use crate::chart::{Capabilities, JsonMap, Warning};
 use crate::cluster::discovery::{DiscoveryError, Resource};
@@ -24,6 +26,7 @@ use crate::ownership::intent::{Intent, IntentError, ReleaseIdentity};
 use crate::ownership::reference::ObjectReference;
 use crate::plan::hooks::Hook;
 use crate::plan::revision::{Identity, Revision};
+use crate::postrender::{PostRenderError, PostRendering};
 use crate::release::Content;
 use crate::render::{Operation, Program, Release, RenderError, Rendered, Request, Secrets, render as render_chart};
 use crate::template::{Limits, Mode};
@@ -152,6 +155,9 @@ pub enum RenderStepError {
         /// Whether it happened when Helm would have had a release.
         is_of_templates: bool,
     },
+    /// The post-renderers cannot change what was rendered.
+    #[error(transparent)]
+    PostRender(#[from] PostRenderError),
     /// An object cannot be applied at all.
     #[error(transparent)]
     Intent(#[from] IntentError),
@@ -196,7 +202,7 @@ impl RenderStepError {
             Self::Render {
                 is_of_templates: false, ..
             } => Reason::ValuesError,
-            Self::Render { .. } | Self::Intent(_) | Self::Twice { .. } => Reason::RenderFailed,
+            Self::Render { .. } | Self::PostRender(_) | Self::Intent(_) | Self::Twice { .. } => Reason::RenderFailed,
             Self::Kind { .. } | Self::Seed(_) | Self::Interrupted => Reason::ClusterError,
         }
     }
@@ -204,7 +210,7 @@ impl RenderStepError {
     /// Whether it may pass without a change of the spec or of the chart.
     pub const fn is_retryable(&self) -> bool {
         match self {
-            Self::Render { .. } | Self::Intent(_) | Self::Twice { .. } => false,
+            Self::Render { .. } | Self::PostRender(_) | Self::Intent(_) | Self::Twice { .. } => false,
             Self::Kind { .. } | Self::Seed(_) | Self::Interrupted => true,
         }
     }
@@ -286,6 +292,15 @@ struct Job {
     host: SeededHost,
     limits: Limits,
     skip_schema_validation: bool,
+    post_renderers: Vec<PostRenderer>,
+    post_render_strategy: PostRenderStrategy,
+    common_metadata: Option<CommonMetadata>,
+}
+
+/// Why a rendering thread has made nothing.
+enum JobError {
+    Render(RenderError),
+    PostRender(PostRenderError),
 }
 
 async fn on_a_thread(
@@ -313,6 +328,9 @@ async fn on_a_thread(
         host: SeededHost::new(seed, revision.number, revision.began, asker),
         limits: context.shared.settings.limits,
         skip_schema_validation: release.spec.action_options(revision.action).disable_schema_validation,
+        post_renderers: release.spec.post_renderers.clone(),
+        post_render_strategy: release.spec.post_render_strategy.unwrap_or_default(),
+        common_metadata: release.spec.common_metadata.clone(),
     };
     let (sender, receiver) = tokio::sync::oneshot::channel();
     // A thread of its own, because deep templates need a larger stack than the runtime's threads have.
@@ -327,10 +345,13 @@ async fn on_a_thread(
     let answer = answerer.serve(context, receiver).await;
     let answer = answer.ok_or(RenderStepError::Interrupted)?;
     context.shared.metrics.rendered(answer.is_ok(), started.elapsed());
-    answer.map_err(|error| RenderStepError::render(inputs, &answerer.secrets(inputs.secrets.clone()), &error))
+    answer.map_err(|error| match error {
+        JobError::Render(error) => RenderStepError::render(inputs, &answerer.secrets(inputs.secrets.clone()), &error),
+        JobError::PostRender(error) => error.into(),
+    })
 }
 
-fn run(job: Job) -> Result<(Rendered, bool), RenderError> {
+fn run(job: Job) -> Result<(Rendered, bool), JobError> {
     let Job {
         program,
         values,
@@ -339,6 +360,9 @@ fn run(job: Job) -> Result<(Rendered, bool), RenderError> {
         mut host,
         limits,
         skip_schema_validation,
+        post_renderers,
+        post_render_strategy,
+        common_metadata,
     } = job;
     let request = Request {
         program: &program,
@@ -350,7 +374,10 @@ fn run(job: Job) -> Result<(Rendered, bool), RenderError> {
         skip_schema_validation,
         subchart_notes: false,
     };
-    let rendered = render_chart(&request, &mut host)?;
+    let mut rendered = render_chart(&request, &mut host).map_err(JobError::Render)?;
+    PostRendering::new(&post_renderers, common_metadata.as_ref())
+        .and_then(|changes| changes.apply(&mut rendered, post_render_strategy))
+        .map_err(JobError::PostRender)?;
     Ok((rendered, host.used_randomness()))
 }
 

@@ -9,6 +9,7 @@ use super::*;
 use crate::api::helm_release::history::{HookStatus, SnapshotAction};
 use crate::api::helm_release::remediation::{OnFailure, Remediation};
 use crate::plan::records::StoredRecord;
+use crate::plan::revision::PostRenderingDigests;
 
 const INTERVAL: Duration = Duration::from_mins(10);
 
@@ -25,6 +26,7 @@ fn identity(config: &str) -> Identity {
         app_version: None,
         chart_digest: "sha256:chart".into(),
         config_digest: config.into(),
+        post_rendering: PostRenderingDigests::default(),
     }
 }
 
@@ -43,6 +45,8 @@ fn snapshot(version: u32, status: &str, action: SnapshotAction) -> Snapshot {
         chart_version: "1.0.0".into(),
         app_version: None,
         config_digest: "two".into(),
+        post_renderers_digest: None,
+        common_metadata_digest: None,
         oci_digest: None,
         first_deployed: Time(at(1)),
         last_deployed: Time(at(100)),

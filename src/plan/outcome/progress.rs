@@ -9,7 +9,7 @@ use crate::api::helm_release::actions::HelmAction;
 use crate::api::helm_release::history::{MAX_HISTORY, SNAPSHOT_API_VERSION, Snapshot, SnapshotAction};
 use crate::plan::course::Removal;
 use crate::plan::remedy::Aftermath;
-use crate::plan::revision::{Identity, Revision};
+use crate::plan::revision::{Identity, PostRenderingDigests, Revision};
 
 /// Records that a revision begins: a new newest snapshot, and what the attempt is made of. `first_deployed` is what the records of
 /// another tool say of a release that is taken over.
@@ -47,6 +47,10 @@ pub fn begin(
         app_version,
         chart_digest,
         config_digest,
+        post_rendering: PostRenderingDigests {
+            post_renderers,
+            common_metadata,
+        },
     } = desired.clone();
     if let Some(attempted) = action.of_chart() {
         status.last_attempted_revision = Some(chart_version.clone());
@@ -71,6 +75,8 @@ pub fn begin(
         chart_version,
         app_version,
         config_digest,
+        post_renderers_digest: post_renderers,
+        common_metadata_digest: common_metadata,
         oci_digest: None,
         first_deployed,
         last_deployed: began,
@@ -140,6 +146,18 @@ fn word(status: &HelmReleaseStatus, outcome: &Outcome) -> Option<&'static str> {
     }
 }
 
+/// Says what the newest snapshot, which is whole now, was changed by after rendering.
+fn observe_post_rendering(status: &mut HelmReleaseStatus) {
+    if let Some(newest) = status.history.first() {
+        status
+            .observed_post_renderers_digest
+            .clone_from(&newest.post_renderers_digest);
+        status
+            .observed_common_metadata_digest
+            .clone_from(&newest.common_metadata_digest);
+    }
+}
+
 /// Counts failures; a success ends the count.
 pub(super) fn count(status: &mut HelmReleaseStatus, outcome: &Outcome) {
     match outcome {
@@ -149,7 +167,10 @@ pub(super) fn count(status: &mut HelmReleaseStatus, outcome: &Outcome) {
             ignored: true,
             aftermath: Aftermath::Uncounted,
             ..
-        } => forget_failures(status),
+        } => {
+            forget_failures(status);
+            observe_post_rendering(status);
+        }
         Outcome::Failed { action, aftermath, .. }
         | Outcome::Conflicted { action, aftermath, .. }
         | Outcome::TestFailed { action, aftermath, .. } => {

@@ -6,6 +6,7 @@ use super::*;
 use crate::api::helm_release::history::MAX_HISTORY;
 use crate::api::helm_release::status::ReleaseAction;
 use crate::plan::remedy::Stall;
+use crate::plan::revision::PostRenderingDigests;
 use crate::plan::revision::{Identity, Revision};
 use crate::plan::state::State;
 
@@ -22,6 +23,7 @@ fn begun(action: HelmAction, number: u32, status: &mut HelmReleaseStatus) {
         app_version: None,
         chart_digest: "sha256:chart".into(),
         config_digest: "sha256:values".into(),
+        post_rendering: PostRenderingDigests::default(),
     };
     let began = at(i64::from(number)).0;
     begin(

@@ -17,6 +17,11 @@ var stages []byte
 //go:embed audit.yaml
 var auditPolicy []byte
 
+// What every container has logged, in the form in which kubelets keep it.
+var containerLog = []byte(`2026-01-01T00:00:00.000000000Z stdout F first line of the container's log
+2026-01-01T00:00:01.000000000Z stderr F last line of the container's log
+`)
+
 // The kube-controller-manager and kube-scheduler are limited to 20 requests a second by default, which would then be what a
 // benchmark measures.
 var unlimited = []string{"--kube-api-qps=1000", "--kube-api-burst=2000"}
@@ -27,6 +32,7 @@ type controlPlane struct {
 	processes   *processes
 	credentials *credentials
 	server      string
+	kubelets    string // where the fake kubelets are asked for logs
 }
 
 func (c *controlPlane) path(name string) string { return filepath.Join(c.settings.directory, name) }
@@ -40,11 +46,12 @@ func (c *controlPlane) kubeconfig(user string) string {
 
 // start returns when the control plane is ready, a component has ended, or the context is done.
 func (c *controlPlane) start(ctx context.Context) error {
-	ports, err := freePorts(3)
+	ports, err := freePorts(4)
 	if err != nil {
 		return err
 	}
 	c.server = "https://" + ports[0]
+	c.kubelets = ports[3]
 	if c.credentials, err = newCredentials(c.path); err != nil {
 		return err
 	}
@@ -53,7 +60,9 @@ func (c *controlPlane) start(ctx context.Context) error {
 			return err
 		}
 	}
-	for name, content := range map[string][]byte{"kwok.yaml": stages, "audit.yaml": auditPolicy} {
+	for name, content := range map[string][]byte{
+		"kwok.yaml": stages, "audit.yaml": auditPolicy, "container.log": containerLog,
+	} {
 		if err := os.WriteFile(c.path(name), content, 0o600); err != nil {
 			return err
 		}
@@ -107,6 +116,10 @@ func (c *controlPlane) startServer(address, storage string) error {
 
 // startControllers starts those that there are; envtest's folder, for example, has none of them.
 func (c *controlPlane) startControllers() error {
+	_, port, err := net.SplitHostPort(c.kubelets)
+	if err != nil {
+		return err
+	}
 	arguments := map[string][]string{
 		"kube-controller-manager": append([]string{
 			"--kubeconfig=" + c.kubeconfig(controllerManager), "--secure-port=0", "--leader-elect=false",
@@ -118,7 +131,7 @@ func (c *controlPlane) startControllers() error {
 		}, unlimited...),
 		"kwok": {
 			"--kubeconfig=" + c.kubeconfig(fakeKubelet), "--config=kwok.yaml", "--manage-all-nodes",
-			"--node-lease-duration-seconds=40",
+			"--node-lease-duration-seconds=40", "--node-port=" + port, "--server-address=" + c.kubelets,
 		},
 	}
 	for _, name := range []string{"kube-controller-manager", "kube-scheduler", "kwok"} {

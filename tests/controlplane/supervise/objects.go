@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
+	"strconv"
 )
 
 // Where kube-controller-manager's host-path provisioner makes the folders of volumes; not configurable.
@@ -28,8 +30,16 @@ func (c *controlPlane) populate(ctx context.Context, client *client) error {
 	if !c.processes.has("kwok") {
 		return nil
 	}
+	_, text, err := net.SplitHostPort(c.kubelets)
+	if err != nil {
+		return err
+	}
+	port, err := strconv.Atoi(text)
+	if err != nil {
+		return err
+	}
 	for i := range c.settings.nodes {
-		if err := client.create("/api/v1/nodes", node(fmt.Sprintf("node-%d", i))); err != nil {
+		if err := client.create("/api/v1/nodes", node(fmt.Sprintf("node-%d", i), port)); err != nil {
 			return err
 		}
 	}
@@ -48,8 +58,8 @@ func storageClass() object {
 	}
 }
 
-// A node that has room for everything, each in a zone of its own.
-func node(name string) object {
+// A node that has room for everything, each in a zone of its own. All have one kubelet, which the API server asks for logs.
+func node(name string, port int) object {
 	room := object{"cpu": "1k", "memory": "1Ti", "pods": "100k", "ephemeral-storage": "1Ti"}
 	return object{
 		"apiVersion": "v1", "kind": "Node",
@@ -57,7 +67,11 @@ func node(name string) object {
 			"kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64", "kubernetes.io/hostname": name,
 			"topology.kubernetes.io/region": "region", "topology.kubernetes.io/zone": "zone-" + name,
 		}},
-		"status": object{"allocatable": room, "capacity": room},
+		"status": object{
+			"allocatable": room, "capacity": room,
+			"addresses":       []object{{"type": "InternalIP", "address": "127.0.0.1"}},
+			"daemonEndpoints": object{"kubeletEndpoint": object{"Port": port}},
+		},
 	}
 }
 

@@ -240,3 +240,57 @@ async fn no_hook_is_run_while_a_conflict_stops_the_release() -> Result {
         .await?;
     Ok(())
 }
+
+/// What KWOK has every container print last.
+const LAST_LINE: &str = "last line of the container's log";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_output_of_a_hook_is_told_where_its_policy_asks() -> Result {
+    let installation = Installation::start("hook-output").await?;
+    let hook = |outcome: &str| {
+        format!(
+            r#"
+apiVersion: batch/v1
+kind: Job
+metadata:
+  name: talk
+  annotations: {{"helm.sh/hook": pre-install, "helm.sh/hook-output-log-policy": "hook-failed,{outcome}"}}
+spec:
+  backoffLimit: 0
+  template:
+    metadata: {{annotations: {{"test.fairlead.dev/outcome": "{{{{ .Values.outcome }}}}"}}}}
+    spec: {{restartPolicy: Never, containers: [{{name: main, image: example.com/hook}}]}}
+"#
+        )
+    };
+    for (name, policy) in [("silent", "none"), ("talking", "hook-succeeded")] {
+        let files = [
+            ("templates/hook.yaml", hook(policy)),
+            ("values.yaml", "outcome: ''\n".to_owned()),
+        ];
+        let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (*path, text.as_str())).collect();
+        installation.repository.add(name, "1.0.0", &files).await?;
+    }
+    installation.release("silent", json!({})).await?;
+    installation.ready_is("silent", "True", &[]).await?;
+    assert!(!installation.operator.log().contains(LAST_LINE));
+    installation.uninstall("silent").await?;
+
+    installation.release("talking", json!({})).await?;
+    installation.ready_is("talking", "True", &[]).await?;
+    assert!(
+        installation.operator.log().contains(LAST_LINE),
+        "{}",
+        installation.operator.log()
+    );
+    installation.uninstall("talking").await?;
+
+    installation
+        .release("silent", json!({"values": {"outcome": "Failed"}}))
+        .await?;
+    let release = installation.ready_is("silent", "False", &["talk"]).await?;
+    let texts = ["Job", "talk", "container main", LAST_LINE];
+    installation.event_is(&release, "Failed", &texts).await?;
+    assert!(!serde_json::to_string(&release.status)?.contains(LAST_LINE));
+    Ok(())
+}

@@ -461,3 +461,43 @@ async fn a_release_moves_between_storage_namespaces_and_to_another_chart() -> Re
     assert_eq!(history(&release), [(1, "deployed".to_owned())]);
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rollback_goes_by_its_own_options() -> Result {
+    let installation = installation("options").await?;
+    // What is restored never becomes ready either, and was never waited for.
+    let spec = json!({"values": {"outcome": "Unready"}, "install": {"disableWait": true}});
+    installation.release("web", spec).await?;
+    installation.ready_is("web", "True", &[]).await?;
+    let spec = |rollback: Value| {
+        json!({"values": {"color": "blue", "outcome": "Unready"}, "rollback": rollback,
+            "upgrade": {"timeout": "1s", "remediation": {"retries": 0, "remediateLastFailure": true}}})
+    };
+    installation.release("web", spec(json!({"timeout": "2s"}))).await?;
+    let failed = stands(
+        &installation,
+        &[(3, "failed"), (2, "failed")],
+        ("Remediated", "RollbackFailed"),
+    )
+    .await?;
+    let message = condition(&failed, "Ready")["message"].to_string();
+    assert!(
+        message.contains("Helm rollback failed for release") && message.contains("not ready after 2s"),
+        "{message}"
+    );
+    let maps = installation.api::<ConfigMap>();
+    maps.delete("web-pre-rollback", &kube::api::DeleteParams::default())
+        .await?;
+
+    let without = json!({"timeout": null, "disableWait": true, "disableHooks": true});
+    installation.release("web", spec(without)).await?;
+    stands(
+        &installation,
+        &[(5, "deployed"), (4, "failed")],
+        ("Remediated", "RollbackSucceeded"),
+    )
+    .await?;
+    assert_eq!(data(&installation, "web", "color").await?.as_deref(), Some("red"));
+    assert!(maps.get_opt("web-pre-rollback").await?.is_none(), "the hook was run");
+    Ok(())
+}

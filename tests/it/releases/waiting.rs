@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::small_charts;
 use super::stage::{REPOSITORY, Stage, history};
 use crate::support::Result;
+use crate::support::installation::condition;
 use crate::support::operator::Operator;
 use crate::support::wait::{becomes, has_condition};
 
@@ -54,13 +55,16 @@ async fn waiting_holds_no_worker() -> Result {
     let failure = message(failed.as_ref(), "False").unwrap_or_default();
     eprintln!("slow failed: {failure}");
     assert!(
-        failure.starts_with("not ready after 20s: 4/5 ready, waiting for Deployment"),
+        failure.contains("web@1.0.0: not ready after 20s: 4/5 ready, waiting for Deployment"),
         "{failure}"
     );
     assert_eq!(
         failed.iter().flat_map(history).collect::<Vec<_>>(),
         [(1, "failed".to_owned())]
     );
+
+    let failed = failed.ok_or("a release")?;
+    assert_eq!(condition(&failed, "Stalled")["reason"], "RetriesExceeded");
 
     // What a kubelet would say when the probe passes at last.
     let pods: Api<Pod> = Api::namespaced(stage.client.clone(), &namespace);
@@ -74,6 +78,7 @@ async fn waiting_holds_no_worker() -> Result {
     }
     let healed = stage.ready(&namespace, "slow", DEADLINE).await?;
     assert_eq!(history(&healed), [(1, "deployed".to_owned())]);
+    assert_eq!(condition(&healed, "Stalled"), Value::Null);
     eprintln!("slow healed");
     Ok(())
 }

@@ -36,6 +36,8 @@ var operations = map[string]operation{
 	"regexp":    answer(matchRegexp),
 	"time":      answer(formatTime),
 	"duration":  answer(parseDuration),
+	"kustomize": answer(kustomize),
+	"mergeKeys": answer(mergeKeys),
 }
 
 // answer gives an operation its fields.

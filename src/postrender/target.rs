@@ -1,0 +1,111 @@
+//! Which objects a change is for, in the terms of kustomize's `target`.
+
+use std::collections::BTreeMap;
+
+use kube::core::{Selector as Labels, SelectorExt as _};
+use serde_json::Value;
+
+use super::error::SpecError;
+use super::label_selector;
+use super::object::{Identity, Object};
+use crate::api::reference::Selector;
+use crate::go::regexp::Regexp;
+
+/// Which objects a change is for: all that every given part matches.
+#[derive(Debug)]
+pub struct Target {
+    group: Option<Regexp>,
+    version: Option<Regexp>,
+    kind: Option<Regexp>,
+    name: Option<Regexp>,
+    namespace: Option<Regexp>,
+    annotations: Labels,
+    labels: Labels,
+}
+
+impl Target {
+    /// Reads the parts of a target. An empty part is as good as none.
+    ///
+    /// # Errors
+    /// When a regular expression or a selector cannot be read.
+    pub fn new(selector: &Selector) -> Result<Self, SpecError> {
+        let Selector {
+            group,
+            version,
+            kind,
+            name,
+            namespace,
+            annotation_selector,
+            label_selector,
+        } = selector;
+        Ok(Self {
+            group: anchored("target.group", group.as_deref())?,
+            version: anchored("target.version", version.as_deref())?,
+            kind: anchored("target.kind", kind.as_deref())?,
+            name: anchored("target.name", name.as_deref())?,
+            namespace: anchored("target.namespace", namespace.as_deref())?,
+            annotations: labels("target.annotationSelector", annotation_selector.as_deref())?,
+            labels: labels("target.labelSelector", label_selector.as_deref())?,
+        })
+    }
+
+    /// Whether an object is meant, by the name that it has or the one that it had.
+    pub(super) fn matches(&self, object: &Object) -> bool {
+        let Self {
+            group,
+            version,
+            kind,
+            name,
+            namespace,
+            annotations,
+            labels,
+        } = self;
+        let (Some(identities), Some(value)) = (object.identities(), object.value()) else {
+            return false;
+        };
+        let [current, _] = identities;
+        let any = |wanted: &Option<Regexp>, text: fn(&Identity) -> &str| {
+            identities.iter().any(|identity| fits(wanted.as_ref(), text(identity)))
+        };
+        fits(group.as_ref(), current.group())
+            && fits(version.as_ref(), current.version())
+            && fits(kind.as_ref(), &current.kind)
+            && any(name, |identity| &identity.name)
+            && any(namespace, Identity::effective_namespace)
+            && selects(annotations, value, "/metadata/annotations")
+            && selects(labels, value, "/metadata/labels")
+    }
+}
+
+fn fits(wanted: Option<&Regexp>, text: &str) -> bool {
+    wanted.is_none_or(|wanted| wanted.is_match(text.as_bytes()))
+}
+
+fn selects(selector: &Labels, object: &Value, pointer: &str) -> bool {
+    if selector.selects_all() {
+        return true;
+    }
+    let entries = object.pointer(pointer).and_then(Value::as_object);
+    let texts = entries
+        .into_iter()
+        .flatten()
+        .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())));
+    selector.matches(&texts.collect::<BTreeMap<_, _>>())
+}
+
+/// A regular expression that the whole text must match.
+fn anchored(field: &'static str, pattern: Option<&str>) -> Result<Option<Regexp>, SpecError> {
+    let Some(pattern) = pattern.filter(|pattern| !pattern.is_empty()) else {
+        return Ok(None);
+    };
+    let compiled = Regexp::compile(&format!("^(?:{pattern})$")).map_err(|error| SpecError::Regex {
+        field,
+        message: error.to_string(),
+    })?;
+    Ok(Some(compiled))
+}
+
+fn labels(field: &'static str, text: Option<&str>) -> Result<Labels, SpecError> {
+    let parsed = label_selector::parse(text.unwrap_or_default());
+    parsed.map_err(|message| SpecError::Selector { field, message })
+}
