@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use fairlead_controlplane::{ControlPlane, Options};
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::{ConfigMap, Secret, Service, ServiceAccount};
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret, Service, ServiceAccount};
 use k8s_openapi::api::rbac::v1::{ClusterRole, Role, RoleBinding};
 use kube::ResourceExt as _;
 use kube::api::Api;
@@ -199,6 +199,12 @@ async fn the_usual_installation_releases_any_chart() -> Result {
         1
     );
     installation.uninstall("other").await?;
+    let namespaces: Api<Namespace> = Api::all(installation.client.clone());
+    let made = namespaces.get(&new_namespace).await?;
+    assert!(
+        made.metadata.deletion_timestamp.is_none(),
+        "a namespace that was created is never deleted"
+    );
     assert_eq!(refused(&installation, mark).await?, Vec::<String>::new());
     Ok(())
 }
