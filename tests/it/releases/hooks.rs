@@ -278,11 +278,8 @@ spec:
 
     installation.release("talking", json!({})).await?;
     installation.ready_is("talking", "True", &[]).await?;
-    assert!(
-        installation.operator.log().contains(LAST_LINE),
-        "{}",
-        installation.operator.log()
-    );
+    let log = installation.operator.log();
+    assert!(log.contains(LAST_LINE), "{log}");
     installation.uninstall("talking").await?;
 
     installation
