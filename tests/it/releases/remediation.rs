@@ -122,6 +122,23 @@ async fn switch(installation: &Installation, outcome: &str) -> Result {
     Ok(())
 }
 
+async fn helm_sees_two_rollbacks(installation: &Installation) -> Result {
+    let helm = helm_history(installation).await?;
+    let words: Vec<(i64, &str)> = helm.iter().map(|(number, word, _)| (*number, word.as_str())).collect();
+    let expected = [
+        (1, "superseded"),
+        (2, "failed"),
+        (3, "superseded"),
+        (4, "failed"),
+        (5, "deployed"),
+    ];
+    assert_eq!(words, expected);
+    assert_eq!(helm[2].2, "Rollback to 1");
+    let failure = "Upgrade \"web\" failed: not ready after 2s";
+    assert!(helm[1].2.starts_with(failure), "{}", helm[1].2);
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_failed_upgrade_is_rolled_back_retried_and_heals_without_an_edit() -> Result {
     let installation = installation("rollback").await?;
@@ -190,24 +207,7 @@ async fn a_failed_upgrade_is_rolled_back_retried_and_heals_without_an_edit() -> 
     );
     let status = last.status.as_ref().ok_or("a status")?;
     assert_eq!((status.upgrade_failures, status.install_failures), (2, 0));
-    let helm = helm_history(&installation).await?;
-    let words: Vec<(i64, &str)> = helm.iter().map(|(number, word, _)| (*number, word.as_str())).collect();
-    assert_eq!(
-        words,
-        [
-            (1, "superseded"),
-            (2, "failed"),
-            (3, "superseded"),
-            (4, "failed"),
-            (5, "deployed")
-        ]
-    );
-    assert_eq!(helm[2].2, "Rollback to 1");
-    assert!(
-        helm[1].2.starts_with("Upgrade \"web\" failed: not ready after 2s"),
-        "{}",
-        helm[1].2
-    );
+    helm_sees_two_rollbacks(&installation).await?;
 
     // What is restored is kept as it is meanwhile; then the cause goes away, and nobody edits anything.
     installation
