@@ -278,8 +278,7 @@ spec:
 
     installation.release("talking", json!({})).await?;
     installation.ready_is("talking", "True", &[]).await?;
-    let log = installation.operator.log();
-    assert!(log.contains(LAST_LINE), "{log}");
+    installation.logs(LAST_LINE).await?;
     installation.uninstall("talking").await?;
 
     installation
