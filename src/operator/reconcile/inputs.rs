@@ -25,6 +25,7 @@ use crate::operator::sources::SourcesError;
 use crate::ownership::class::Roster;
 use crate::ownership::intent::ReleaseIdentity;
 use crate::ownership::policy::Policy;
+use crate::plan::drift::{DriftRuleError, DriftRules};
 use crate::plan::policy::{PolicyError, roster};
 use crate::plan::revision::{Identity, PostRenderingDigests};
 use crate::render::{Program, Secrets};
@@ -51,6 +52,8 @@ pub struct Inputs {
     pub policy: Policy,
     /// Who is who among the field managers.
     pub roster: Roster,
+    /// How drift is looked for.
+    pub drift: DriftRules,
     /// When the policy next changes by itself, because a rule ends.
     pub policy_changes_at: Option<Timestamp>,
 }
@@ -113,6 +116,9 @@ pub enum InputError {
     /// The ownership rules cannot be used.
     #[error(transparent)]
     Policy(#[from] PolicyError),
+    /// The rules of what drift is ignored cannot be used.
+    #[error(transparent)]
+    Drift(#[from] DriftRuleError),
     /// The cluster could not be asked.
     #[error(transparent)]
     Capabilities(#[from] CapabilitiesError),
@@ -122,7 +128,7 @@ impl InputError {
     /// The reason in `Ready`.
     pub fn reason(&self) -> Reason {
         match self {
-            Self::NotSupported(_) => Reason::InvalidSpec,
+            Self::NotSupported(_) | Self::Drift(_) => Reason::InvalidSpec,
             Self::ElsewhereRefused { .. } => Reason::AccessDenied,
             Self::Sources(error) => error.reason(),
             Self::Source(_) | Self::Chart(_) => Reason::ArtifactFailed,
@@ -138,7 +144,7 @@ impl InputError {
             Self::Sources(error) => error.is_retryable(),
             Self::Chart(error) => error.is_retryable(),
             Self::Source(_) | Self::Values { .. } | Self::Capabilities(_) => true,
-            Self::NotSupported(_) | Self::ElsewhereRefused { .. } | Self::Policy(_) => false,
+            Self::NotSupported(_) | Self::ElsewhereRefused { .. } | Self::Policy(_) | Self::Drift(_) => false,
         }
     }
 }
@@ -161,6 +167,7 @@ pub async fn observe(
     }
     let policy = context.shared.policies.policy_of(release)?;
     let roster = roster(release);
+    let drift = DriftRules::of(&release.spec)?;
     memory.step = Step::Chart;
     let chart = chart::current(context, release, memory).await?;
     let values_files = ValuesFiles::of(&release.spec);
@@ -188,6 +195,7 @@ pub async fn observe(
         identity,
         policy,
         roster,
+        drift,
         policy_changes_at,
     })
 }
