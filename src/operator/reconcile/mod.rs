@@ -9,6 +9,7 @@ mod attempt;
 mod chart;
 pub mod compare;
 mod dependencies;
+mod drift;
 pub mod execute;
 pub mod health;
 mod hook_logs;
