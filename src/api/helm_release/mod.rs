@@ -16,6 +16,7 @@ pub mod shadow;
 pub mod status;
 pub mod values;
 
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -139,8 +140,8 @@ pub struct HelmReleaseSpec {
     /// Number of revisions that Helm's history keeps; 0 keeps all. Default: 5.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_history: Option<u32>,
-    /// Name of a ServiceAccount in the namespace of this object that is impersonated for all requests to the target
-    /// cluster.
+    /// Name of a ServiceAccount in the namespace of this object that is impersonated for all requests about the release's
+    /// objects, hooks and records. Default: what the controller was started with, or the controller's own identity.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
     pub service_account_name: Option<String>,
@@ -165,11 +166,12 @@ pub struct HelmReleaseSpec {
     /// Options of the uninstall action.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uninstall: Option<Uninstall>,
-    /// Sources of values, merged in their order. `spec.values` is merged last.
+    /// Objects that hold values: documents are merged in their order, then `spec.values`, and then what has a `targetPath` is set,
+    /// each over what came before. A change of such an object is acted on at once.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "atomic"))]
     pub values_from: Vec<ValuesReference>,
-    /// Values for the chart. They take precedence over `spec.valuesFrom`.
+    /// Values for the chart. They take precedence over `spec.valuesFrom`, except over what is set at a `targetPath`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "any_object")]
     pub values: Option<Map<String, Value>>,
@@ -360,6 +362,13 @@ impl HelmRelease {
             .unwrap_or_default()
     }
 
+    /// Whether somebody asked for its deletion at least this long ago.
+    pub fn is_deleted_since(&self, duration: Duration, now: Timestamp) -> bool {
+        let asked = self.metadata.deletion_timestamp.as_ref();
+        let duration = SignedDuration::try_from(duration.as_std()).unwrap_or(SignedDuration::MAX);
+        asked.is_some_and(|asked| now.duration_since(asked.0) >= duration)
+    }
+
     /// The field manager that the release's objects are applied with.
     pub fn field_manager(&self) -> String {
         match self
@@ -376,6 +385,7 @@ impl HelmRelease {
 
 /// What install, upgrade and rollback have in common, with the documented defaults filled in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of the spec")]
 pub struct ActionOptions {
     /// How long the action may take.
     pub timeout: Duration,
@@ -441,6 +451,14 @@ impl HelmReleaseSpec {
             disable_hooks: false,
             disable_schema_validation: false,
         })
+    }
+
+    /// Whether objects of which a field changes that cannot be changed are deleted and created again.
+    pub fn recreates(&self, action: HelmAction) -> bool {
+        match action {
+            HelmAction::Install | HelmAction::Upgrade => self.upgrade.as_ref().is_some_and(|upgrade| upgrade.force),
+            HelmAction::Rollback => self.rollback.as_ref().is_some_and(|rollback| rollback.force),
+        }
     }
 
     /// How long the uninstall may take.

@@ -9,6 +9,7 @@ mod attempt;
 mod chart;
 pub mod compare;
 mod dependencies;
+mod drift;
 pub mod execute;
 pub mod health;
 mod hook_logs;
@@ -23,6 +24,7 @@ pub mod seed;
 pub mod shadow;
 mod testing;
 pub mod uninstall;
+mod values;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
