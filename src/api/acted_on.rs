@@ -232,10 +232,11 @@ mod tests {
         let spec = json!({
             "interval": "10m",
             "chartRef": {"kind": "OCIRepository", "name": "shop"},
-            "install": {"crds": "Skip", "disableHooks": true, "serverSideApply": false},
+            "install": {"crds": "Skip", "disableHooks": true},
+            "upgrade": {"serverSideApply": "disabled"},
             "persistentClient": false,
         });
-        let expected = ["spec.install.serverSideApply"];
+        let expected = ["spec.upgrade.serverSideApply"];
         assert_eq!(ignored(spec), expected);
     }
 }

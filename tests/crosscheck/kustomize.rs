@@ -75,7 +75,7 @@ fn drop_empty(value: &mut Value) {
             fields.values_mut().for_each(drop_empty);
             fields.retain(|name, value| {
                 let is_metadata = name == "labels" || name == "annotations";
-                !value.is_null() && !(is_metadata && value.as_object().is_some_and(Map::is_empty))
+                !(value.is_null() || is_metadata && value.as_object().is_some_and(Map::is_empty))
             });
         }
         Value::Array(items) => items.iter_mut().for_each(drop_empty),

@@ -62,7 +62,7 @@ mod tests {
 
     use super::*;
 
-    fn release(annotations: Value, status: Value) -> HelmRelease {
+    fn release(annotations: &Value, status: &Value) -> HelmRelease {
         let spec = json!({"interval": "10m", "chartRef": {"kind": "OCIRepository", "name": "shop"}});
         let release = json!({"apiVersion": "fairlead.dev/v1alpha1", "kind": "HelmRelease", "spec": spec, "status": status,
             "metadata": {"name": "shop", "namespace": "prod", "generation": 1, "annotations": annotations}});
@@ -73,11 +73,11 @@ mod tests {
     fn a_request_is_honoured_once() {
         let annotations =
             json!({"fairlead.dev/requestedAt": "2", "fairlead.dev/forceAt": "2", "fairlead.dev/resetAt": "2"});
-        let asked = release(annotations.clone(), json!({"observedGeneration": 1}));
+        let asked = release(&annotations, &json!({"observedGeneration": 1}));
         assert!(asked.is_asked());
         assert_eq!((asked.forced_at(), asked.reset_at()), (Some("2"), Some("2")));
         let handled = json!({"observedGeneration": 1, "lastHandledReconcileAt": "2", "lastHandledForceAt": "2", "lastHandledResetAt": "2"});
-        let done = release(annotations, handled);
+        let done = release(&annotations, &handled);
         assert!(!done.is_asked());
         assert_eq!((done.forced_at(), done.reset_at()), (None, None));
     }
@@ -85,7 +85,7 @@ mod tests {
     #[test]
     fn force_and_reset_count_only_with_the_request_that_they_belong_to() {
         let annotations = json!({"fairlead.dev/requestedAt": "2", "fairlead.dev/forceAt": "1"});
-        let release = release(annotations, json!({"observedGeneration": 1}));
+        let release = release(&annotations, &json!({"observedGeneration": 1}));
         assert_eq!((release.forced_at(), release.reset_at()), (None, None));
     }
 
@@ -94,8 +94,8 @@ mod tests {
         let annotations = json!({"reconcile.fluxcd.io/requestedAt": "2026-02", "reconcile.fluxcd.io/forceAt": "2026-02",
             "fairlead.dev/requestedAt": "2026-01"});
         let release = release(
-            annotations,
-            json!({"observedGeneration": 1, "lastHandledReconcileAt": "2026-01"}),
+            &annotations,
+            &json!({"observedGeneration": 1, "lastHandledReconcileAt": "2026-01"}),
         );
         assert_eq!(
             (release.requested_at(), release.forced_at()),

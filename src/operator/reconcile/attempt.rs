@@ -321,6 +321,8 @@ async fn planned(
         failure: memory.failure,
         asked: recorded.release().is_asked() || decided_by_a_person(recorded.release(), memory),
         stirred: memory.sighting != Some(context.target.children.sighting(rendering.references())),
+        hooks_due: revision.phase != Some(Phase::Deployed)
+            && hooks::is_due(recorded, hooks_of(recorded, desired, When::Before)),
     };
     Ok(Planned {
         plan: decide(&input, now),

@@ -75,9 +75,9 @@ pub(super) async fn tell(
         }
     }
     if policy == OutputPolicy::Failed && namespace == release.own_namespace() {
-        outputs
-            .iter()
-            .for_each(|output| publish(context, release, reference, output));
+        for output in &outputs {
+            publish(context, release, reference, output);
+        }
     }
 }
 
@@ -159,8 +159,8 @@ mod tests {
 
     #[test]
     fn an_event_has_the_end_of_the_output() {
-        let text: String = (0..30).map(|number| format!("line {number}\n")).collect();
-        let end = end_of(&text);
+        let lines: Vec<String> = (0..30).map(|number| format!("line {number}")).collect();
+        let end = end_of(&lines.join("\n"));
         assert!(end.starts_with("line 20\n") && end.ends_with("line 29"), "{end}");
         assert_eq!(end_of(&"ä".repeat(2000)).chars().count(), CHARACTERS_OF_EVENT);
         assert_eq!(end_of(""), "");

@@ -17,6 +17,7 @@ use super::render::{RenderStepError, Rendering};
 use super::{Done, Next, ReconcileError, execute, uninstall};
 use crate::api::conditions::Reason;
 use crate::api::helm_release::actions::HelmAction;
+use crate::api::helm_release::history::Snapshot;
 use crate::cluster::storage::StorageError;
 use crate::operator::context::Context;
 use crate::operator::memory::ReleaseMemory;
@@ -233,9 +234,11 @@ pub(super) async fn remove(
     // Said before anything is deleted, so that it is gone on with whatever happens meanwhile.
     record::begin(context, recorded, memory, &begun).await?;
     if let Some(outcome) = uninstall::clear(context, recorded, memory, why).await {
-        let next = match &outcome {
-            Outcome::UninstallFailed { .. } => Next::Backoff,
-            _ => Next::After(uninstall::POLL),
+        let has_failed = matches!(outcome, Outcome::UninstallFailed { .. });
+        let next = if has_failed {
+            Next::Backoff
+        } else {
+            Next::After(uninstall::POLL)
         };
         return Ok(Done { outcome, next });
     }
@@ -263,7 +266,7 @@ pub(super) async fn remove(
             aftermath: remedy::undone(on_failure, action, failures),
         },
         Removal::Move => {
-            let from = recorded.status().history.first().map(|newest| newest.full_name());
+            let from = recorded.status().history.first().map(Snapshot::full_name);
             outcome::moved(recorded.status_mut());
             Outcome::Progressing {
                 action: HelmAction::Install,

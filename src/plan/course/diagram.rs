@@ -11,11 +11,14 @@ use crate::plan::remedy::Aftermath;
 /// Two states, and what leads from one to the other.
 type Arrow = (State, State, &'static str);
 
+/// A name, and what makes a scene one of it.
+type Situation = (&'static str, fn(&mut Scene));
+
 /// What may be wanted of a release, or have happened to it, and how it is called in the diagram.
-const SITUATIONS: &[(&str, fn(&mut Scene))] = &[
+const SITUATIONS: &[Situation] = &[
     (DESIRED, |scene| scene.attempted.failures = 0),
     ("something else is desired, or it is forced", |scene| {
-        scene.wants = "three"
+        scene.wants = "three";
     }),
     ("remediated by a rollback", |scene| {
         scene.attempted.on_failure = remediation(Some(1), true, RemediationStrategy::Rollback);
@@ -126,7 +129,7 @@ fn the_diagram_in_architecture_md_is_what_the_code_does() {
     let arrows: BTreeSet<Arrow> = decided().chain(ended()).filter(|(from, to, _)| from != to).collect();
     let mut diagram = "```mermaid\nstateDiagram-v2\n".to_owned();
     for (from, to, why) in arrows {
-        diagram.push_str(&format!("    {from:?} --> {to:?}: {why}\n"));
+        diagram += &["    ", &format!("{from:?} --> {to:?}: {why}"), "\n"].concat();
     }
     diagram.push_str("```\n");
     let document = include_str!("../../../ARCHITECTURE.md");

@@ -300,7 +300,7 @@ fn a_release_that_is_another_one_from_now_on_is_uninstalled_first() {
         assert_eq!(short(&scene.course(101)), ("move", 0, false), "{state:?}");
     }
     let (history, name) = (history(State::Deployed), |identity: &mut Identity| {
-        identity.chart_name = "store".into()
+        identity.chart_name = "store".into();
     });
     let mut identity = identity("two");
     name(&mut identity);
@@ -329,6 +329,8 @@ fn a_release_that_is_another_one_from_now_on_is_uninstalled_first() {
 
 #[test]
 fn what_was_uninstalled_is_nothing_to_go_back_to() {
+    use Status::{Deployed, Failed, Superseded, Uninstalled};
+
     let history = [snapshot(4, "failed", SnapshotAction::Upgrade)];
     let record = |status| StoredRecord {
         status,
@@ -337,7 +339,6 @@ fn what_was_uninstalled_is_nothing_to_go_back_to() {
         writer: None,
     };
     let stored = |statuses: [Status; 3]| -> Stored { (1..).zip(statuses.map(record)).collect() };
-    use Status::{Deployed, Failed, Superseded, Uninstalled};
     assert_eq!(
         rollback_target(&stored([Superseded, Deployed, Failed]), &history),
         Some(2)

@@ -102,18 +102,15 @@ pub(super) fn move_newest(status: &mut HelmReleaseStatus, outcome: &Outcome, now
     let Some(newest) = status.history.first_mut() else {
         return;
     };
-    match outcome {
-        Outcome::Uninstalling { why, .. } | Outcome::UninstallFailed { why, .. } => {
-            newest.action = match why {
-                Removal::Remediation => Some(SnapshotAction::UninstallRemediation),
-                Removal::Move => Some(SnapshotAction::Uninstall),
-                Removal::Deletion => newest.action,
-            };
-        }
-        Outcome::Removed { .. } => {
-            newest.deleted.get_or_insert_with(|| now.clone());
-        }
-        _ => {}
+    if let Outcome::Uninstalling { why, .. } | Outcome::UninstallFailed { why, .. } = outcome {
+        newest.action = match why {
+            Removal::Remediation => Some(SnapshotAction::UninstallRemediation),
+            Removal::Move => Some(SnapshotAction::Uninstall),
+            Removal::Deletion => newest.action,
+        };
+    }
+    if let Outcome::Removed { .. } = outcome {
+        newest.deleted.get_or_insert_with(|| now.clone());
     }
 }
 

@@ -31,22 +31,21 @@ pub(super) fn failed(action: HelmAction) -> Reason {
 
 /// Whether what was said of tests does not hold any more: there are none, or it was said of another revision.
 pub(super) fn is_untested(outcome: &Outcome) -> bool {
-    match outcome {
-        Outcome::Deployed { .. } => true,
-        Outcome::Progressing { action, .. } => *action != HelmAction::Rollback,
-        _ => false,
-    }
+    matches!(outcome, Outcome::Deployed { .. }) || is_under_way(outcome)
 }
 
 /// Whether the chart is what is released, so that nothing is remediated any more.
 pub(super) fn is_of_the_chart(outcome: &Outcome) -> bool {
-    match outcome {
-        Outcome::Progressing { action, .. } => *action != HelmAction::Rollback,
-        Outcome::Deployed { .. } | Outcome::Testing { .. } | Outcome::Tested { .. } | Outcome::TestFailed { .. } => {
-            true
-        }
-        _ => false,
-    }
+    let is_deployed = matches!(
+        outcome,
+        Outcome::Deployed { .. } | Outcome::Testing { .. } | Outcome::Tested { .. } | Outcome::TestFailed { .. }
+    );
+    is_deployed || is_under_way(outcome)
+}
+
+/// Whether the chart is being installed or upgraded.
+fn is_under_way(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Progressing { action, .. } if *action != HelmAction::Rollback)
 }
 
 /// What the conditions say.
@@ -65,7 +64,14 @@ pub(super) fn said(status: &HelmReleaseStatus, outcome: &Outcome) -> Vec<Said> {
             (Reconciling, True, Reason::Progressing, progress.clone()),
         ],
         Outcome::Deployed { action } => done(status, *action),
-        Outcome::Testing { .. } | Outcome::Tested { .. } | Outcome::TestFailed { .. } => said_of_tests(status, outcome),
+        Outcome::Testing { action, progress } => testing(status, *action, progress),
+        Outcome::Tested { action, number } => tested(status, *action, *number),
+        Outcome::TestFailed {
+            action,
+            message,
+            ignored,
+            aftermath,
+        } => test_failed(status, *action, message, (*ignored, *aftermath)),
         // What the spec asks for is done. What the release would do stands in its message, in `Conflicted` and in `Drifted`.
         Outcome::Compared { summary, applies: _ } => vec![(Ready, True, Reason::ShadowCompared, summary.clone())],
         Outcome::Conflicted {
@@ -91,9 +97,19 @@ pub(super) fn said(status: &HelmReleaseStatus, outcome: &Outcome) -> Vec<Said> {
                 followed(failed(*action), &message, *retryable, *aftermath),
             ]
         }
-        Outcome::RolledBack { .. } | Outcome::Removed { .. } | Outcome::UninstallFailed { .. } => {
-            said_of_remediation(status, outcome)
+        Outcome::RolledBack {
+            source,
+            chart,
+            aftermath,
+        } => {
+            let message = format!("Helm rollback to previous release {source} with chart {chart} succeeded");
+            remediated(Reason::RollbackSucceeded, &message, *aftermath)
         }
+        Outcome::Removed { aftermath } => {
+            let message = format!("{} succeeded", uninstall_remediation(status));
+            remediated(Reason::UninstallSucceeded, &message, *aftermath)
+        }
+        Outcome::UninstallFailed { why, message } => not_uninstalled(status, *why, message),
         Outcome::Uninstalling { why: _, progress } => vec![
             (Ready, False, Reason::Progressing, progress.clone()),
             (Reconciling, True, Reason::Progressing, progress.clone()),
@@ -145,39 +161,26 @@ fn stalled(stall: Stall) -> Said {
     (Stalled, True, reason, stall.to_string())
 }
 
-fn said_of_remediation(status: &HelmReleaseStatus, outcome: &Outcome) -> Vec<Said> {
-    match outcome {
-        Outcome::RolledBack {
-            source,
-            chart,
-            aftermath,
-        } => {
-            let message = format!("Helm rollback to previous release {source} with chart {chart} succeeded");
-            remediated(Reason::RollbackSucceeded, &message, *aftermath)
-        }
-        Outcome::Removed { aftermath } => {
-            let (release, chart) = newest(status);
-            let message = format!("Helm uninstall remediation for release {release} with chart {chart} succeeded");
-            remediated(Reason::UninstallSucceeded, &message, *aftermath)
-        }
-        Outcome::UninstallFailed { why, message } => {
-            let (release, chart) = newest(status);
-            let (condition, message) = match why {
-                Removal::Remediation => (
-                    Some(Remediated),
-                    format!("Helm uninstall remediation for release {release} with chart {chart} failed: {message}"),
-                ),
-                Removal::Deletion | Removal::Move => (None, message.clone()),
-            };
-            let mut said = vec![
-                (Ready, False, Reason::UninstallFailed, message.clone()),
-                retried_or_stalled(Reason::UninstallFailed, &message, true),
-            ];
-            said.extend(condition.map(|condition| (condition, False, Reason::UninstallFailed, message)));
-            said
-        }
-        _ => Vec::new(),
-    }
+/// How Flux calls the uninstall that undoes a failure.
+fn uninstall_remediation(status: &HelmReleaseStatus) -> String {
+    let (release, chart) = newest(status);
+    format!("Helm uninstall remediation for release {release} with chart {chart}")
+}
+
+fn not_uninstalled(status: &HelmReleaseStatus, why: Removal, cause: &str) -> Vec<Said> {
+    let (condition, message) = match why {
+        Removal::Remediation => (
+            Some(Remediated),
+            format!("{} failed: {cause}", uninstall_remediation(status)),
+        ),
+        Removal::Deletion | Removal::Move => (None, cause.to_owned()),
+    };
+    let mut said = vec![
+        (Ready, False, Reason::UninstallFailed, message.clone()),
+        retried_or_stalled(Reason::UninstallFailed, &message, true),
+    ];
+    said.extend(condition.map(|condition| (condition, False, Reason::UninstallFailed, message)));
+    said
 }
 
 fn remediated(reason: Reason, message: &str, aftermath: Aftermath) -> Vec<Said> {
@@ -188,47 +191,46 @@ fn remediated(reason: Reason, message: &str, aftermath: Aftermath) -> Vec<Said> 
     ]
 }
 
-fn said_of_tests(status: &HelmReleaseStatus, outcome: &Outcome) -> Vec<Said> {
-    let released = |action: HelmAction| (Released, True, succeeded(action), success(status, action));
-    match outcome {
-        Outcome::Testing { action, progress } => vec![
-            (Ready, Unknown, Reason::Progressing, progress.clone()),
-            released(*action),
-            (TestSuccess, Unknown, Reason::AwaitingTests, progress.clone()),
-            (Reconciling, True, Reason::Progressing, progress.clone()),
-        ],
-        Outcome::Tested { action, number } => {
-            let (release, chart) = newest(status);
-            let message = format!(
-                "Helm test succeeded for release {release} with chart {chart}: {number} test hook(s) completed successfully"
-            );
-            let mut said = done(status, *action);
-            said.push((TestSuccess, True, Reason::TestSucceeded, message));
-            said
-        }
-        Outcome::TestFailed {
-            action,
-            message,
-            ignored: true,
-            aftermath: _,
-        } => {
-            let mut said = done(status, *action);
-            said.push((TestSuccess, False, Reason::TestFailed, message.clone()));
-            said
-        }
-        Outcome::TestFailed {
-            action,
-            message,
-            ignored: false,
-            aftermath,
-        } => vec![
-            (Ready, False, Reason::TestFailed, message.clone()),
-            released(*action),
-            (TestSuccess, False, Reason::TestFailed, message.clone()),
-            followed(Reason::TestFailed, message, true, *aftermath),
-        ],
-        _ => Vec::new(),
-    }
+fn released(status: &HelmReleaseStatus, action: HelmAction) -> Said {
+    (Released, True, succeeded(action), success(status, action))
+}
+
+fn testing(status: &HelmReleaseStatus, action: HelmAction, progress: &str) -> Vec<Said> {
+    vec![
+        (Ready, Unknown, Reason::Progressing, progress.to_owned()),
+        released(status, action),
+        (TestSuccess, Unknown, Reason::AwaitingTests, progress.to_owned()),
+        (Reconciling, True, Reason::Progressing, progress.to_owned()),
+    ]
+}
+
+fn tested(status: &HelmReleaseStatus, action: HelmAction, number: usize) -> Vec<Said> {
+    let (release, chart) = newest(status);
+    let message = format!(
+        "Helm test succeeded for release {release} with chart {chart}: {number} test hook(s) completed successfully"
+    );
+    let mut said = done(status, action);
+    said.push((TestSuccess, True, Reason::TestSucceeded, message));
+    said
+}
+
+fn test_failed(
+    status: &HelmReleaseStatus,
+    action: HelmAction,
+    message: &str,
+    (ignored, aftermath): (bool, Aftermath),
+) -> Vec<Said> {
+    let mut said = if ignored {
+        done(status, action)
+    } else {
+        vec![
+            (Ready, False, Reason::TestFailed, message.to_owned()),
+            released(status, action),
+            followed(Reason::TestFailed, message, true, aftermath),
+        ]
+    };
+    said.push((TestSuccess, False, Reason::TestFailed, message.to_owned()));
+    said
 }
 
 /// The newest revision as `<namespace>/<name>.v<revision>`, and its chart as `<name>@<version>`.

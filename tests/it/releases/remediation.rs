@@ -122,6 +122,23 @@ async fn switch(installation: &Installation, outcome: &str) -> Result {
     Ok(())
 }
 
+async fn helm_sees_two_rollbacks(installation: &Installation) -> Result {
+    let helm = helm_history(installation).await?;
+    let words: Vec<(i64, &str)> = helm.iter().map(|(number, word, _)| (*number, word.as_str())).collect();
+    let expected = [
+        (1, "superseded"),
+        (2, "failed"),
+        (3, "superseded"),
+        (4, "failed"),
+        (5, "deployed"),
+    ];
+    assert_eq!(words, expected);
+    assert_eq!(helm[2].2, "Rollback to 1");
+    let failure = "Upgrade \"web\" failed: not ready after 2s";
+    assert!(helm[1].2.starts_with(failure), "{}", helm[1].2);
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_failed_upgrade_is_rolled_back_retried_and_heals_without_an_edit() -> Result {
     let installation = installation("rollback").await?;
@@ -190,24 +207,7 @@ async fn a_failed_upgrade_is_rolled_back_retried_and_heals_without_an_edit() -> 
     );
     let status = last.status.as_ref().ok_or("a status")?;
     assert_eq!((status.upgrade_failures, status.install_failures), (2, 0));
-    let helm = helm_history(&installation).await?;
-    let words: Vec<(i64, &str)> = helm.iter().map(|(number, word, _)| (*number, word.as_str())).collect();
-    assert_eq!(
-        words,
-        [
-            (1, "superseded"),
-            (2, "failed"),
-            (3, "superseded"),
-            (4, "failed"),
-            (5, "deployed")
-        ]
-    );
-    assert_eq!(helm[2].2, "Rollback to 1");
-    assert!(
-        helm[1].2.starts_with("Upgrade \"web\" failed: not ready after 2s"),
-        "{}",
-        helm[1].2
-    );
+    helm_sees_two_rollbacks(&installation).await?;
 
     // What is restored is kept as it is meanwhile; then the cause goes away, and nobody edits anything.
     installation
@@ -276,7 +276,8 @@ async fn a_failed_install_is_uninstalled_retried_and_heals_when_its_pods_do() ->
     assert_eq!(condition(&healed, "Stalled"), Value::Null);
 
     // An upgrade that is undone by uninstalling is followed by an install at once.
-    let spec = json!({"values": {"color": "blue", "outcome": "Unready"}, "upgrade": {"timeout": "2s", "remediation": {"retries": 0,
+    let spec = json!({"values": {"color": "blue", "outcome": "Unready"}, "install": {"timeout": "2s"},
+        "upgrade": {"timeout": "2s", "remediation": {"retries": 0,
         "remediateLastFailure": true, "strategy": "uninstall"}}});
     installation.release("web", spec).await?;
     stands(
@@ -489,7 +490,7 @@ async fn a_rollback_goes_by_its_own_options() -> Result {
     maps.delete("web-pre-rollback", &kube::api::DeleteParams::default())
         .await?;
 
-    let without = json!({"timeout": null, "disableWait": true, "disableHooks": true});
+    let without = json!({"disableWait": true, "disableHooks": true});
     installation.release("web", spec(without)).await?;
     stands(
         &installation,
