@@ -185,6 +185,7 @@ mod tests {
     use super::super::State;
     use super::*;
 
+    #[expect(clippy::needless_pass_by_value, reason = "they are made where they are passed")]
     fn state(api_version: &str, kind: &str, spec: Value, status: Value) -> State {
         let object = json!({"apiVersion": api_version, "kind": kind, "metadata": {"generation": 1}, "spec": spec, "status": status});
         super::status(&object).state

@@ -376,6 +376,7 @@ impl HelmRelease {
 
 /// What install, upgrade and rollback have in common, with the documented defaults filled in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of the spec")]
 pub struct ActionOptions {
     /// How long the action may take.
     pub timeout: Duration,
