@@ -230,14 +230,15 @@ mod tests {
         let spec = json!({
             "interval": "10m",
             "chartRef": {"kind": "OCIRepository", "name": "shop"},
-            "install": {"crds": "Skip", "disableHooks": true, "serverSideApply": false},
+            "install": {"crds": "Skip", "disableHooks": true},
+            "upgrade": {"serverSideApply": "disabled"},
             "driftDetection": {"mode": "enabled", "ignore": [{"paths": ["/spec/replicas"]}]},
             "persistentClient": false,
         });
         let expected = [
             "spec.driftDetection.ignore",
             "spec.driftDetection.mode",
-            "spec.install.serverSideApply",
+            "spec.upgrade.serverSideApply",
         ];
         assert_eq!(ignored(spec), expected);
     }

@@ -25,7 +25,7 @@ use crate::release::label;
 /// Page size of the initial list.
 const PAGE_SIZE: u32 = 100;
 /// How long a reconcile waits for the first list. Without it the release goes on, and is woken if something changed meanwhile.
-const LISTED_WITHIN: Duration = Duration::from_secs(5);
+const ANSWERED_WITHIN: Duration = Duration::from_secs(5);
 
 /// The objects of a kind in a namespace.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -38,7 +38,7 @@ struct Place {
 #[derive(Debug)]
 pub struct Needed {
     place: Place,
-    listed: watch::Receiver<bool>,
+    answered: watch::Receiver<bool>,
     _end: DropGuard,
 }
 
@@ -66,9 +66,9 @@ impl References {
             memory.references = places.into_iter().map(|place| self.needed(place)).collect();
         }
         for needed in &memory.references {
-            let mut listed = needed.listed.clone();
+            let mut answered = needed.answered.clone();
             // That it could not be listed is in the log; the objects themselves may be readable all the same.
-            let _ = tokio::time::timeout(LISTED_WITHIN, listed.wait_for(|listed| *listed)).await;
+            let _ = tokio::time::timeout(ANSWERED_WITHIN, answered.wait_for(|answered| *answered)).await;
         }
     }
 
@@ -79,18 +79,18 @@ impl References {
             return needed;
         }
         watches.retain(|_, needed| needed.strong_count() > 0);
-        let (sender, listed) = watch::channel(false);
+        let (sender, answered) = watch::channel(false);
         let end = self.follow.token().child_token();
         let watch = Watch {
             follow: self.follow.clone(),
             place: place.clone(),
             versions: HashMap::new(),
-            listed: sender,
+            answered: sender,
         };
         tokio::spawn(watch.run(self.client.clone(), end.clone()));
         let needed = Arc::new(Needed {
             place: place.clone(),
-            listed,
+            answered,
             _end: end.drop_guard(),
         });
         watches.insert(place, Arc::downgrade(&needed));
@@ -131,7 +131,8 @@ struct Watch {
     place: Place,
     /// The versions that were seen last, by name.
     versions: HashMap<String, String>,
-    listed: watch::Sender<bool>,
+    /// Whether the first list has come, or could not be had.
+    answered: watch::Sender<bool>,
 }
 
 impl Watch {
@@ -156,7 +157,7 @@ impl Watch {
                     let (name, version) = (object.name_any(), object.resource_version().unwrap_or_default());
                     let known = before.remove(&name);
                     // What is there when the watch begins is read by the release itself.
-                    if *self.listed.borrow() && known.as_ref() != Some(&version) {
+                    if *self.answered.borrow() && known.as_ref() != Some(&version) {
                         self.wake(&name);
                     }
                     self.versions.insert(name, version);
@@ -165,7 +166,7 @@ impl Watch {
                     for name in std::mem::take(&mut before).into_keys() {
                         self.wake(&name);
                     }
-                    self.listed.send_replace(true);
+                    self.answered.send_replace(true);
                 }
                 Ok(watcher::Event::Apply(object)) => {
                     let (name, version) = (object.name_any(), object.resource_version().unwrap_or_default());
@@ -177,13 +178,12 @@ impl Watch {
                     self.versions.remove(&name);
                     self.wake(&name);
                 }
-                // The watch is resumed with backoff.
-                Err(error) => warn!(
-                    kind = ?self.place.kind,
-                    namespace = self.place.namespace,
-                    %error,
-                    "watch of what releases refer to failed"
-                ),
+                // The watch is resumed with backoff. Nobody waits for it meanwhile.
+                Err(error) => {
+                    let Place { kind, namespace } = &self.place;
+                    warn!(?kind, namespace, %error, "watch of what releases refer to failed");
+                    self.answered.send_replace(true);
+                }
             }
         }
     }

@@ -19,3 +19,4 @@ pub mod settle;
 pub mod shadow;
 pub mod source;
 pub mod state;
+pub mod values;

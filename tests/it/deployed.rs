@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use fairlead_controlplane::{ControlPlane, Options};
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::{ConfigMap, Secret, Service, ServiceAccount};
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret, Service, ServiceAccount};
 use k8s_openapi::api::rbac::v1::{ClusterRole, Role, RoleBinding};
 use kube::ResourceExt as _;
 use kube::api::Api;
@@ -79,6 +79,11 @@ const ACCOUNT: &str = "system:serviceaccount:fairlead-system:fairlead-controller
 
 /// A control plane with this installation and nothing else, and an operator with its account.
 async fn installation(variant: &str) -> Result<Installation> {
+    with_flags(variant, &[]).await
+}
+
+/// The same, with further flags of the operator.
+async fn with_flags(variant: &str, flags: &[&str]) -> Result<Installation> {
     let options = Options {
         audit: true,
         ..Options::default()
@@ -105,7 +110,7 @@ async fn installation(variant: &str) -> Result<Installation> {
     let kubeconfig: PathBuf = plane
         .service_account_kubeconfig("fairlead-system", "fairlead-controller")
         .await?;
-    Installation::with(plane, plane.namespace("shop").await?, &kubeconfig).await
+    Installation::with_flags(plane, plane.namespace("shop").await?, &kubeconfig, flags).await
 }
 
 /// What the API server refused the operator.
@@ -194,6 +199,12 @@ async fn the_usual_installation_releases_any_chart() -> Result {
         1
     );
     installation.uninstall("other").await?;
+    let namespaces: Api<Namespace> = Api::all(installation.client.clone());
+    let made = namespaces.get(&new_namespace).await?;
+    assert!(
+        made.metadata.deletion_timestamp.is_none(),
+        "a namespace that was created is never deleted"
+    );
     assert_eq!(refused(&installation, mark).await?, Vec::<String>::new());
     Ok(())
 }
@@ -243,5 +254,46 @@ async fn the_restricted_installation_releases_applications_and_no_more() -> Resu
         .await?
         .checked()?;
     installation.ready_is("wide", "True", &[]).await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_installation_for_tenants_gives_a_release_the_rights_of_its_account() -> Result {
+    let installation = with_flags(
+        "/tenants",
+        &["--default-service-account=default", "--no-cross-namespace-refs"],
+    )
+    .await?;
+    let get = [
+        "get",
+        "deploy",
+        "fairlead-controller",
+        "--namespace=fairlead-system",
+        "--output=jsonpath={.spec.template.spec.containers[0].args}",
+    ];
+    let arguments = installation.plane.kubectl(&get, None).await?.checked()?;
+    let expected = json!([
+        "controller",
+        "--default-service-account=default",
+        "--no-cross-namespace-refs"
+    ]);
+    assert_eq!(serde_json::from_str::<Value>(&arguments)?, expected);
+    for version in ["1.0.0", "1.1.0"] {
+        let files = [("templates/application.yaml", APPLICATION)];
+        installation.repository.add("web", version, &files).await?;
+    }
+    installation.release("web", json!({})).await?;
+    let account = format!("system:serviceaccount:{}:default", installation.namespace.name());
+    installation.ready_is("web", "False", &["forbidden", &account]).await?;
+    installation.uninstall("web").await?;
+
+    let subject = json!({"kind": "ServiceAccount", "name": "default", "namespace": installation.namespace.name()});
+    let binding = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding",
+        "metadata": {"name": "tenant"}, "subjects": [subject],
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "admin"}});
+    installation.apply::<RoleBinding>(&binding).await?;
+    let mark = installation.plane.audit_mark().await?;
+    life_of_a_release(&installation).await?;
+    assert_eq!(refused(&installation, mark).await?, Vec::<String>::new());
     Ok(())
 }

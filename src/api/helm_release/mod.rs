@@ -139,8 +139,8 @@ pub struct HelmReleaseSpec {
     /// Number of revisions that Helm's history keeps; 0 keeps all. Default: 5.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_history: Option<u32>,
-    /// Name of a ServiceAccount in the namespace of this object that is impersonated for all requests to the target
-    /// cluster.
+    /// Name of a ServiceAccount in the namespace of this object that is impersonated for all requests about the release's
+    /// objects, hooks and records. Default: what the controller was started with, or the controller's own identity.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
     pub service_account_name: Option<String>,
@@ -165,11 +165,12 @@ pub struct HelmReleaseSpec {
     /// Options of the uninstall action.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uninstall: Option<Uninstall>,
-    /// Sources of values, merged in their order. `spec.values` is merged last.
+    /// Objects that hold values: documents are merged in their order, then `spec.values`, and then what has a `targetPath` is set,
+    /// each over what came before. A change of such an object is acted on at once.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "atomic"))]
     pub values_from: Vec<ValuesReference>,
-    /// Values for the chart. They take precedence over `spec.valuesFrom`.
+    /// Values for the chart. They take precedence over `spec.valuesFrom`, except over what is set at a `targetPath`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "any_object")]
     pub values: Option<Map<String, Value>>,

@@ -21,8 +21,8 @@ pub struct ValuesReference {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 253), regex(pattern = r"^[\-._a-zA-Z0-9]+$"))]
     pub values_key: Option<String>,
-    /// Path, in the syntax of Helm's `--set`, at which the key's content is set as one value. Without it, the content is a
-    /// YAML document that is merged at the root.
+    /// Path, in the syntax of Helm's `--set`, at which the key's content is set as one value, over `spec.values` too. A content
+    /// in quotes is a text. Without a path, the content is a YAML document that is merged at the root.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 250), regex(pattern = r"^([a-zA-Z0-9_\-.\\\/]|\[[0-9]{1,5}\])+$"))]
     pub target_path: Option<String>,

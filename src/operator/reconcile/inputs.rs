@@ -5,18 +5,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use k8s_openapi::jiff::Timestamp;
-use kube::api::Api;
-use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::chart;
+use super::values::values;
 use crate::api::conditions::Reason;
-use crate::api::helm_release::values::{ValuesKind, ValuesReference};
 use crate::api::{HelmRelease, acted_on};
-use crate::chart::values::merge_maps;
-use crate::chart::{Capabilities, JsonMap, strvals};
+use crate::chart::{Capabilities, JsonMap};
 use crate::operator::capabilities::CapabilitiesError;
 use crate::operator::charts::{ChartError, ValuesFiles};
 use crate::operator::context::Context;
@@ -27,9 +23,9 @@ use crate::ownership::intent::ReleaseIdentity;
 use crate::ownership::policy::Policy;
 use crate::plan::policy::{PolicyError, roster};
 use crate::plan::revision::{Identity, PostRenderingDigests};
+use crate::plan::values::Composed;
 use crate::render::{Program, Secrets};
 use crate::source::SourceError;
-use crate::yaml;
 
 /// How often objects that are not ready are looked at even when no watch says that they changed.
 pub const POLL: Duration = Duration::from_secs(15);
@@ -166,7 +162,7 @@ pub async fn observe(
     let values_files = ValuesFiles::of(&release.spec);
     let program = context.shared.charts.program(&chart, &values_files).await?;
     memory.step = Step::Inputs;
-    let (values, from_secrets) = values(context, release).await?;
+    let Composed { values, from_secrets } = values(context, release).await?;
     let capabilities = context.target.capabilities.get().await?;
     let metadata = &program.chart().metadata;
     let identity = Identity {
@@ -196,142 +192,4 @@ pub async fn observe(
 pub(super) fn digest(values: &JsonMap) -> String {
     let text = serde_json::to_vec(values).unwrap_or_default();
     format!("sha256:{:x}", Sha256::digest(text))
-}
-
-/// The user's values: `valuesFrom` in order, then `values`. Beside them, those that come from Secrets.
-async fn values(context: &Context, release: &HelmRelease) -> Result<(JsonMap, JsonMap), InputError> {
-    let (mut merged, mut from_secrets) = (JsonMap::new(), JsonMap::new());
-    for (index, reference) in release.spec.values_from.iter().enumerate() {
-        merged = merge_from(
-            context,
-            release.own_namespace(),
-            index,
-            reference,
-            merged,
-            &mut from_secrets,
-        )
-        .await?;
-    }
-    let mut inline = Value::Object(release.spec.values.clone().unwrap_or_default());
-    floats(&mut inline);
-    match inline {
-        Value::Object(inline) => Ok((merge_maps(merged, inline), from_secrets)),
-        _ => Ok((merged, from_secrets)),
-    }
-}
-
-async fn merge_from(
-    context: &Context,
-    namespace: &str,
-    index: usize,
-    reference: &ValuesReference,
-    merged: JsonMap,
-    from_secrets: &mut JsonMap,
-) -> Result<JsonMap, InputError> {
-    let ValuesReference {
-        kind,
-        name,
-        values_key: _,
-        target_path,
-        optional,
-        literal,
-    } = reference;
-    let key = reference.effective_key();
-    let kind_name = match kind {
-        ValuesKind::Secret => "Secret",
-        ValuesKind::ConfigMap => "ConfigMap",
-    };
-    let problem = |problem: String| InputError::Values {
-        index,
-        kind: kind_name,
-        namespace: namespace.to_owned(),
-        name: name.clone(),
-        problem,
-    };
-    let found = match kind {
-        ValuesKind::Secret => from_secret(context, namespace, name, key).await,
-        ValuesKind::ConfigMap => from_config_map(context, namespace, name, key).await,
-    };
-    let content = match found.map_err(|error| problem(error.to_string()))? {
-        Found::Content(content) => content,
-        Found::NoObject | Found::NoKey if *optional => return Ok(merged),
-        Found::NoObject => return Err(problem("it does not exist; create it, or set optional".to_owned())),
-        Found::NoKey => {
-            return Err(problem(format!(
-                "it has no key {key:?}; add it, or set valuesKey or optional"
-            )));
-        }
-    };
-    let merge = |merged| match target_path {
-        Some(path) => set_at(merged, path, &content, *literal),
-        None => match yaml::from_slice(&content) {
-            Ok(Value::Object(values)) => Ok(merge_maps(merged, values)),
-            Ok(Value::Null) => Ok(merged),
-            Ok(_) => Err(format!("key {key:?} is not a YAML map")),
-            // The parser's message names a line and no value.
-            Err(error) => Err(format!("key {key:?}: {error}")),
-        },
-    };
-    match kind {
-        ValuesKind::Secret => *from_secrets = merge(std::mem::take(from_secrets)).map_err(problem)?,
-        ValuesKind::ConfigMap => {}
-    }
-    merge(merged).map_err(problem)
-}
-
-enum Found {
-    Content(Vec<u8>),
-    NoObject,
-    NoKey,
-}
-
-async fn from_secret(context: &Context, namespace: &str, name: &str, key: &str) -> kube::Result<Found> {
-    let secrets: Api<Secret> = Api::namespaced(context.shared.client.clone(), namespace);
-    let Some(secret) = secrets.get_opt(name).await? else {
-        return Ok(Found::NoObject);
-    };
-    let content = secret.data.unwrap_or_default().remove(key);
-    Ok(content.map_or(Found::NoKey, |content| Found::Content(content.0)))
-}
-
-async fn from_config_map(context: &Context, namespace: &str, name: &str, key: &str) -> kube::Result<Found> {
-    let maps: Api<ConfigMap> = Api::namespaced(context.shared.client.clone(), namespace);
-    let Some(map) = maps.get_opt(name).await? else {
-        return Ok(Found::NoObject);
-    };
-    if let Some(text) = map.data.unwrap_or_default().remove(key) {
-        return Ok(Found::Content(text.into_bytes()));
-    }
-    let content = map.binary_data.unwrap_or_default().remove(key);
-    Ok(content.map_or(Found::NoKey, |content| Found::Content(content.0)))
-}
-
-/// Sets one value at a path in the syntax of `--set` (or of `--set-literal`).
-fn set_at(mut merged: JsonMap, path: &str, content: &[u8], literal: bool) -> Result<JsonMap, String> {
-    let text = std::str::from_utf8(content)
-        .map_err(|_| "it is not UTF-8".to_owned())?
-        .trim_end_matches('\n');
-    let assignment = format!("{path}={text}");
-    let set = if literal {
-        strvals::set_literal(&assignment, &mut merged)
-    } else {
-        strvals::set(&assignment, &mut merged)
-    };
-    // The parser's message could quote the value.
-    set.map(|()| merged)
-        .map_err(|_| format!("its content cannot be set at targetPath {path:?}; try literal: true"))
-}
-
-/// Helm reads values through YAML and JSON, where every number becomes a float; so must those of the spec.
-fn floats(value: &mut Value) {
-    match value {
-        Value::Number(number) => {
-            if let Some(float) = number.as_f64().and_then(serde_json::Number::from_f64) {
-                *number = float;
-            }
-        }
-        Value::Array(items) => items.iter_mut().for_each(floats),
-        Value::Object(map) => map.values_mut().for_each(floats),
-        Value::Null | Value::Bool(_) | Value::String(_) => {}
-    }
 }

@@ -23,6 +23,7 @@ pub mod seed;
 pub mod shadow;
 mod testing;
 pub mod uninstall;
+mod values;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -276,7 +276,8 @@ async fn a_failed_install_is_uninstalled_retried_and_heals_when_its_pods_do() ->
     assert_eq!(condition(&healed, "Stalled"), Value::Null);
 
     // An upgrade that is undone by uninstalling is followed by an install at once.
-    let spec = json!({"values": {"color": "blue", "outcome": "Unready"}, "upgrade": {"timeout": "2s", "remediation": {"retries": 0,
+    let spec = json!({"values": {"color": "blue", "outcome": "Unready"}, "install": {"timeout": "2s"},
+        "upgrade": {"timeout": "2s", "remediation": {"retries": 0,
         "remediateLastFailure": true, "strategy": "uninstall"}}});
     installation.release("web", spec).await?;
     stands(
@@ -489,7 +490,7 @@ async fn a_rollback_goes_by_its_own_options() -> Result {
     maps.delete("web-pre-rollback", &kube::api::DeleteParams::default())
         .await?;
 
-    let without = json!({"timeout": null, "disableWait": true, "disableHooks": true});
+    let without = json!({"disableWait": true, "disableHooks": true});
     installation.release("web", spec(without)).await?;
     stands(
         &installation,

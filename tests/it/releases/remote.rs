@@ -104,8 +104,7 @@ async fn a_kubeconfig_says_where_a_release_goes() -> Result {
     let bindings: Api<RoleBinding> = Api::namespaced(client.clone(), namespace);
     bindings.create(&PostParams::default(), &binding).await?;
     here.request("web", "now").await?;
-    let release = here.ready_is("web", "True", &[]).await?;
-    assert!(history(&release).len() > 1, "other values are another revision");
+    here.ready_is("web", "True", &[]).await?;
 
     // Another cluster knows nothing of it; what was released stays where it is, and that is told.
     here.release("web", json!({})).await?;
