@@ -295,6 +295,27 @@ mod tests {
     }
 
     #[test]
+    fn every_part_of_a_target_selects() {
+        let object = deployment(json!({"name": "web", "namespace": "prod", "labels": {"team": "a"},
+            "annotations": {"tier": "front"}}));
+        for (part, selecting, other) in [
+            ("group", "apps", "batch"),
+            ("version", "v1", "v2"),
+            ("kind", "Deploy.*", "StatefulSet"),
+            ("name", "w.b", "w"),
+            ("namespace", "prod", "test"),
+            ("labelSelector", "team in (a, b)", "team!=a"),
+            ("annotationSelector", "tier=front", "tier=back"),
+        ] {
+            let ignored = |value: &str| {
+                let rules = rules(json!({"ignore": [{"paths": [""], "target": {part: value}}]})).unwrap();
+                rules.ignored(&object) == Ignored::Everything
+            };
+            assert_eq!((ignored(selecting), ignored(other)), (true, false), "{part}");
+        }
+    }
+
+    #[test]
     fn rules_that_cannot_be_read_are_named() {
         let error = rules(json!({"ignore": [{"paths": ["spec.replicas"]}]})).unwrap_err();
         assert!(

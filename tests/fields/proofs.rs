@@ -26,6 +26,10 @@ pub(crate) const NOT_ACTED_ON: &[&str] = &[
     "persistentClient",
     "rollback.recreate",
     "rollback.serverSideApply",
+    "ownership.rules[].target.annotationSelector",
+    "ownership.rules[].target.group",
+    "ownership.rules[].target.labelSelector",
+    "ownership.rules[].target.version",
     "upgrade.disableOpenAPIValidation",
     "upgrade.disableTakeOwnership",
     "upgrade.preserveValues",
@@ -325,7 +329,62 @@ pub(crate) const PROOFS: &[Proof] = &[
     ),
     proof(
         "waitStrategy",
-        "tests/it/releases/health.rs",
-        "readiness_is_what_the_spec_says_and_a_newer_spec_ends_the_wait",
+        "src/health/legacy.rs",
+        "as_many_pods_may_be_missing_as_the_rollout_allows",
+    ),
+    proof(
+        "driftDetection.ignore",
+        "src/plan/drift.rs",
+        "ignore_rules_select_objects_and_fields",
+    ),
+    proof(
+        "driftDetection.ignore[].target",
+        "src/plan/drift.rs",
+        "every_part_of_a_target_selects",
+    ),
+    proof(
+        "healthCheckExprs[].inProgress",
+        "src/health/rules.rs",
+        "expressions_replace_the_rules_for_their_kind",
+    ),
+    proof(
+        "install.disableSchemaValidation",
+        "tests/it/releases/sources.rs",
+        "values_are_checked_against_the_schema_unless_it_is_disabled",
+    ),
+    proof(
+        "upgrade.disableSchemaValidation",
+        "tests/it/releases/sources.rs",
+        "values_are_checked_against_the_schema_unless_it_is_disabled",
+    ),
+    proof(
+        "ownership.fieldManager",
+        "tests/it/releases/sources.rs",
+        "values_are_checked_against_the_schema_unless_it_is_disabled",
+    ),
+    proof(
+        "ownership.rules[].target",
+        "src/plan/policy.rs",
+        "rules_keep_their_order_and_names",
+    ),
+    proof(
+        "rollback.disableWaitForJobs",
+        "src/health/rules.rs",
+        "jobs_must_complete_unless_they_are_not_awaited",
+    ),
+    proof(
+        "test.timeout",
+        "tests/it/releases/testing.rs",
+        "a_test_that_fails_leaves_the_release_unready_unless_failures_are_ignored",
+    ),
+    proof(
+        "valuesFrom[].literal",
+        "src/plan/values.rs",
+        "nothing_in_a_literal_content_has_a_meaning",
+    ),
+    proof(
+        "valuesFrom[].targetPath",
+        "src/plan/values.rs",
+        "a_content_at_a_path_wins_over_inline_values",
     ),
 ];

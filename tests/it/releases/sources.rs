@@ -184,6 +184,58 @@ async fn values_from_config_map_and_secret() -> Result {
 }
 
 #[tokio::test]
+async fn values_are_checked_against_the_schema_unless_it_is_disabled() -> Result {
+    let scene = Scene::open("schema").await?;
+    let schema = r#"{"properties": {"size": {"enum": ["small", "large"]}}}"#;
+    let files = [
+        ("templates/one.yaml", ONE),
+        ("values.yaml", VALUES),
+        ("values.schema.json", schema),
+    ];
+    scene.publish("1.0.0", &files).await?;
+    let spec = |values: &str, action: Value| {
+        let mut spec = json!({"interval": "1h", "chart": chart("1.0.0"), "values": {"size": values},
+            "ownership": {"fieldManager": "platform"}});
+        spec.as_object_mut()
+            .into_iter()
+            .for_each(|spec| spec.extend(action.as_object().cloned().unwrap_or_default()));
+        spec
+    };
+    let refused = |release: Option<&fairlead::api::HelmRelease>| {
+        let status = json!(release.and_then(|release| release.status.as_ref()));
+        status["conditions"]
+            .to_string()
+            .contains("values don't meet the specifications of the schema")
+    };
+    let releases = scene.stage.releases(&scene.namespace);
+    scene
+        .stage
+        .apply_release(&scene.namespace, "shop", spec("huge", json!({})))
+        .await?;
+    becomes(&releases, "shop", DEADLINE, refused).await?;
+    scene
+        .release(spec("huge", json!({"install": {"disableSchemaValidation": true}})))
+        .await?;
+    assert_eq!(scene.data("one").await?["size"], "huge");
+
+    // An upgrade has an option of its own. The objects are owned by the manager that the release chose.
+    scene
+        .stage
+        .apply_release(&scene.namespace, "shop", spec("tiny", json!({})))
+        .await?;
+    becomes(&releases, "shop", DEADLINE, refused).await?;
+    scene
+        .release(spec("tiny", json!({"upgrade": {"disableSchemaValidation": true}})))
+        .await?;
+    let map = json!(scene.maps.get("one").await?);
+    assert_eq!(map["data"]["size"], "tiny");
+    let managers = map["metadata"]["managedFields"].as_array().into_iter().flatten();
+    let managers: Vec<&Value> = managers.map(|entry| &entry["manager"]).collect();
+    assert_eq!(managers, ["platform"]);
+    Ok(())
+}
+
+#[tokio::test]
 async fn oci_registry_chart() -> Result {
     let scene = Scene::open("oci").await?;
     let registry = scene.stage.plane.start_registry().await?;

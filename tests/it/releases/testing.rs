@@ -95,5 +95,13 @@ async fn a_test_that_fails_leaves_the_release_unready_unless_failures_are_ignore
         .await?;
     let release = installation.ready_is("tested", "True", &["install succeeded"]).await?;
     assert_eq!(condition(&release, "TestSuccess")["status"], "False");
+
+    // One that never ends is not awaited for longer than its time.
+    let spec = json!({"test": {"enable": true, "timeout": "2s"}, "values": {"outcome": "Pending"}});
+    installation.release("tested", spec).await?;
+    let release = installation
+        .ready_is("tested", "False", &["test hook Pod broken", "2s"])
+        .await?;
+    assert_eq!(condition(&release, "Ready")["reason"], "TestFailed");
     Ok(())
 }
