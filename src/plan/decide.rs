@@ -57,6 +57,8 @@ pub struct Input<'a> {
     pub asked: bool,
     /// Whether somebody wrote to an object of the release since the last failure: the cause may be gone.
     pub stirred: bool,
+    /// Whether hooks that come before the objects of the revision are still to be run, or are awaited.
+    pub hooks_due: bool,
 }
 
 /// What a reconcile is to do.
@@ -93,6 +95,7 @@ pub fn decide(input: &Input<'_>, now: Timestamp) -> Plan {
         failure,
         asked,
         stirred,
+        hooks_due,
     } = *input;
     let writes = Writes {
         apply: changes
@@ -106,7 +109,7 @@ pub fn decide(input: &Input<'_>, now: Timestamp) -> Plan {
     let Some(phase) = revision.phase else {
         return Plan::Write(writes);
     };
-    if writes.apply.is_empty() && writes.remove.is_empty() {
+    if writes.apply.is_empty() && writes.remove.is_empty() && !hooks_due {
         return match phase {
             Phase::Deployed => Plan::Rest,
             Phase::Pending | Phase::Failed | Phase::Gone => Plan::Await,
@@ -162,6 +165,7 @@ mod tests {
             failure,
             asked,
             stirred: false,
+            hooks_due: false,
         };
         decide(&input, at(1000))
     }
@@ -177,6 +181,7 @@ mod tests {
             failure,
             asked: false,
             stirred: false,
+            hooks_due: false,
         };
         assert_eq!(decide(&input, at(1000)), Plan::Hold { until: at(1200) });
         let input = Input { stirred: true, ..input };
@@ -236,6 +241,27 @@ mod tests {
     }
 
     #[test]
+    fn a_revision_that_changes_no_object_goes_on_until_its_hooks_are_through() {
+        for (phase, failure, expected) in [
+            (Phase::Pending, None, write(&[])),
+            (Phase::Failed, Some(failed(998, 5)), Plan::Hold { until: at(1003) }),
+            (Phase::Failed, Some(failed(995, 5)), write(&[])),
+        ] {
+            let revision = revision(Some(phase));
+            let input = Input {
+                revision: &revision,
+                changes: &[None],
+                leftovers: &[],
+                failure,
+                asked: false,
+                stirred: false,
+                hooks_due: true,
+            };
+            assert_eq!(decide(&input, at(1000)), expected, "{phase:?}");
+        }
+    }
+
+    #[test]
     fn leftovers_alone_are_reason_to_write() {
         let leftover = ObjectReference {
             api_version: "v1".into(),
@@ -251,6 +277,7 @@ mod tests {
             failure: None,
             asked: false,
             stirred: false,
+            hooks_due: false,
         };
         assert_eq!(
             decide(&input, at(1)),

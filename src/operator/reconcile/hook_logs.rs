@@ -160,8 +160,7 @@ mod tests {
     #[test]
     fn an_event_has_the_end_of_the_output() {
         let lines: Vec<String> = (0..30).map(|number| format!("line {number}")).collect();
-        let text = lines.join("\n") + "\n";
-        let end = end_of(&text);
+        let end = end_of(&lines.join("\n"));
         assert!(end.starts_with("line 20\n") && end.ends_with("line 29"), "{end}");
         assert_eq!(end_of(&"ä".repeat(2000)).chars().count(), CHARACTERS_OF_EVENT);
         assert_eq!(end_of(""), "");

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt, stream};
+use k8s_openapi::jiff::Timestamp;
 use kube::Resource as _;
 use tracing::{info, warn};
 
@@ -173,10 +174,13 @@ pub(super) async fn clear(
     if remaining.is_empty() {
         return run_hooks(context, recorded, memory, HookEvent::PostDelete, why).await;
     }
-    let progress = format!(
-        "waiting until {} are gone",
-        first_few(&remaining, remaining.len(), NAMED, ", ")
-    );
+    let named = first_few(&remaining, remaining.len(), NAMED, ", ");
+    let timeout = recorded.release().spec.uninstall_timeout();
+    if why == Removal::Deletion && recorded.release().is_deleted_since(timeout, Timestamp::now()) {
+        let message = format!("not gone after {timeout}: {named}; see which finalizers they have");
+        return Some(Outcome::UninstallFailed { why, message });
+    }
+    let progress = format!("waiting until {named} are gone");
     Some(Outcome::Uninstalling { why, progress })
 }
 
@@ -286,6 +290,7 @@ async fn delete(
     objects: &[ObjectReference],
 ) -> Result<Vec<ObjectReference>, DeleteError> {
     let release = recorded.release();
+    let options = release.spec.uninstall.clone().unwrap_or_default();
     let identity = identity(recorded);
     let field_manager = release.field_manager();
     let labels = names::release_labels(release.own_namespace(), release.own_name());
@@ -295,6 +300,7 @@ async fn delete(
         release: &identity,
         field_manager: &field_manager,
         labels: &labels,
+        propagation: options.deletion_propagation.unwrap_or_default(),
     };
     let mut remaining = Vec::new();
     for wave in objects.chunk_by(|a, b| a.kind == b.kind) {
@@ -320,14 +326,14 @@ async fn delete(
             .await?;
         for (object, deletion) in results {
             match deletion {
-                Deletion::Deleted { uid: _ } => {
+                Deletion::Deleted { uid: _ } if !options.disable_wait => {
                     if is_there(context, object).await? {
                         watch(context, object).await?;
                         remaining.push(object.clone());
                     }
                 }
-                // Kept objects and those of others leave the inventory: they are not this release's any more.
-                Deletion::Absent | Deletion::Kept | Deletion::NotOurs => {
+                // What is not awaited goes by itself. Kept objects and those of others leave the inventory: they are not this release's any more.
+                Deletion::Deleted { uid: _ } | Deletion::Absent | Deletion::Kept | Deletion::NotOurs => {
                     if let Some(inventory) = &mut recorded.status_mut().inventory {
                         inventory::remove(inventory, object);
                     }

@@ -278,11 +278,7 @@ spec:
 
     installation.release("talking", json!({})).await?;
     installation.ready_is("talking", "True", &[]).await?;
-    assert!(
-        installation.operator.log().contains(LAST_LINE),
-        "{}",
-        installation.operator.log()
-    );
+    installation.logs(LAST_LINE).await?;
     installation.uninstall("talking").await?;
 
     installation

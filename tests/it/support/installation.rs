@@ -178,6 +178,18 @@ impl Installation {
         }
     }
 
+    /// Waits until the operator has logged a text: its log is read beside the test.
+    pub(crate) async fn logs(&self, text: &str) -> Result {
+        let started = std::time::Instant::now();
+        while !self.operator.log().contains(text) {
+            if started.elapsed() > DEADLINE {
+                return Err(format!("{text:?} is not logged:\n{}", self.operator.log()).into());
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        Ok(())
+    }
+
     /// The notes of the events about a release.
     pub(crate) async fn events(&self, release: &HelmRelease) -> Result<Vec<(String, String)>> {
         let events: Api<k8s_openapi::api::events::v1::Event> = self.api();
