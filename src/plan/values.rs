@@ -150,7 +150,7 @@ mod tests {
     /// A reference of the kind, with more of its fields, and what it refers to.
     type Source<'a> = (&'a str, Value, &'a str);
 
-    fn composed(sources: &[Source<'_>], inline: Value) -> Result<Composed, BadContent> {
+    fn composed(sources: &[Source<'_>], inline: &Value) -> Result<Composed, BadContent> {
         let references: Vec<ValuesReference> = sources
             .iter()
             .map(|(kind, more, _)| {
@@ -173,7 +173,7 @@ mod tests {
         compose(&contents, inline.as_object())
     }
 
-    fn values(sources: &[Source<'_>], inline: Value) -> Value {
+    fn values(sources: &[Source<'_>], inline: &Value) -> Value {
         Value::Object(composed(sources, inline).unwrap().values)
     }
 
@@ -222,7 +222,7 @@ mod tests {
             (vec![at("a", "x"), document("a: z")], json!({}), json!({"a": "x"})),
         ];
         for (sources, inline, expected) in cases {
-            assert_eq!(values(&sources, inline), expected, "{sources:?}");
+            assert_eq!(values(&sources, &inline), expected, "{sources:?}");
         }
     }
 
@@ -253,7 +253,7 @@ mod tests {
             ),
         ];
         for (sources, inline, expected) in cases {
-            assert_eq!(values(&sources, inline), expected, "{sources:?}");
+            assert_eq!(values(&sources, &inline), expected, "{sources:?}");
         }
     }
 
@@ -274,7 +274,7 @@ mod tests {
             ("a\\,b", json!("a,b")),
         ];
         for (text, expected) in cases {
-            let found = values(&[at("nested.key", text)], json!({}));
+            let found = values(&[at("nested.key", text)], &json!({}));
             assert_eq!(
                 found.pointer("/nested/key").cloned().unwrap_or_default(),
                 expected,
@@ -295,14 +295,14 @@ mod tests {
             "a.b[0]",
             "{\"a\": [1, 2]}",
         ] {
-            let found = values(&[literal("a\\.b.c", text)], json!({}));
+            let found = values(&[literal("a\\.b.c", text)], &json!({}));
             assert_eq!(found, json!({"a.b": {"c": text}}), "{text:?}");
         }
     }
 
     #[test]
     fn numbers_are_floats_as_with_helm() {
-        let found = values(&[document("a: 3")], json!({"b": {"c": [4]}}));
+        let found = values(&[document("a: 3")], &json!({"b": {"c": [4]}}));
         assert!(found["a"].is_f64() && found["b"]["c"][0].is_f64(), "{found}");
     }
 
@@ -313,7 +313,7 @@ mod tests {
             ("Secret", json!({}), "b: {c: z}"),
             ("Secret", json!({"targetPath": "d", "literal": true}), "z"),
         ];
-        let found = composed(&sources, json!({"e": 1})).unwrap();
+        let found = composed(&sources, &json!({"e": 1})).unwrap();
         assert_eq!(Value::Object(found.from_secrets), json!({"b": {"c": "z"}, "d": "z"}));
     }
 
@@ -325,7 +325,7 @@ mod tests {
             (at("a[1].b", "{hunter2"), "a[1].b"),
         ] {
             let sources = [document("a: x"), source];
-            let bad = composed(&sources, json!({})).unwrap_err();
+            let bad = composed(&sources, &json!({})).unwrap_err();
             assert_eq!(bad.index, 1);
             assert!(
                 bad.problem.contains(named) && !bad.problem.contains("hunter2"),

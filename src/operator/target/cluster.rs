@@ -16,7 +16,7 @@ use kube::{Client, Config};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use super::error::{ClusterObject, ClusterProblem, TargetError};
+use super::error::{ClusterProblem, TargetError};
 use super::kubeconfig;
 use super::token::{TokenSource, bearing_tokens};
 use crate::api::HelmRelease;
@@ -111,16 +111,7 @@ fn object(release: &HelmRelease) -> Option<Object<'_>> {
 
 /// What is wrong with the cluster that a release describes.
 pub(super) fn problem(release: &HelmRelease, problem: ClusterProblem) -> TargetError {
-    let (kind, name) = match object(release) {
-        Some(Object::Secret { name, key: _ }) => ("Secret", name),
-        Some(Object::ConfigMap { name }) => ("ConfigMap", name),
-        None => ("Secret", ""),
-    };
-    let object = ClusterObject {
-        kind,
-        namespace: release.own_namespace().to_owned(),
-        name: name.to_owned(),
-    };
+    let object = release.cluster_object().unwrap_or_default();
     TargetError::Described { object, problem }
 }
 

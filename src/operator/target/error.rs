@@ -2,8 +2,6 @@
 //!
 //! Edge. No message quotes a kubeconfig.
 
-use std::fmt;
-
 use crate::api::conditions::Reason;
 
 /// A release cannot be released to where, or as whom, its spec says.
@@ -28,28 +26,11 @@ pub enum TargetError {
     /// The object that describes the cluster is missing, or lacks something.
     #[error("spec.kubeConfig ({object}): {problem}")]
     Described {
-        /// The Secret or ConfigMap.
-        object: ClusterObject,
+        /// Kind and name of the Secret or ConfigMap.
+        object: String,
         /// What is wrong; never what the object holds.
         problem: ClusterProblem,
     },
-}
-
-/// The object that describes a cluster.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ClusterObject {
-    /// `Secret` or `ConfigMap`.
-    pub kind: &'static str,
-    /// Its namespace.
-    pub namespace: String,
-    /// Its name.
-    pub name: String,
-}
-
-impl fmt::Display for ClusterObject {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{} {}/{}", self.kind, self.namespace, self.name)
-    }
 }
 
 /// What is wrong with the description of a cluster.
