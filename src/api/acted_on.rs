@@ -28,6 +28,7 @@ const ACTED_ON: &[ActedOn] = &[
     all("chart.spec.sourceRef"),
     all("chartRef"),
     all("dependsOn"),
+    all("driftDetection"),
     all("healthCheckExprs"),
     all("interval"),
     all("mode"),
@@ -44,7 +45,7 @@ const ACTED_ON: &[ActedOn] = &[
     all("storageNamespace"),
     all("serviceAccountName"),
     all("kubeConfig"),
-    all("uninstall.keepHistory"),
+    all("uninstall"),
     all("targetNamespace"),
     all("suspend"),
     all("install.crds"),
@@ -63,14 +64,16 @@ const ACTED_ON: &[ActedOn] = &[
     all("upgrade.chartNameChangeStrategy"),
     all("upgrade.cleanupOnFail"),
     all("upgrade.crds"),
-    all("uninstall.disableHooks"),
     all("upgrade.disableHooks"),
     all("upgrade.disableSchemaValidation"),
     all("upgrade.disableWait"),
     all("upgrade.remediation"),
     all("upgrade.strategy"),
     all("upgrade.disableWaitForJobs"),
+    all("upgrade.force"),
     all("upgrade.timeout"),
+    all("rollback.disableWaitForJobs"),
+    all("rollback.force"),
     all("ownership.adoptFrom"),
     all("ownership.fieldManager"),
     all("ownership.wellKnownOwners"),
@@ -88,7 +91,6 @@ const ACTED_ON: &[ActedOn] = &[
 /// Values that say what is done anyway, so setting them is not in vain. Empty texts, lists and objects and `false` are
 /// of this kind for every field.
 const AS_DONE_ANYWAY: &[(&str, &str)] = &[
-    ("driftDetection.mode", "disabled"),
     ("install.serverSideApply", "true"),
     ("persistentClient", "true"),
     ("rollback.serverSideApply", "enabled"),
@@ -230,16 +232,10 @@ mod tests {
         let spec = json!({
             "interval": "10m",
             "chartRef": {"kind": "OCIRepository", "name": "shop"},
-            "install": {"crds": "Skip", "disableHooks": true},
-            "upgrade": {"serverSideApply": "disabled"},
-            "driftDetection": {"mode": "enabled", "ignore": [{"paths": ["/spec/replicas"]}]},
+            "install": {"crds": "Skip", "disableHooks": true, "serverSideApply": false},
             "persistentClient": false,
         });
-        let expected = [
-            "spec.driftDetection.ignore",
-            "spec.driftDetection.mode",
-            "spec.upgrade.serverSideApply",
-        ];
+        let expected = ["spec.install.serverSideApply"];
         assert_eq!(ignored(spec), expected);
     }
 }

@@ -156,6 +156,8 @@ names! {
         FieldForced,
         /// A field that the chart no longer sets is kept as it is until its next owner writes it.
         FieldHandedOver,
+        /// An object was deleted and created again, because a field of it cannot be changed.
+        ObjectRecreated,
         /// Fields of an earlier tool of the release became the release's.
         FieldsMigrated,
         /// A field, or the record of who owns it, was lost without a conflict.

@@ -29,6 +29,8 @@ pub const ANNOTATION_WRITTEN_BY: &str = "fairlead.dev/written-by";
 pub const ANNOTATION_HOOK_RUN: &str = "fairlead.dev/hook-run";
 /// Annotation or label of a live or rendered object: `disabled` excludes it from drift detection.
 pub const ANNOTATION_DRIFT_DETECTION: &str = "fairlead.dev/driftDetection";
+/// The same of Flux, which is heeded as well.
+pub const FLUX_DRIFT_DETECTION: &str = "helm.toolkit.fluxcd.io/driftDetection";
 
 /// Label on every object of a release: the name of its HelmRelease.
 pub const LABEL_NAME: &str = "fairlead.dev/name";

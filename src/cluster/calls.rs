@@ -16,6 +16,7 @@ use kube::core::request::Request;
 use serde_json::Value;
 
 use super::discovery::Resource;
+use crate::api::helm_release::actions::DeletionPropagation;
 use crate::ownership::conflict::{ServerStatus, StatusCause};
 
 /// How long one call may take, retries of the client included.
@@ -251,20 +252,25 @@ impl Calls {
         self.send(self.client.request(request)).await
     }
 
-    /// Deletes the object with this uid in the background; nothing happens to another object of the same name.
+    /// Deletes the object with this uid; nothing happens to another object of the same name.
     pub async fn delete(
         &self,
         resource: &Resource,
         namespace: Option<&str>,
         name: &str,
         uid: &str,
+        propagation: DeletionPropagation,
     ) -> Result<(), CallError> {
         let preconditions = Preconditions {
             uid: Some(uid.to_owned()),
             resource_version: None,
         };
         let parameters = DeleteParams {
-            propagation_policy: Some(PropagationPolicy::Background),
+            propagation_policy: Some(match propagation {
+                DeletionPropagation::Background => PropagationPolicy::Background,
+                DeletionPropagation::Foreground => PropagationPolicy::Foreground,
+                DeletionPropagation::Orphan => PropagationPolicy::Orphan,
+            }),
             preconditions: Some(preconditions),
             ..DeleteParams::default()
         };

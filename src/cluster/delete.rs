@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::calls::{CallError, Calls};
 use super::discovery::{DiscoveryError, KindCache};
+use crate::api::helm_release::actions::DeletionPropagation;
 use crate::ownership::conflict::Rejection;
 use crate::ownership::intent::ReleaseIdentity;
 use crate::ownership::managed::ManagedFields;
@@ -91,10 +92,12 @@ pub struct Deleter<'a> {
     /// Labels that together make an object ours whatever Helm's marks say: those name the release and its namespace, which
     /// may both have changed since. Empty for none.
     pub labels: &'a [(&'static str, String)],
+    /// What becomes of the dependents of the objects.
+    pub propagation: DeletionPropagation,
 }
 
 impl Deleter<'_> {
-    /// Deletes an object with background propagation, if it is ours and not to be kept.
+    /// Deletes an object if it is ours and not to be kept.
     ///
     /// `uid` is that of the object as we last saw it: one that was created anew since is not ours to delete unless
     /// it carries our marks.
@@ -132,7 +135,11 @@ impl Deleter<'_> {
         if !self.is_ours(&live, uid == Some(found)) {
             return Ok(Deletion::NotOurs);
         }
-        match self.calls.delete(&resource, namespace, &object.name, found).await {
+        match self
+            .calls
+            .delete(&resource, namespace, &object.name, found, self.propagation)
+            .await
+        {
             Ok(()) => Ok(Deletion::Deleted { uid: found.to_owned() }),
             Err(error) if error.is_not_found() => Ok(Deletion::Absent),
             Err(CallError::Refused(status)) if status.code == 409 => Ok(Deletion::NotOurs),

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::calls::{CallError, Calls};
 use super::discovery::Resource;
+use crate::api::names;
 
 /// The metadata of a live object, reduced to what tells change.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +23,8 @@ pub struct LiveMetadata {
     pub fingerprint: String,
     /// Whether the object is being deleted.
     pub terminating: bool,
+    /// Whether an annotation or label of it says that drift of it is not looked for.
+    pub left_alone: bool,
 }
 
 impl LiveMetadata {
@@ -32,8 +35,19 @@ impl LiveMetadata {
             resource_version: metadata.resource_version.clone()?,
             fingerprint: fingerprint(metadata),
             terminating: metadata.deletion_timestamp.is_some(),
+            left_alone: is_left_alone(metadata),
         })
     }
+}
+
+fn is_left_alone(metadata: &ObjectMeta) -> bool {
+    let names = [names::ANNOTATION_DRIFT_DETECTION, names::FLUX_DRIFT_DETECTION];
+    let maps = [&metadata.annotations, &metadata.labels];
+    let mut values = maps
+        .into_iter()
+        .flatten()
+        .flat_map(|map| names.map(|name| map.get(name)));
+    values.any(|value| value.is_some_and(|value| value == "disabled"))
 }
 
 /// A digest of an object's generation and of its managed fields without those of its status.

@@ -185,8 +185,7 @@ mod tests {
     use super::super::State;
     use super::*;
 
-    #[expect(clippy::needless_pass_by_value, reason = "they are made where they are passed")]
-    fn state(api_version: &str, kind: &str, spec: Value, status: Value) -> State {
+    fn state(api_version: &str, kind: &str, spec: &Value, status: &Value) -> State {
         let object = json!({"apiVersion": api_version, "kind": kind, "metadata": {"generation": 1}, "spec": spec, "status": status});
         super::status(&object).state
     }
@@ -198,8 +197,8 @@ mod tests {
             state(
                 "apps/v1",
                 "Deployment",
-                spec,
-                json!({"observedGeneration": 1, "readyReplicas": ready}),
+                &spec,
+                &json!({"observedGeneration": 1, "readyReplicas": ready}),
             )
         };
         assert_eq!(
@@ -212,45 +211,45 @@ mod tests {
         );
         assert_eq!(deployment(3, json!({"type": "Recreate"})), State::InProgress);
         let paused = json!({"replicas": 4, "paused": true});
-        assert_eq!(state("apps/v1", "Deployment", paused, json!({})), State::Current);
+        assert_eq!(state("apps/v1", "Deployment", &paused, &json!({})), State::Current);
         let status = json!({"observedGeneration": 1, "desiredNumberScheduled": 3, "updatedNumberScheduled": 3, "numberReady": 2});
         let spec = |unavailable: Value| json!({"updateStrategy": {"rollingUpdate": {"maxUnavailable": unavailable}}});
         assert_eq!(
-            state("apps/v1", "DaemonSet", spec(json!("10%")), status.clone()),
+            state("apps/v1", "DaemonSet", &spec(json!("10%")), &status),
             State::Current
         );
-        assert_eq!(state("apps/v1", "DaemonSet", spec(json!(0)), status), State::InProgress);
+        assert_eq!(
+            state("apps/v1", "DaemonSet", &spec(json!(0)), &status),
+            State::InProgress
+        );
     }
 
     #[test]
     fn a_load_balancer_needs_an_address() {
         let spec = json!({"type": "LoadBalancer", "clusterIP": "10.0.0.1"});
-        assert_eq!(state("v1", "Service", spec.clone(), json!({})), State::InProgress);
+        assert_eq!(state("v1", "Service", &spec, &json!({})), State::InProgress);
         let status = json!({"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}});
-        assert_eq!(state("v1", "Service", spec, status), State::Current);
+        assert_eq!(state("v1", "Service", &spec, &status), State::Current);
     }
 
     #[test]
     fn jobs_complete_or_fail_and_custom_resources_are_not_awaited() {
         assert_eq!(
-            state("batch/v1", "Job", json!({}), json!({"active": 1})),
+            state("batch/v1", "Job", &json!({}), &json!({"active": 1})),
             State::InProgress
         );
         assert_eq!(
-            state("batch/v1", "Job", json!({}), json!({"succeeded": 1})),
+            state("batch/v1", "Job", &json!({}), &json!({"succeeded": 1})),
             State::Current
         );
         assert_eq!(
-            state("batch/v1", "Job", json!({"backoffLimit": 1}), json!({"failed": 2})),
+            state("batch/v1", "Job", &json!({"backoffLimit": 1}), &json!({"failed": 2})),
             State::Failed
         );
         let unready = json!({"conditions": [{"type": "Ready", "status": "False"}]});
-        assert_eq!(
-            state("example.com/v1", "Widget", json!({}), unready.clone()),
-            State::Current
-        );
-        assert_eq!(state("v1", "Pod", json!({}), unready), State::InProgress);
+        assert_eq!(state("example.com/v1", "Widget", &json!({}), &unready), State::Current);
+        assert_eq!(state("v1", "Pod", &json!({}), &unready), State::InProgress);
         let sets = json!({"observedGeneration": 1, "updatedReplicas": 1, "readyReplicas": 1, "currentRevision": "a", "updateRevision": "b"});
-        assert_eq!(state("apps/v1", "StatefulSet", json!({}), sets), State::InProgress);
+        assert_eq!(state("apps/v1", "StatefulSet", &json!({}), &sets), State::InProgress);
     }
 }

@@ -2,9 +2,11 @@
 //!
 //! Edge. As Helm, it never deletes them.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::Resource as _;
 use kube::api::Api;
 use kube::runtime::conditions::is_crd_established;
 use kube::runtime::wait::await_condition;
@@ -12,19 +14,26 @@ use serde_json::{Value, json};
 
 use super::context::Context;
 use super::reconcile::render::Rendering;
+use crate::api::conditions::Reason;
 use crate::api::helm_release::actions::CrdsPolicy;
 use crate::api::helm_release::actions::HelmAction;
+use crate::api::listing::first_few;
 use crate::api::{HelmRelease, names};
 use crate::cluster::calls::{ApplyOptions, CallError};
 use crate::cluster::discovery::{DiscoveryError, Resource};
+use crate::ownership::conflict::Rejection;
 use crate::ownership::intent::{Intent, IntentError};
 use crate::ownership::reference::ObjectReference;
 use crate::ownership::shadow::{Effect, ObjectShadow};
 use crate::ownership::value::same_content;
 use crate::plan::shadow::Refusal;
+use crate::telemetry::events::Severity;
 
 /// How long it is awaited that the API server serves a CRD. It takes milliseconds, unless names collide.
 const ESTABLISHED_WITHIN: Duration = Duration::from_secs(30);
+
+/// How many owners of replaced fields a message names.
+const NAMED: usize = 5;
 
 /// Why what must be there first is not.
 #[derive(Debug, thiserror::Error)]
@@ -67,7 +76,7 @@ impl CrdError {
             Self::Call {
                 source: CallError::Refused(status),
                 ..
-            } => crate::ownership::conflict::Rejection::of(status).is_retryable(),
+            } => Rejection::of(status).is_retryable(),
             Self::Call {
                 source: CallError::Timeout(_) | CallError::Transport(_),
                 ..
@@ -80,8 +89,8 @@ impl CrdError {
 
 /// Applies the CRDs of the chart's `crds/` folders as the action's policy says, and awaits that they are served.
 ///
-/// `Create` leaves existing ones alone. `CreateReplace` applies them without force: a CRD that another tool owns is a
-/// conflict that is reported, not taken.
+/// `Create` leaves existing ones alone. `CreateReplace` replaces what others have set, because it says so, and tells of it: the CRDs
+/// of a chart are nobody's fields to keep.
 pub async fn apply(
     context: &Context,
     release: &HelmRelease,
@@ -105,15 +114,7 @@ pub async fn apply(
         if policy == CrdsPolicy::Create && exists().await.map_err(failed)?.is_some() {
             continue;
         }
-        let options = ApplyOptions {
-            manager: &manager,
-            force: false,
-            dry_run: false,
-        };
-        context
-            .target
-            .calls
-            .apply(&resource, None, &object.name, intent.body(), options)
+        replace(context, release, &resource, &intent, &manager)
             .await
             .map_err(failed)?;
         applied.push(object);
@@ -131,12 +132,61 @@ pub async fn apply(
     Ok(())
 }
 
+/// Applies a CRD; what others hold with other values is taken, of exactly the object that was looked at.
+async fn replace(
+    context: &Context,
+    release: &HelmRelease,
+    resource: &Resource,
+    intent: &Intent,
+    manager: &str,
+) -> Result<(), CallError> {
+    let (calls, object) = (&context.target.calls, intent.reference());
+    let options = |force| ApplyOptions {
+        manager,
+        force,
+        dry_run: false,
+    };
+    let causes = match calls
+        .apply(resource, None, &object.name, intent.body(), options(false))
+        .await
+    {
+        Ok(_) => return Ok(()),
+        Err(CallError::Refused(status)) => match Rejection::of(&status) {
+            Rejection::FieldConflict(causes) => causes,
+            _ => return Err(CallError::Refused(status)),
+        },
+        Err(error) => return Err(error),
+    };
+    let Some(live) = calls.get(resource, None, &object.name).await? else {
+        return calls
+            .apply(resource, None, &object.name, intent.body(), options(false))
+            .await
+            .map(drop);
+    };
+    let mut body = intent.body().clone();
+    for field in ["uid", "resourceVersion"] {
+        if let Some(metadata) = body.get_mut("metadata") {
+            metadata[field] = live["metadata"][field].clone();
+        }
+    }
+    calls.apply(resource, None, &object.name, &body, options(true)).await?;
+    let owners: BTreeSet<&str> = causes.iter().map(|cause| cause.manager.name.as_str()).collect();
+    let owners = first_few(&owners, owners.len(), NAMED, ", ");
+    let note = format!(
+        "{object}: {} fields of {owners} were replaced, as CreateReplace says",
+        causes.len()
+    );
+    let (about, events) = (release.object_ref(&()), &context.shared.events);
+    events.publish(about, Severity::Warning, Reason::FieldForced, "replace CRDs", &note);
+    Ok(())
+}
+
 /// What [`apply`] and [`ensure_namespace`] would do.
 #[derive(Debug, Default)]
 pub struct Foreseen {
     /// The CRDs, and the namespace if it would be created.
     pub objects: Vec<ObjectShadow>,
-    /// Those that the API server would refuse, conflicts included: CRDs are never forced.
+    /// Those that the API server would refuse.
     pub refused: Vec<Refusal>,
 }
 
@@ -198,7 +248,7 @@ async fn foresee_one(
         Some(live) => {
             let options = ApplyOptions {
                 manager,
-                force: false,
+                force: true,
                 dry_run: true,
             };
             let answer = context

@@ -63,8 +63,10 @@ pub enum Rejection {
     AlreadyExists,
     /// Two fields exclude each other and somebody else owns one of them: forcing does not help.
     Union(Vec<StatusCause>),
-    /// The object breaks a rule of its kind, or changes an immutable field.
+    /// The object breaks a rule of its kind.
     Invalid(Vec<StatusCause>),
+    /// A field would change that cannot be changed in an object that exists.
+    Immutable(Vec<StatusCause>),
     /// The object does not fit its schema: the chart's fault.
     Schema {
         /// The field in the server's rendering, if the message names one.
@@ -150,6 +152,7 @@ impl Rejection {
             Self::FieldConflict(_)
             | Self::Union(_)
             | Self::Invalid(_)
+            | Self::Immutable(_)
             | Self::Schema { .. }
             | Self::RemovedVersion { .. }
             | Self::Denied
@@ -209,9 +212,25 @@ fn invalid(status: &ServerStatus) -> Rejection {
     }
     if causes.iter().any(is_union) {
         Rejection::Union(causes)
+    } else if causes.iter().any(is_immutable) {
+        Rejection::Immutable(causes)
     } else {
         Rejection::Invalid(causes)
     }
+}
+
+/// How validations of updates say that a field cannot be changed; those of custom resources say what their authors wrote.
+fn is_immutable(cause: &StatusCause) -> bool {
+    let texts = [
+        "immutable",
+        "may not change once set",
+        "cannot change roleRef",
+        // StatefulSets, Pods.
+        "for fields other than",
+        "may not change fields other than",
+        "may not add or remove containers",
+    ];
+    texts.iter().any(|text| cause.message.contains(text))
 }
 
 /// The known deadlocks: two members of a union, or an item of a list that survives under its old key.

@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
+use super::drift::keep_live;
 use super::path::{FieldPath, PathElement};
 use super::reference::ObjectReference;
 
@@ -136,6 +137,14 @@ impl Intent {
         }
         self.hash = hash_of(&self.body);
         self
+    }
+
+    /// The same intent with the live values of the fields at these JSON pointers. The hash stays: what is wanted is the same.
+    #[must_use]
+    pub fn keeping(&self, live: &Value, pointers: &[String]) -> Self {
+        let mut kept = self.clone();
+        keep_live(&mut kept.body, live, pointers);
+        kept
     }
 
     /// The object's name.

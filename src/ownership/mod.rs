@@ -7,6 +7,7 @@ pub mod class;
 pub mod conflict;
 pub mod contention;
 pub mod contested;
+pub mod drift;
 mod fields_v1;
 pub mod fieldset;
 pub mod fights;

@@ -51,6 +51,19 @@ impl Target {
 
     /// Whether an object is meant, by the name that it has or the one that it had.
     pub(super) fn matches(&self, object: &Object) -> bool {
+        match (object.identities(), object.value()) {
+            (Some(identities), Some(value)) => self.fits(identities, value),
+            _ => false,
+        }
+    }
+
+    /// Whether an object is meant, by its own name alone.
+    pub fn selects(&self, object: &Value) -> bool {
+        Identity::of(object).is_ok_and(|identity| self.fits([&identity, &identity], object))
+    }
+
+    /// Whether an object is meant that has the first name, and had the second.
+    fn fits(&self, identities: [&Identity; 2], value: &Value) -> bool {
         let Self {
             group,
             version,
@@ -60,9 +73,6 @@ impl Target {
             annotations,
             labels,
         } = self;
-        let (Some(identities), Some(value)) = (object.identities(), object.value()) else {
-            return false;
-        };
         let [current, _] = identities;
         let any = |wanted: &Option<Regexp>, text: fn(&Identity) -> &str| {
             identities.iter().any(|identity| fits(wanted.as_ref(), text(identity)))

@@ -3,9 +3,12 @@
 
 mod catalogue;
 mod crashes;
+mod drift;
 mod flux_sources;
+mod health;
 mod hooks;
 mod identity;
+mod immutable;
 mod kept;
 mod kills;
 mod lookups;
@@ -23,4 +26,5 @@ mod sources;
 mod stage;
 mod takeover;
 mod testing;
+mod uninstalling;
 mod waiting;

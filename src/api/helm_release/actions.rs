@@ -177,7 +177,8 @@ pub struct Upgrade {
     /// Whether it is not awaited that Jobs complete.
     #[serde(default, skip_serializing_if = "is_false")]
     pub disable_wait_for_jobs: bool,
-    /// Whether objects that cannot be changed in place are deleted and created again.
+    /// Whether objects of which a field changes that cannot be changed are deleted and created again, also by installs and by
+    /// corrections of drift. Never Namespaces, PersistentVolumes, PersistentVolumeClaims and CustomResourceDefinitions.
     #[serde(default, skip_serializing_if = "is_false")]
     pub force: bool,
     /// Whether the values of the last release are kept below the new ones.
@@ -281,7 +282,7 @@ pub struct Rollback {
     /// Whether it is not awaited that Jobs complete.
     #[serde(default, skip_serializing_if = "is_false")]
     pub disable_wait_for_jobs: bool,
-    /// Whether objects that cannot be changed in place are deleted and created again.
+    /// Whether objects of which a field changes that cannot be changed are deleted and created again, as with `upgrade.force`.
     #[serde(default, skip_serializing_if = "is_false")]
     pub force: bool,
     /// Accepted because Flux's HelmRelease has it; without effect since Helm 4.

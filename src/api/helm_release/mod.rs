@@ -16,6 +16,7 @@ pub mod shadow;
 pub mod status;
 pub mod values;
 
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -361,6 +362,13 @@ impl HelmRelease {
             .unwrap_or_default()
     }
 
+    /// Whether somebody asked for its deletion at least this long ago.
+    pub fn is_deleted_since(&self, duration: Duration, now: Timestamp) -> bool {
+        let asked = self.metadata.deletion_timestamp.as_ref();
+        let duration = SignedDuration::try_from(duration.as_std()).unwrap_or(SignedDuration::MAX);
+        asked.is_some_and(|asked| now.duration_since(asked.0) >= duration)
+    }
+
     /// The field manager that the release's objects are applied with.
     pub fn field_manager(&self) -> String {
         match self
@@ -443,6 +451,14 @@ impl HelmReleaseSpec {
             disable_hooks: false,
             disable_schema_validation: false,
         })
+    }
+
+    /// Whether objects of which a field changes that cannot be changed are deleted and created again.
+    pub fn recreates(&self, action: HelmAction) -> bool {
+        match action {
+            HelmAction::Install | HelmAction::Upgrade => self.upgrade.as_ref().is_some_and(|upgrade| upgrade.force),
+            HelmAction::Rollback => self.rollback.as_ref().is_some_and(|rollback| rollback.force),
+        }
     }
 
     /// How long the uninstall may take.

@@ -4,6 +4,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::drift::DriftStatus;
 use super::history::{Inventory, Snapshot};
 use super::ownership_status::OwnershipStatus;
 use super::shadow::ShadowStatus;
@@ -23,6 +24,9 @@ pub struct HelmReleaseStatus {
     /// What the release owns, and which fields others contest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ownership: Option<OwnershipStatus>,
+    /// The fields that were found last to differ from the release without its doing. Whether they still do, `Drifted` says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drift: Option<DriftStatus>,
     /// What the release would do; only in shadow mode.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shadow: Option<ShadowStatus>,

@@ -284,6 +284,7 @@ impl ShadowArguments {
             release: identity,
             redactor: redactor.clone(),
             adoption: Adoption::TakeOwnership,
+            recreates: false,
             parallelism: PARALLEL,
             // What it applied last is what it would apply.
             former: None,

@@ -12,6 +12,7 @@ use crate::cluster::discovery::{DiscoveryError, Resource};
 use crate::cluster::observe::fingerprint_of;
 use crate::ownership::class::Class;
 use crate::ownership::contested::ContestedField;
+use crate::ownership::drift::{DriftedField, drifted};
 use crate::ownership::intent::{Intent, RELEASE_NAME_ANNOTATION, RELEASE_NAMESPACE_ANNOTATION};
 use crate::ownership::ledger::{ObjectRecord, Yielded};
 use crate::ownership::loss::changed_behind;
@@ -56,6 +57,7 @@ impl Applier {
             intent,
             observed,
             record,
+            comparison,
         } = request;
         let (intent, resource) = self.place(intent).await?;
         let mut plan = ObjectPlan {
@@ -64,6 +66,8 @@ impl Applier {
             resource,
             step: Step::Create,
             contested: Vec::new(),
+            comparison,
+            drifted: Vec::new(),
             autoscalers,
         };
         // Nothing of a kind that is not served can exist; its definition may come with the release.
@@ -71,7 +75,7 @@ impl Applier {
             return Ok(plan);
         };
         match &observed {
-            Observed::Absent => return Ok(plan),
+            Observed::Absent => return Ok(created(plan)),
             Observed::Present { uid, resource_version } => {
                 let basis = Basis {
                     uid: uid.clone(),
@@ -92,8 +96,7 @@ impl Applier {
         for round in 0..MAX_ROUNDS {
             pause_before(round).await;
             let Some(live) = self.read(&resource, &plan.intent).await? else {
-                plan.step = Step::Create;
-                return Ok(plan);
+                return Ok(created(plan));
             };
             if self.skip(&mut plan, &live.basis, moment) {
                 return Ok(plan);
@@ -101,8 +104,15 @@ impl Applier {
             if self.skip_untouched(&mut plan, &live, moment) {
                 return Ok(plan);
             }
+            if self.find_drift(&mut plan, &live) {
+                return Ok(plan);
+            }
             self.check_ours(&plan, &live)?;
-            if let Some((step, contested)) = self.review(&plan, &live, scene).await? {
+            let reviewed = match self.review(&plan, &live, scene).await {
+                Err(error) if self.recreates(&error) => Some((Step::Recreate, Vec::new())),
+                reviewed => reviewed?,
+            };
+            if let Some((step, contested)) = reviewed {
                 plan.step = step;
                 plan.contested = contested;
                 return Ok(plan);
@@ -183,6 +193,32 @@ impl Applier {
         true
     }
 
+    /// Finds out how an object differs from what was applied, where that is asked for. `true` if it does not, but for fields that
+    /// are ignored: then there is nothing to put right.
+    fn find_drift(&self, plan: &mut ObjectPlan, live: &Live) -> bool {
+        let (Some(comparison), Some(record)) = (&plan.comparison, record_of(plan, live)) else {
+            return false;
+        };
+        let ignores = !comparison.ignored.is_empty();
+        let intent = if ignores {
+            plan.intent.keeping(&live.object, &comparison.ignored)
+        } else {
+            plan.intent.clone()
+        };
+        let drifted = drifted(&intent, record, &live.object, &self.settings.redactor);
+        let is_wanted_as_before = record.intent_hash == intent.hash() && record.contested.is_empty();
+        let is_as_it_should_be = ignores && drifted.is_empty() && is_wanted_as_before;
+        if is_as_it_should_be {
+            let mut record = record.clone();
+            record.resource_version.clone_from(&live.basis.resource_version);
+            record.fingerprint = fingerprint_of(&live.object);
+            plan.step = Step::Skip(Arc::new(record));
+        }
+        plan.intent = intent;
+        plan.drifted = drifted;
+        is_as_it_should_be
+    }
+
     /// What there is to decide about one live object.
     pub(super) const fn case<'a>(&'a self, plan: &'a ObjectPlan, live: &'a Live, moment: Moment) -> Case<'a> {
         Case {
@@ -237,6 +273,15 @@ impl Applier {
             owner,
         })
     }
+}
+
+/// The plan for an object that does not exist.
+fn created(mut plan: ObjectPlan) -> ObjectPlan {
+    if plan.comparison.is_some() {
+        plan.drifted = vec![DriftedField::missing(plan.intent.reference().clone())];
+    }
+    plan.step = Step::Create;
+    plan
 }
 
 /// The body with the identity that it is meant for.

@@ -1,5 +1,6 @@
 //! Why an object is not applied: which object, which field, and the way out.
 
+use super::recreate::may_be_recreated;
 use crate::api::listing::first_few;
 use crate::cluster::calls::CallError;
 use crate::cluster::discovery::DiscoveryError;
@@ -25,7 +26,7 @@ pub enum ApplyError {
         source: DiscoveryError,
     },
     /// The server refused.
-    #[error("{object}: {}", explain(rejection, message))]
+    #[error("{object}: {}", explain(object, rejection, message))]
     Rejected {
         /// The object.
         object: Box<ObjectReference>,
@@ -165,6 +166,7 @@ impl ApplyError {
             if matches!(
                 Rejection::of(&status),
                 Rejection::Invalid(_)
+                    | Rejection::Immutable(_)
                     | Rejection::Union(_)
                     | Rejection::Schema { .. }
                     | Rejection::BadRequest
@@ -206,6 +208,7 @@ fn without_texts(rejection: Rejection) -> Rejection {
     };
     match rejection {
         Rejection::Invalid(causes) => Rejection::Invalid(strip(causes)),
+        Rejection::Immutable(causes) => Rejection::Immutable(strip(causes)),
         Rejection::Union(causes) => Rejection::Union(strip(causes)),
         Rejection::Schema { path, problem: _ } => Rejection::Schema {
             path,
@@ -215,7 +218,7 @@ fn without_texts(rejection: Rejection) -> Rejection {
     }
 }
 
-fn explain(rejection: &Rejection, message: &str) -> String {
+fn explain(object: &ObjectReference, rejection: &Rejection, message: &str) -> String {
     let hint = match rejection {
         Rejection::Schema {
             path: Some(path),
@@ -231,7 +234,13 @@ fn explain(rejection: &Rejection, message: &str) -> String {
         Rejection::Union(_) => {
             "two fields exclude each other and another manager owns one of them; remove that field from the object"
         }
-        Rejection::Invalid(_) => "correct the chart or its values; an immutable field needs the object to be recreated",
+        Rejection::Invalid(_) => "correct the chart or its values",
+        Rejection::Immutable(_) if may_be_recreated(object) => {
+            "a field changes that cannot be changed: set spec.upgrade.force to have the object deleted and created again, or delete it yourself"
+        }
+        Rejection::Immutable(_) => {
+            "a field changes that cannot be changed, and objects of this kind are never deleted for that: change it back, or delete the object yourself if nothing of it is needed"
+        }
         Rejection::Forbidden if message.contains("RBAC permissions not currently held") => {
             "the API server lets only those grant permissions who have them: grant these permissions themselves, too"
         }

@@ -15,6 +15,7 @@ mod exclusion;
 mod losses;
 mod predecessor;
 mod preflight;
+mod recreate;
 mod resolve;
 mod review;
 mod shadow;
@@ -29,7 +30,7 @@ use futures::StreamExt as _;
 
 pub use error::ApplyError;
 pub use shadow::Shadowed;
-pub use types::{Adoption, Applied, ApplyRequest, ApplySettings, Decided, ObjectPlan, Observed, Operation};
+pub use types::{Adoption, Applied, ApplyRequest, ApplySettings, Comparison, Decided, ObjectPlan, Observed, Operation};
 
 use decide::Care;
 

@@ -49,7 +49,7 @@ impl Applier {
             Step::Create => plan.intent.body(),
             Step::Configure(configure) if !configure.dry_run => &configure.body,
             // Decided on by a dry run, or not to be sent at all.
-            Step::Configure(_) | Step::Repair(_) | Step::Skip(_) | Step::Stop => return None,
+            Step::Configure(_) | Step::Recreate | Step::Repair(_) | Step::Skip(_) | Step::Stop => return None,
         };
         let resource = plan.resource.as_ref()?;
         let reference = plan.intent.reference();
@@ -63,7 +63,8 @@ impl Applier {
             .apply(resource, reference.namespace.as_deref(), &reference.name, body, options)
             .await;
         let error = ApplyError::of_call(reference, answer.err()?);
-        (!companions.explain(plan, &error)).then_some(error)
+        let is_overcome = self.recreates(&error) || companions.explain(plan, &error);
+        (!is_overcome).then_some(error)
     }
 }
 
@@ -128,9 +129,10 @@ impl<'a> Companions<'a> {
                 let account = ("ServiceAccount", namespace, text(body, "/spec/serviceAccountName"));
                 message.contains("error looking up service account") && self.subjects.contains(&account)
             }
-            (Rejection::Schema { .. } | Rejection::Invalid(_) | Rejection::BadRequest, kind) => {
-                self.kinds.contains(&(reference.group(), kind))
-            }
+            (
+                Rejection::Schema { .. } | Rejection::Invalid(_) | Rejection::Immutable(_) | Rejection::BadRequest,
+                kind,
+            ) => self.kinds.contains(&(reference.group(), kind)),
             _ => false,
         }
     }

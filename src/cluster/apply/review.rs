@@ -156,7 +156,7 @@ impl Applier {
                     let error = ApplyError::of_call(reference, CallError::Refused(status));
                     Ok(DryRun::Union(causes, error))
                 }
-                Rejection::Invalid(causes) => {
+                Rejection::Invalid(causes) | Rejection::Immutable(causes) => {
                     let manager = self.settings.roster.field_manager();
                     let beside = beside(&causes, &live.managed, manager, &live.object, plan.intent.body());
                     Err(ApplyError::of_call(reference, CallError::Refused(status)).beside(&beside))

@@ -140,6 +140,8 @@ impl Applier {
             resource,
             step: Step::Create,
             contested: Vec::new(),
+            comparison: None,
+            drifted: Vec::new(),
             autoscalers: look.autoscalers.clone(),
         };
         let Some(resource) = plan.resource.clone() else {

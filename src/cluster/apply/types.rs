@@ -10,6 +10,7 @@ use crate::cluster::discovery::Resource;
 use crate::cluster::records::FormerRelease;
 use crate::ownership::class::Roster;
 use crate::ownership::contested::{AdmissionOverride, ContestedField};
+use crate::ownership::drift::DriftedField;
 use crate::ownership::intent::{Intent, ReleaseIdentity};
 use crate::ownership::ledger::{ObjectRecord, Observation};
 use crate::ownership::packed::PackedFields;
@@ -41,6 +42,8 @@ pub struct ApplySettings {
     pub redactor: Redactor,
     /// Whether foreign objects are taken.
     pub adoption: Adoption,
+    /// Whether objects of which a field changes that cannot be changed are deleted and created again.
+    pub recreates: bool,
     /// How many objects are worked on at once.
     pub parallelism: NonZeroUsize,
     /// The release of Helm that this one continues, if there is one.
@@ -72,6 +75,15 @@ pub struct ApplyRequest {
     pub observed: Observed,
     /// What the ledger remembers of it.
     pub record: Option<Arc<ObjectRecord>>,
+    /// How it is compared with what was applied, when it is only applied to put drift right.
+    pub comparison: Option<Comparison>,
+}
+
+/// How an object is compared with what was applied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Comparison {
+    /// JSON pointers of the fields that are not compared, and that stay as they are.
+    pub ignored: Arc<[String]>,
 }
 
 /// What was done to an object.
@@ -81,6 +93,8 @@ pub enum Operation {
     Created,
     /// It was changed.
     Configured,
+    /// It was deleted and created again, because a field of it cannot be changed.
+    Recreated,
     /// It was applied and the server changed nothing.
     Unchanged,
     /// Nothing was sent: neither the intent nor the object has changed since the last time.
@@ -89,7 +103,13 @@ pub enum Operation {
 
 impl Operation {
     /// All of them.
-    pub const ALL: &[Self] = &[Self::Created, Self::Configured, Self::Unchanged, Self::Skipped];
+    pub const ALL: &[Self] = &[
+        Self::Created,
+        Self::Configured,
+        Self::Recreated,
+        Self::Unchanged,
+        Self::Skipped,
+    ];
 
     /// The name in metrics.
     pub const fn as_str(self) -> &'static str {
@@ -97,6 +117,7 @@ impl Operation {
             Self::Created => "Created",
             Self::Configured => "Configured",
             Self::Unchanged => "Unchanged",
+            Self::Recreated => "Recreated",
             Self::Skipped => "Skipped",
         }
     }
@@ -162,6 +183,8 @@ pub(super) enum Step {
     Create,
     /// The object exists.
     Configure(Box<Configure>),
+    /// A field of the object cannot be changed, so it is deleted and created again.
+    Recreate,
     /// The object's managedFields must be repaired before anything can be decided.
     Repair(Box<Repair>),
     /// A contested field says stop.
@@ -205,6 +228,9 @@ pub struct ObjectPlan {
     pub(super) resource: Option<Resource>,
     pub(super) step: Step,
     pub(super) contested: Vec<ContestedField>,
+    pub(super) comparison: Option<Comparison>,
+    /// How the live object differs from what was applied; found out only with a comparison.
+    pub(super) drifted: Vec<DriftedField>,
     /// The autoscalers of the release, which matter again if it is decided anew.
     pub(super) autoscalers: Arc<[Value]>,
 }
@@ -218,6 +244,11 @@ impl ObjectPlan {
     /// What is contested, and what is done about it, sorted.
     pub fn contested(&self) -> &[ContestedField] {
         &self.contested
+    }
+
+    /// How the live object differs from what was applied, if it was compared.
+    pub fn drifted(&self) -> &[DriftedField] {
+        &self.drifted
     }
 
     /// Whether a contested field says that nothing may be written.
@@ -234,7 +265,7 @@ impl ObjectPlan {
     pub(super) fn was_dry_run(&self) -> bool {
         match &self.step {
             Step::Configure(configure) => configure.dry_run,
-            Step::Repair(_) | Step::Stop => true,
+            Step::Recreate | Step::Repair(_) | Step::Stop => true,
             Step::Skip(_) | Step::Create => false,
         }
     }

@@ -44,6 +44,7 @@ impl Applier {
                     });
                 }
                 Step::Create => self.create(&plan).await.map(Some),
+                Step::Recreate => self.recreate(&plan).await.map(Some),
                 Step::Configure(configure) => self.configure(&plan, configure).await.map(Some),
             };
             match written {
@@ -54,6 +55,7 @@ impl Applier {
                 }
                 Ok(None) => plan = self.decide_anew(plan, moment).await?,
                 Err(error) if is_outdated(&error) => plan = self.decide_anew(plan, moment).await?,
+                Err(error) if self.recreates(&error) => plan.step = Step::Recreate,
                 Err(error) => return Err(error),
             }
         }
@@ -85,17 +87,20 @@ impl Applier {
             resource: _,
             step: _,
             contested: _,
+            comparison,
+            drifted: _,
             autoscalers,
         } = plan;
         let request = ApplyRequest {
             intent,
             observed: Observed::Unknown,
             record,
+            comparison,
         };
         self.decide_one(request, autoscalers, moment, Care::Thorough).await
     }
 
-    async fn create(&self, plan: &ObjectPlan) -> Result<Applied, ApplyError> {
+    pub(super) async fn create(&self, plan: &ObjectPlan) -> Result<Applied, ApplyError> {
         let mut body = plan.intent.body().clone();
         if let Some(Value::Object(metadata)) = body.get_mut("metadata") {
             metadata.insert("resourceVersion".to_owned(), Value::String(CREATE_ONLY.to_owned()));

@@ -39,7 +39,8 @@ pub(super) fn written(
     let (object, contested) = (&applied.reference, &applied.contested);
     let known = memory.ledger.as_ref().and_then(|ledger| ledger.get(object));
     let notices = count(context, recorded, known, object, contested);
-    publish(context, recorded, hand_over(applied).into_iter().chain(notices), action);
+    let told = recreation(applied).into_iter().chain(hand_over(applied)).chain(notices);
+    publish(context, recorded, told, action);
     if applied.operation != Operation::Skipped {
         count_retaken(context, recorded, known, object, contested);
     }
@@ -173,6 +174,16 @@ fn migration(object: &ObjectReference, migrated: &[&ContestedField]) -> Option<N
         first.rule
     );
     Some((Severity::Normal, Reason::FieldsMigrated, note))
+}
+
+/// An event for an object that was deleted and created again.
+fn recreation(applied: &Applied) -> Option<Notice> {
+    let is_recreated = applied.operation == Operation::Recreated;
+    let note = || {
+        let object = &applied.reference;
+        format!("{object} was deleted and created again, because a field of it cannot be changed")
+    };
+    is_recreated.then(|| (Severity::Warning, Reason::ObjectRecreated, note()))
 }
 
 /// One event for all fields that are kept as they are until their next owner, an autoscaler for example, writes them.

@@ -9,12 +9,13 @@ use k8s_openapi::jiff::Timestamp;
 use tracing::{debug, info, warn};
 
 use super::action::{When, announcement, before, ended, failed_attempt, hooks_of, settled};
+use super::compare::{self, Noticed};
 use super::health::Written;
 use super::inputs::{self, Inputs};
 use super::record::{self, Recorded};
 use super::records::{self, Adopted};
 use super::render::{self, Purpose, Rendering};
-use super::{Done, Next, ReconcileError, compare, dependencies, execute, health, hooks, remediate};
+use super::{Done, Next, ReconcileError, dependencies, drift, execute, health, hooks, remediate};
 use crate::api::HelmRelease;
 use crate::api::conditions::Reason;
 use crate::api::helm_release::actions::HelmAction;
@@ -68,10 +69,17 @@ pub(super) async fn attempt(
         Ok(desired) => desired,
         Err(blocked) => return Ok(blocked),
     };
-    let plan = match planned(context, recorded, memory, &desired).await {
-        Ok(plan) => plan,
+    let Planned { plan, reported } = match planned(context, recorded, memory, &desired).await {
+        Ok(planned) => planned,
         Err(blocked) => return Ok(blocked),
     };
+    if desired.revision.phase == Some(Phase::Deployed) {
+        let drifted = execute::compared(context, recorded, memory, &desired, &reported).await;
+        drift::found(context, recorded, &drifted, drift::Response::Reported);
+        if drifted.is_empty() && plan == Plan::Rest {
+            drift::ended(recorded, desired.inputs.drift.mode());
+        }
+    }
     debug!(revision = desired.revision.number, ?plan, "planned");
     let done = match plan {
         Plan::Hold { until } => standing_until(until),
@@ -270,13 +278,20 @@ fn break_fights(inputs: &mut Inputs, release: &HelmRelease, memory: &ReleaseMemo
     inputs.policy_changes_at = changes.into_iter().flatten().min();
 }
 
+/// What a reconcile is to do.
+struct Planned {
+    plan: Plan,
+    /// The objects, as indices, whose drift is only to be reported.
+    reported: Vec<usize>,
+}
+
 /// Compares what is desired with what is there, and plans.
 async fn planned(
     context: &Context,
     recorded: &Recorded,
     memory: &mut ReleaseMemory,
     desired: &Desired,
-) -> Result<Plan, Done> {
+) -> Result<Planned, Done> {
     let Desired {
         inputs,
         revision,
@@ -290,7 +305,12 @@ async fn planned(
         .await
         .map_err(|error| blocked(Reason::ClusterError, &error, true))?;
     watch(context, rendering, ledger);
-    let changes = compare::changes(context, &rendering.objects, ledger, &inputs.policy.fingerprint(now))
+    let look = compare::Look {
+        policy: &inputs.policy.fingerprint(now),
+        phase: revision.phase,
+        drift: &inputs.drift,
+    };
+    let Noticed { changes, reported } = compare::changes(context, &rendering.objects, ledger, look)
         .await
         .map_err(|error| blocked(Reason::ClusterError, &error, true))?;
     let leftovers = inventory::leftovers(recorded.status().inventory.as_ref(), rendering.references());
@@ -304,7 +324,10 @@ async fn planned(
         hooks_due: revision.phase != Some(Phase::Deployed)
             && hooks::is_due(recorded, hooks_of(recorded, desired, When::Before)),
     };
-    Ok(decide(&input, now))
+    Ok(Planned {
+        plan: decide(&input, now),
+        reported,
+    })
 }
 
 /// Carries a plan out: the status first, then the writes, then the ledger.
@@ -366,7 +389,10 @@ async fn write(
     record::save_ledger(context, recorded, memory, revision).await;
     match executed {
         Err(error) => Ok(failed_attempt(context, recorded, memory, desired, &error)),
-        Ok(()) if is_correction => ended(context, recorded, memory, desired).await,
+        Ok(()) if is_correction => {
+            drift::ended(recorded, inputs.drift.mode());
+            ended(context, recorded, memory, desired).await
+        }
         Ok(()) => settled(context, recorded, memory, desired, Written::Now).await,
     }
 }

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use k8s_openapi::jiff::{SignedDuration, Timestamp};
+use k8s_openapi::jiff::Timestamp;
 
 use super::attempt::blocked;
 use super::{Done, Next};
@@ -82,9 +82,7 @@ fn waiting(message: String, retryable: bool, requirements: &[Requirement]) -> Do
 /// What an uninstall waits for: the end of releases that depend on this one and that are being deleted, too. Not longer than
 /// an uninstall may take, whatever keeps them.
 pub(super) fn uninstalled_first(shared: &Shared, release: &HelmRelease) -> Option<Outcome> {
-    let asked = release.metadata.deletion_timestamp.as_ref()?.0;
-    let timeout = SignedDuration::try_from(release.spec.uninstall_timeout().as_std()).ok()?;
-    if Timestamp::now().duration_since(asked) >= timeout {
+    if release.is_deleted_since(release.spec.uninstall_timeout(), Timestamp::now()) {
         return None;
     }
     let known = &shared.dependencies;

@@ -6,17 +6,21 @@
 use std::sync::Arc;
 
 use k8s_openapi::jiff::Timestamp;
+use tracing::warn;
 
 use super::announce;
+use super::attempt::Desired;
+use super::drift::{self, Response};
 use super::inputs::Inputs;
 use super::record::Recorded;
 use super::render::{DesiredObject, Rendering};
 use crate::api::conditions::Reason;
-use crate::api::helm_release::actions::HelmAction;
+use crate::api::helm_release::actions::{DeletionPropagation, HelmAction};
 use crate::api::listing::first_few;
 use crate::api::{HelmRelease, names};
 use crate::cluster::apply::{
-    Adoption, Applied, Applier, ApplyError, ApplyRequest, ApplySettings, Decided, ObjectPlan, Observed, Operation,
+    Adoption, Applied, Applier, ApplyError, ApplyRequest, ApplySettings, Comparison, Decided, ObjectPlan, Observed,
+    Operation,
 };
 use crate::cluster::delete::{DeleteError, Deleter};
 use crate::cluster::observe::LiveMetadata;
@@ -26,11 +30,13 @@ use crate::operator::context::Context;
 use crate::operator::crds::{self, CrdError};
 use crate::operator::memory::ReleaseMemory;
 use crate::ownership::contested::ContestedField;
+use crate::ownership::drift::DriftedField;
 use crate::ownership::ledger::Ledger;
 use crate::ownership::policy::{Action, Moment};
 use crate::ownership::reference::ObjectReference;
 use crate::ownership::summary::{ConflictSummary, ObjectContest};
 use crate::plan::decide::Writes;
+use crate::plan::drift::{DriftRules, Ignored};
 use crate::plan::inventory;
 use crate::plan::outcome::Outcome;
 use crate::plan::remedy::Aftermath;
@@ -125,7 +131,7 @@ fn list<E: std::error::Error>(errors: &[E]) -> String {
 /// nothing stands against.
 pub async fn check(
     context: &Context,
-    recorded: &Recorded,
+    recorded: &mut Recorded,
     memory: &mut ReleaseMemory,
     inputs: &Inputs,
     revision: &Revision,
@@ -141,7 +147,7 @@ pub async fn check(
 /// fingerprint and the moment of the decision.
 async fn decided(
     context: &Context,
-    recorded: &Recorded,
+    recorded: &mut Recorded,
     memory: &mut ReleaseMemory,
     inputs: &Inputs,
     revision: &Revision,
@@ -156,7 +162,7 @@ async fn decided(
     }
     let ledger = memory.ledger.get_or_insert_default();
     let objects: Vec<&DesiredObject> = apply.iter().filter_map(|index| rendering.objects.get(*index)).collect();
-    let applier = applier(context, recorded.release(), inputs);
+    let applier = applier(context, recorded.release(), inputs, revision.action);
     let ownership = recorded.release().spec.effective_ownership();
     let moment = Moment {
         now: Timestamp::now(),
@@ -164,8 +170,18 @@ async fn decided(
     };
     // Once for all objects: it reads every rule.
     let policy = inputs.policy.fingerprint(moment.now);
-    let requests = objects.iter().map(|object| request(context, ledger, object)).collect();
+    let drift = is_correction.then_some(&inputs.drift);
+    let requests = objects
+        .iter()
+        .map(|object| request(context, ledger, object, drift))
+        .collect();
     let decided = applier.decide(requests, moment).await;
+    let response = if decided.stops() {
+        Response::Contested
+    } else {
+        Response::Corrected
+    };
+    drift::found(context, recorded, &drifted(&decided), response);
     if decided.stops() {
         return Err(stopped(
             context,
@@ -186,6 +202,51 @@ async fn decided(
     Ok((decided.plans, policy, moment))
 }
 
+fn drifted(decided: &Decided) -> Vec<DriftedField> {
+    decided.plans.iter().flat_map(ObjectPlan::drifted).cloned().collect()
+}
+
+/// Finds out how objects differ from what was applied, and writes nothing.
+pub(super) async fn compared(
+    context: &Context,
+    recorded: &Recorded,
+    memory: &mut ReleaseMemory,
+    desired: &Desired,
+    objects: &[usize],
+) -> Vec<DriftedField> {
+    let Desired {
+        inputs,
+        revision,
+        rendering,
+        ..
+    } = desired;
+    if objects.is_empty() {
+        return Vec::new();
+    }
+    let ledger = memory.ledger.get_or_insert_default();
+    let objects = objects.iter().filter_map(|index| rendering.objects.get(*index));
+    let requests = objects
+        .map(|object| request(context, ledger, object, Some(&inputs.drift)))
+        .collect();
+    let moment = Moment {
+        now: Timestamp::now(),
+        retries_exhausted: false,
+    };
+    let applier = applier(context, recorded.release(), inputs, revision.action);
+    let decided = applier.decide(requests, moment).await;
+    for error in &decided.failures {
+        warn!(%error, "cannot compare an object with the release");
+    }
+    let drifted = drifted(&decided);
+    // What is as it should be is remembered, so that it is not compared again.
+    let unchanged = decided.plans.into_iter().filter(ObjectPlan::is_skip).collect();
+    let policy = inputs.policy.fingerprint(moment.now);
+    for applied in applier.write(unchanged, moment).await.into_iter().flatten() {
+        remember(context, memory, &applied, &policy, moment.now);
+    }
+    drifted
+}
+
 /// Writes what was planned.
 pub async fn execute(
     context: &Context,
@@ -199,7 +260,7 @@ pub async fn execute(
     let is_correction = revision.phase == Some(Phase::Deployed);
     let fights = recorded.release().spec.effective_ownership().effective_fights();
     let (plans, policy, moment) = decided(context, recorded, memory, inputs, revision, rendering, writes).await?;
-    let applier = applier(context, recorded.release(), inputs);
+    let applier = applier(context, recorded.release(), inputs, revision.action);
     if !is_correction {
         crds::ensure_namespace(context, recorded.release()).await?;
     }
@@ -233,7 +294,7 @@ pub async fn execute(
     removed(context, recorded, memory, inputs, &writes.remove).await
 }
 
-pub(super) fn applier(context: &Context, release: &HelmRelease, inputs: &Inputs) -> Applier {
+pub(super) fn applier(context: &Context, release: &HelmRelease, inputs: &Inputs, action: HelmAction) -> Applier {
     let records = Records::new(context.target.calls.clone());
     let former = FormerRelease::new(records, release.storage_namespace(), inputs.release_identity());
     let settings = ApplySettings {
@@ -243,6 +304,7 @@ pub(super) fn applier(context: &Context, release: &HelmRelease, inputs: &Inputs)
         redactor: context.shared.redactor.clone(),
         // As Flux does; conflicts over single fields are still the policy's.
         adoption: Adoption::TakeOwnership,
+        recreates: release.spec.recreates(action),
         parallelism: context.shared.settings.parallel_writes,
         former: Some(Arc::new(former)),
     };
@@ -253,7 +315,8 @@ pub(super) fn applier(context: &Context, release: &HelmRelease, inputs: &Inputs)
     )
 }
 
-fn request(context: &Context, ledger: &Ledger, object: &DesiredObject) -> ApplyRequest {
+/// What is asked for an object; `drift` says how it is compared, when it is only applied to put drift right.
+fn request(context: &Context, ledger: &Ledger, object: &DesiredObject, drift: Option<&DriftRules>) -> ApplyRequest {
     let reference = object.intent.reference();
     let record = ledger.shared(reference);
     let observed = match context.target.children.get(reference) {
@@ -262,6 +325,7 @@ fn request(context: &Context, ledger: &Ledger, object: &DesiredObject) -> ApplyR
             resource_version,
             fingerprint: _,
             terminating: _,
+            left_alone: _,
         }) => Observed::Present { uid, resource_version },
         // An object without our label is not in the index, so absence there proves nothing.
         Known::Absent | Known::Unknown => Observed::Unknown,
@@ -270,6 +334,13 @@ fn request(context: &Context, ledger: &Ledger, object: &DesiredObject) -> ApplyR
         intent: object.intent.clone(),
         observed,
         record,
+        comparison: drift.map(|drift| Comparison {
+            ignored: match drift.ignored(object.intent.body()) {
+                Ignored::Fields(paths) => paths,
+                // It is applied for another reason than drift.
+                Ignored::Everything => Arc::default(),
+            },
+        }),
     }
 }
 
@@ -390,6 +461,7 @@ pub(super) async fn removed(
         release: &identity,
         field_manager: &field_manager,
         labels: &labels,
+        propagation: DeletionPropagation::Background,
     };
     for reference in remove {
         let ledger = memory.ledger.get_or_insert_default();

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::hook_logs;
 use super::record::Recorded;
 use super::render::label;
+use crate::api::helm_release::actions::DeletionPropagation;
 use crate::api::names;
 use crate::cluster::calls::CallError;
 use crate::cluster::discovery::{DiscoveryError, Resource};
@@ -297,7 +298,13 @@ impl Placed {
         match context
             .target
             .calls
-            .delete(&self.resource, namespace, &reference.name, uid)
+            .delete(
+                &self.resource,
+                namespace,
+                &reference.name,
+                uid,
+                DeletionPropagation::Background,
+            )
             .await
         {
             Ok(()) => Ok(()),

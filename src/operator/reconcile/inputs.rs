@@ -21,6 +21,7 @@ use crate::operator::sources::SourcesError;
 use crate::ownership::class::Roster;
 use crate::ownership::intent::ReleaseIdentity;
 use crate::ownership::policy::Policy;
+use crate::plan::drift::{DriftRuleError, DriftRules};
 use crate::plan::policy::{PolicyError, roster};
 use crate::plan::revision::{Identity, PostRenderingDigests};
 use crate::plan::values::Composed;
@@ -47,6 +48,8 @@ pub struct Inputs {
     pub policy: Policy,
     /// Who is who among the field managers.
     pub roster: Roster,
+    /// How drift is looked for.
+    pub drift: DriftRules,
     /// When the policy next changes by itself, because a rule ends.
     pub policy_changes_at: Option<Timestamp>,
 }
@@ -109,6 +112,9 @@ pub enum InputError {
     /// The ownership rules cannot be used.
     #[error(transparent)]
     Policy(#[from] PolicyError),
+    /// The rules of what drift is ignored cannot be used.
+    #[error(transparent)]
+    Drift(#[from] DriftRuleError),
     /// The cluster could not be asked.
     #[error(transparent)]
     Capabilities(#[from] CapabilitiesError),
@@ -118,7 +124,7 @@ impl InputError {
     /// The reason in `Ready`.
     pub fn reason(&self) -> Reason {
         match self {
-            Self::NotSupported(_) => Reason::InvalidSpec,
+            Self::NotSupported(_) | Self::Drift(_) => Reason::InvalidSpec,
             Self::ElsewhereRefused { .. } => Reason::AccessDenied,
             Self::Sources(error) => error.reason(),
             Self::Source(_) | Self::Chart(_) => Reason::ArtifactFailed,
@@ -134,7 +140,7 @@ impl InputError {
             Self::Sources(error) => error.is_retryable(),
             Self::Chart(error) => error.is_retryable(),
             Self::Source(_) | Self::Values { .. } | Self::Capabilities(_) => true,
-            Self::NotSupported(_) | Self::ElsewhereRefused { .. } | Self::Policy(_) => false,
+            Self::NotSupported(_) | Self::ElsewhereRefused { .. } | Self::Policy(_) | Self::Drift(_) => false,
         }
     }
 }
@@ -157,6 +163,7 @@ pub async fn observe(
     }
     let policy = context.shared.policies.policy_of(release)?;
     let roster = roster(release);
+    let drift = DriftRules::of(&release.spec)?;
     memory.step = Step::Chart;
     let chart = chart::current(context, release, memory).await?;
     let values_files = ValuesFiles::of(&release.spec);
@@ -184,6 +191,7 @@ pub async fn observe(
         identity,
         policy,
         roster,
+        drift,
         policy_changes_at,
     })
 }

@@ -124,7 +124,7 @@ pub async fn compare(
         now: Timestamp::now(),
         retries_exhausted: false,
     };
-    let applier = execute::applier(context, release, &inputs);
+    let applier = execute::applier(context, release, &inputs, revision.action);
     let intents: Vec<Intent> = rendering.objects.iter().map(|object| object.intent.clone()).collect();
     let known = before.map_or(&[][..], |before| before.objects.as_slice());
     let Shadowed { objects, failures } = applier.shadow(intents, known, &namespaces, moment).await;

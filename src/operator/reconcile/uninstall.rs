@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt, stream};
+use k8s_openapi::jiff::Timestamp;
 use kube::Resource as _;
 use tracing::{info, warn};
 
@@ -20,6 +21,7 @@ use crate::api::listing::first_few;
 use crate::api::{HelmRelease, names};
 use crate::cluster::delete::{DeleteError, Deleter, Deletion};
 use crate::cluster::discovery::DiscoveryError;
+use crate::operator::children::Known;
 use crate::operator::context::{Context, Shared};
 use crate::operator::ledger_store;
 use crate::operator::memory::{ReleaseMemory, Step};
@@ -172,10 +174,13 @@ pub(super) async fn clear(
     if remaining.is_empty() {
         return run_hooks(context, recorded, memory, HookEvent::PostDelete, why).await;
     }
-    let progress = format!(
-        "waiting until {} are gone",
-        first_few(&remaining, remaining.len(), NAMED, ", ")
-    );
+    let named = first_few(&remaining, remaining.len(), NAMED, ", ");
+    let timeout = recorded.release().spec.uninstall_timeout();
+    if why == Removal::Deletion && recorded.release().is_deleted_since(timeout, Timestamp::now()) {
+        let message = format!("not gone after {timeout}: {named}; see which finalizers they have");
+        return Some(Outcome::UninstallFailed { why, message });
+    }
+    let progress = format!("waiting until {named} are gone");
     Some(Outcome::Uninstalling { why, progress })
 }
 
@@ -285,6 +290,7 @@ async fn delete(
     objects: &[ObjectReference],
 ) -> Result<Vec<ObjectReference>, DeleteError> {
     let release = recorded.release();
+    let options = release.spec.uninstall.clone().unwrap_or_default();
     let identity = identity(recorded);
     let field_manager = release.field_manager();
     let labels = names::release_labels(release.own_namespace(), release.own_name());
@@ -294,6 +300,7 @@ async fn delete(
         release: &identity,
         field_manager: &field_manager,
         labels: &labels,
+        propagation: options.deletion_propagation.unwrap_or_default(),
     };
     let mut remaining = Vec::new();
     for wave in objects.chunk_by(|a, b| a.kind == b.kind) {
@@ -305,7 +312,12 @@ async fn delete(
                     .as_ref()
                     .and_then(|ledger| ledger.get(object))
                     .map(|record| record.uid.as_str());
-                Ok((object, deleter.delete(object, uid).await?))
+                match deleter.delete(object, uid).await {
+                    Err(error) if error.is_forbidden() && was_never_made(context, object).await? => {
+                        Ok((object, Deletion::Absent))
+                    }
+                    deletion => Ok((object, deletion?)),
+                }
             })
             .collect();
         let results: Vec<(&ObjectReference, Deletion)> = stream::iter(deletions)
@@ -314,14 +326,14 @@ async fn delete(
             .await?;
         for (object, deletion) in results {
             match deletion {
-                Deletion::Deleted { uid: _ } => {
+                Deletion::Deleted { uid: _ } if !options.disable_wait => {
                     if is_there(context, object).await? {
                         watch(context, object).await?;
                         remaining.push(object.clone());
                     }
                 }
-                // Kept objects and those of others leave the inventory: they are not this release's any more.
-                Deletion::Absent | Deletion::Kept | Deletion::NotOurs => {
+                // What is not awaited goes by itself. Kept objects and those of others leave the inventory: they are not this release's any more.
+                Deletion::Deleted { uid: _ } | Deletion::Absent | Deletion::Kept | Deletion::NotOurs => {
                     if let Some(inventory) = &mut recorded.status_mut().inventory {
                         inventory::remove(inventory, object);
                     }
@@ -330,6 +342,13 @@ async fn delete(
         }
     }
     Ok(remaining)
+}
+
+/// Whether no object there bears our label, by the watch that the operator has of it: whoever was never allowed to make an object is
+/// not asked to be allowed to look for it. An unfinished watch says so later.
+async fn was_never_made(context: &Context, object: &ObjectReference) -> Result<bool, DeleteError> {
+    watch(context, object).await?;
+    Ok(context.target.children.get(object) == Known::Absent)
 }
 
 async fn is_there(context: &Context, object: &ObjectReference) -> Result<bool, DeleteError> {

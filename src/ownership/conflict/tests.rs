@@ -135,6 +135,30 @@ fn unions_are_not_plain_validation_errors() {
 }
 
 #[test]
+fn fields_that_cannot_be_changed_are_told_from_wrong_ones() {
+    for (reason, message) in [
+        ("FieldValueInvalid", "Invalid value: {\"a\":\"b\"}: field is immutable"),
+        (
+            "FieldValueInvalid",
+            "Invalid value: \"10.0.0.2\": may not change once set",
+        ),
+        (
+            "FieldValueForbidden",
+            "Forbidden: updates to statefulset spec for fields other than 'replicas', 'template' are forbidden",
+        ),
+        (
+            "FieldValueForbidden",
+            "Forbidden: spec is immutable after creation except resources.requests",
+        ),
+        ("FieldValueInvalid", "Invalid value: {}: cannot change roleRef"),
+    ] {
+        let answer = with_cause(status(422, "Invalid", ""), reason, "spec", message);
+        assert!(matches!(Rejection::of(&answer), Rejection::Immutable(_)), "{message}");
+        assert!(!Rejection::of(&answer).is_retryable());
+    }
+}
+
+#[test]
 fn missing_things_are_told_apart() {
     assert_eq!(
         Rejection::of(&status(404, "NotFound", "namespaces \"nope\" not found")),

@@ -108,6 +108,9 @@ metrics! {
     FIGHTS_ACTIVE "field_fights_active" Gauge RELEASE;
         "Fights that go on, as of the last reconcile of the release";
         "Releases in which a breaker is open: until the fight is over, fights.then decides about the field."
+    DRIFTED "drifted_fields" Counter RELEASE;
+        "Fields that were found to differ from a deployed release without its doing, counted when they are put right or first reported";
+        "Somebody changes what the release keeps: how often, and in which release. What it was stands in status.drift."
     RELEASE_READY "release_ready" Gauge RELEASE;
         "1 when the release's Ready condition is True, else 0";
         "Releases that are not as their spec says."

@@ -48,6 +48,7 @@ pub struct Metrics {
     shadow_conflicts: Family<ConflictLabels, Gauge>,
     fights: Family<ReleaseLabels, Counter>,
     fights_active: Family<ReleaseLabels, Gauge>,
+    drifted: Family<ReleaseLabels, Counter>,
     release_ready: Family<ReleaseLabels, Gauge>,
     release_suspended: Family<ReleaseLabels, Gauge>,
     reconciles: Family<ReconcileLabels, Counter>,
@@ -92,6 +93,7 @@ impl Default for Metrics {
             shadow_conflicts: Family::default(),
             fights: Family::default(),
             fights_active: Family::default(),
+            drifted: Family::default(),
             release_ready: Family::default(),
             release_suspended: Family::default(),
             reconciles: Family::default(),
@@ -109,6 +111,7 @@ impl Default for Metrics {
         register(registry, described::SHADOW_CONFLICTS, &metrics.shadow_conflicts);
         register(registry, described::FIGHTS, &metrics.fights);
         register(registry, described::FIGHTS_ACTIVE, &metrics.fights_active);
+        register(registry, described::DRIFTED, &metrics.drifted);
         register(registry, described::RELEASE_READY, &metrics.release_ready);
         register(registry, described::RELEASE_SUSPENDED, &metrics.release_suspended);
         register(registry, described::RECONCILES, &metrics.reconciles);
@@ -168,6 +171,13 @@ impl Metrics {
         }
     }
 
+    /// Counts fields of a release that were found to have drifted.
+    pub fn drifted(&self, release: &ReleaseLabels, fields: u64) {
+        if fields > 0 {
+            self.drifted.get_or_create(release).inc_by(fields);
+        }
+    }
+
     /// Tells how a release is.
     pub fn release(&self, release: &ReleaseLabels, ready: bool, suspended: bool) {
         self.release_ready.get_or_create(release).set(i64::from(ready));
@@ -180,6 +190,7 @@ impl Metrics {
         self.release_suspended.remove(release);
         self.fights.remove(release);
         self.fights_active.remove(release);
+        self.drifted.remove(release);
         let mut series = self.series();
         for labels in series.conflicts.forget(release) {
             self.conflicts.remove(&labels);

@@ -35,6 +35,7 @@ fn used() -> Metrics {
     metrics.shadow_conflicts_now(&release("shop"), [conflict()].into_iter());
     metrics.fight(&release("shop"));
     metrics.fights_now(&release("shop"), 1);
+    metrics.drifted(&release("shop"), 2);
     metrics.release(&release("shop"), true, false);
     metrics.reconciled("HelmRelease", "Standing", Verdict::Waiting, Duration::ZERO);
     metrics.rendered(true, Duration::ZERO);

@@ -88,6 +88,7 @@ async fn decide(stage: Arc<Stage>, object: usize) -> Vec<Applied> {
         let request = ApplyRequest {
             intent: Intent::new(manifest.clone(), Some(&stage.release())).unwrap(),
             observed: Observed::Unknown,
+            comparison: None,
             record: ledger.shared(&stage.reference(&manifest)),
         };
         match applier.apply(request, moment()).await {

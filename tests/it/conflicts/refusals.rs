@@ -1,5 +1,6 @@
 //! Refusals that are no field conflicts: schema errors, stale and vanished objects, missing namespaces and kinds.
 
+use fairlead::api::helm_release::actions::DeletionPropagation;
 use fairlead::cluster::apply::{ApplyError, Observed, Operation};
 use fairlead::cluster::delete::{Deleter, Deletion};
 use fairlead::ownership::conflict::Rejection;
@@ -189,6 +190,7 @@ async fn only_our_objects_are_deleted() {
         release: &release,
         field_manager: MANAGER,
         labels: &[],
+        propagation: DeletionPropagation::Background,
     };
     let delete = async |manifest: &Value, uid: Option<&str>| {
         deleter.delete(&stage.reference(manifest), uid).await.unwrap()

@@ -92,6 +92,7 @@ impl Stage {
             release: self.release(),
             redactor: Redactor::new(*b"the salt of the tests"),
             adoption: self.adoption,
+            recreates: false,
             parallelism: NonZeroUsize::new(4).unwrap(),
             former: None,
         };
@@ -104,6 +105,7 @@ impl Stage {
         ApplyRequest {
             intent,
             observed: Observed::Unknown,
+            comparison: None,
             record: self.ledger.shared(&reference),
         }
     }

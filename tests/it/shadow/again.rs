@@ -39,6 +39,7 @@ fn applier(client: &Client, namespace: &str, on_conflict: OnConflict) -> Applier
         release: release(namespace),
         redactor: Redactor::new(*b"salt"),
         adoption: Adoption::TakeOwnership,
+        recreates: false,
         parallelism: NonZeroUsize::MIN,
         former: None,
     };
