@@ -18,6 +18,7 @@
 //! | a JSON patch copies what is not there | null is copied | is an error |
 //! | something else where an image would be, as custom resources may have it | is an error | is passed over |
 //! | a JSON patch that changes a name | references to it in other objects follow | they stay |
+//! | a number in place of a text that is quoted in the manifest | becomes a text, since the quotes stay | stays a number |
 //! | order of the objects | may be sorted | is Helm's install order |
 
 mod builtin;
