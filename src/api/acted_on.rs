@@ -232,11 +232,10 @@ mod tests {
         let spec = json!({
             "interval": "10m",
             "chartRef": {"kind": "OCIRepository", "name": "shop"},
-            "install": {"crds": "Skip", "disableHooks": true},
-            "upgrade": {"serverSideApply": "disabled"},
+            "install": {"crds": "Skip", "disableHooks": true, "serverSideApply": false},
             "persistentClient": false,
         });
-        let expected = ["spec.upgrade.serverSideApply"];
+        let expected = ["spec.install.serverSideApply"];
         assert_eq!(ignored(spec), expected);
     }
 }

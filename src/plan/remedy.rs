@@ -95,8 +95,18 @@ impl std::fmt::Display for Stall {
     }
 }
 
-/// What is said when an action failed for the `failures`-th time.
-pub fn aftermath(on_failure: OnFailure, action: ReleaseAction, failures: u32, has_target: bool) -> Aftermath {
+/// What is said when the action that was attempted fails once more. An attempt that wrote nothing has nothing to undo; after one that
+/// did, it counts all the same, so that waits grow.
+pub fn aftermath(attempted: Attempted, wrote: bool, has_target: bool) -> Aftermath {
+    let Attempted {
+        action,
+        on_failure,
+        failures,
+    } = attempted;
+    if !wrote && failures == 0 {
+        return Aftermath::Uncounted;
+    }
+    let failures = failures.saturating_add(1);
     match remedy(on_failure, failures) {
         Remedy::Again => Aftermath::Retried,
         Remedy::Undo(RemediationStrategy::Rollback) if !has_target => Aftermath::Stalled(Stall::MissingRollbackTarget),
@@ -185,14 +195,32 @@ mod tests {
     fn a_release_is_stalled_when_no_retry_is_left_or_there_is_nothing_to_go_back_to() {
         let action = ReleaseAction::Upgrade;
         let says = |remediates_last, failures, has_target| {
-            aftermath(remediation(Some(1), remediates_last), action, failures, has_target)
+            let attempted = Attempted {
+                action,
+                on_failure: remediation(Some(1), remediates_last),
+                failures,
+            };
+            aftermath(attempted, true, has_target)
         };
         let exceeded = Aftermath::Stalled(Stall::RetriesExceeded { action, attempts: 2 });
+        assert_eq!(says(true, 0, true), Aftermath::Undone);
+        assert_eq!(says(true, 0, false), Aftermath::Stalled(Stall::MissingRollbackTarget));
+        assert_eq!(says(false, 1, true), exceeded);
         assert_eq!(says(true, 1, true), Aftermath::Undone);
-        assert_eq!(says(true, 1, false), Aftermath::Stalled(Stall::MissingRollbackTarget));
-        assert_eq!(says(false, 2, true), exceeded);
-        assert_eq!(says(true, 2, true), Aftermath::Undone);
         assert_eq!(undone(remediation(Some(1), true), action, 1), Aftermath::Retried);
         assert_eq!(undone(remediation(Some(1), true), action, 2), exceeded);
+    }
+
+    #[test]
+    fn an_attempt_that_wrote_nothing_counts_only_after_one_that_did() {
+        let says = |failures| {
+            let attempted = Attempted {
+                action: ReleaseAction::Upgrade,
+                on_failure: remediation(Some(3), true),
+                failures,
+            };
+            aftermath(attempted, false, true)
+        };
+        assert_eq!((says(0), says(1)), (Aftermath::Uncounted, Aftermath::Undone));
     }
 }

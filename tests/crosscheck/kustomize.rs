@@ -409,29 +409,35 @@ fn made_up_patch() -> BoxedStrategy<Value> {
     prop_oneof![4 => of_pod, 2 => of_service, 2 => operations].boxed()
 }
 
+/// Operations that leave texts where images and labels are: what else is there is an error for kustomize, later.
 fn operation() -> BoxedStrategy<Value> {
-    let paths = [
-        "/spec/replicas",
+    let texts = [
+        "/spec/x",
         "/metadata/labels/app",
-        "/metadata/labels",
-        "/spec/template/spec/containers/0",
         "/spec/template/spec/containers/-1/image",
+        "/spec/ports/0/name",
+    ];
+    let objects = [
+        "/spec/template/spec/containers/0",
         "/spec/template/spec/volumes",
-        "/spec/ports/0/port",
         "/spec/ports/-",
         "/spec/x",
     ];
-    let value = select(vec![json!(1), json!("x"), json!({"a": [1]}), json!([{"name": "y"}])]);
-    (select(paths.to_vec()), value)
-        .prop_flat_map(|(path, value)| {
-            select(vec![
-                json!({"op": "add", "path": path, "value": value}),
-                json!({"op": "replace", "path": path, "value": value}),
-                json!({"op": "remove", "path": path}),
-                json!({"op": "copy", "from": "/metadata/name", "path": path}),
-            ])
-        })
-        .boxed()
+    let path = prop_oneof![
+        (select(texts.to_vec()), select(vec![json!("a"), json!("b")])),
+        (select(objects.to_vec()), Just(json!({"name": "y"}))),
+        (Just("/spec/replicas"), Just(json!(2))),
+        (Just("/metadata/labels"), Just(json!({"app": "other"}))),
+    ];
+    let copy = select(texts.to_vec()).prop_map(|path| json!({"op": "copy", "from": "/metadata/name", "path": path}));
+    let other = path.prop_flat_map(|(path, value)| {
+        select(vec![
+            json!({"op": "add", "path": path, "value": value}),
+            json!({"op": "replace", "path": path, "value": value}),
+            json!({"op": "remove", "path": path}),
+        ])
+    });
+    prop_oneof![4 => other, 1 => copy].boxed()
 }
 
 /// Items of a list with different keys; those of a patch may delete.

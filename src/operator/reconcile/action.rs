@@ -30,9 +30,11 @@ pub(super) fn failed_attempt(
     warn!(revision = desired.revision.number, %error, "attempt failed");
     memory.sighting = Some(context.target.children.sighting(desired.rendering.references()));
     let action = desired.revision.action;
-    // A correction of what is deployed is no action: nothing is undone because it fails.
-    let wrote = error.has_written() && desired.revision.phase != Some(Phase::Deployed);
-    let aftermath = remediate::aftermath(context, recorded, action, wrote);
+    let aftermath = if desired.revision.phase == Some(Phase::Deployed) {
+        remediate::aftermath_of_correction(action)
+    } else {
+        remediate::aftermath(context, recorded, action, error.has_written())
+    };
     Done {
         outcome: error.outcome(action, aftermath),
         next: remediate::next(aftermath),

@@ -443,7 +443,8 @@ fn wait(next: &Next, memory: &ReleaseMemory, interval: Duration, jitter: u8) -> 
             policy_changes_at.map_or(interval, |time| until(time).min(interval))
         }
         Next::After(wait) => *wait,
-        Next::At(time) => until(*time),
+        // Also a long wait does not keep a new version of the chart from being seen.
+        Next::At(time) => until(*time).min(interval),
         Next::Backoff => {
             let blocked = backoff(memory.blocked, interval);
             let wait = memory.failure.map_or(blocked, |failure| failure.wait.max(blocked));

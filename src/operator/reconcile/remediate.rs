@@ -156,32 +156,34 @@ fn attempted(recorded: &Recorded) -> Attempted {
     Attempted::of(&recorded.release().spec, recorded.status())
 }
 
-/// What follows on an action that fails now. One that wrote nothing has nothing to undo.
+/// What follows on an action that fails now.
 pub(super) fn aftermath(context: &Context, recorded: &Recorded, action: HelmAction, wrote: bool) -> Aftermath {
-    let Some(action) = action.of_chart() else {
+    if action.of_chart().is_none() {
         return Aftermath::Retried;
-    };
-    if !wrote {
-        return Aftermath::Uncounted;
     }
-    let Attempted {
-        action: _, // the same
-        on_failure,
-        failures,
-    } = attempted(recorded);
     let release = recorded.release();
     let stored = context
         .target
         .records
         .known(release.storage_namespace(), &release.release_name());
     let has_target = rollback_target(&stored, &recorded.status().history).is_some();
-    remedy::aftermath(on_failure, action, failures.saturating_add(1), has_target)
+    remedy::aftermath(attempted(recorded), wrote, has_target)
+}
+
+/// What follows on a correction that fails now. It is no action: nothing is undone because of it.
+pub(super) fn aftermath_of_correction(action: HelmAction) -> Aftermath {
+    match action {
+        HelmAction::Install | HelmAction::Upgrade => Aftermath::Uncounted,
+        HelmAction::Rollback => Aftermath::Retried,
+    }
 }
 
 /// What follows on a test of the chart that fails now.
 pub(super) fn aftermath_of_test(context: &Context, recorded: &Recorded, action: HelmAction) -> Aftermath {
-    let ignored = attempted(recorded).on_failure.ignores_tests();
-    aftermath(context, recorded, action, !ignored)
+    if attempted(recorded).on_failure.ignores_tests() {
+        return Aftermath::Uncounted;
+    }
+    aftermath(context, recorded, action, true)
 }
 
 /// When a release is looked at again after an action of which this follows.

@@ -21,6 +21,7 @@ use crate::api::listing::first_few;
 use crate::api::{HelmRelease, names};
 use crate::cluster::delete::{DeleteError, Deleter, Deletion};
 use crate::cluster::discovery::DiscoveryError;
+use crate::operator::children::Known;
 use crate::operator::context::{Context, Shared};
 use crate::operator::ledger_store;
 use crate::operator::memory::{ReleaseMemory, Step};
@@ -311,7 +312,12 @@ async fn delete(
                     .as_ref()
                     .and_then(|ledger| ledger.get(object))
                     .map(|record| record.uid.as_str());
-                Ok((object, deleter.delete(object, uid).await?))
+                match deleter.delete(object, uid).await {
+                    Err(error) if error.is_forbidden() && was_never_made(context, object).await? => {
+                        Ok((object, Deletion::Absent))
+                    }
+                    deletion => Ok((object, deletion?)),
+                }
             })
             .collect();
         let results: Vec<(&ObjectReference, Deletion)> = stream::iter(deletions)
@@ -336,6 +342,13 @@ async fn delete(
         }
     }
     Ok(remaining)
+}
+
+/// Whether no object there bears our label, by the watch that the operator has of it: whoever was never allowed to make an object is
+/// not asked to be allowed to look for it. An unfinished watch says so later.
+async fn was_never_made(context: &Context, object: &ObjectReference) -> Result<bool, DeleteError> {
+    watch(context, object).await?;
+    Ok(context.target.children.get(object) == Known::Absent)
 }
 
 async fn is_there(context: &Context, object: &ObjectReference) -> Result<bool, DeleteError> {

@@ -69,7 +69,7 @@ impl Keys<'_> {
 /// The list while it is merged: what comes of the patch's items, and what of the live ones is left.
 struct Merging<'a> {
     keys: Keys<'a>,
-    placed: Vec<Value>,
+    placed: Vec<Option<Value>>,
     live: Vec<Option<Value>>,
     /// Where the items with the same first key are in `live`.
     positions: HashMap<String, Vec<usize>>,
@@ -100,9 +100,8 @@ fn merge_keyed<'a>(
     for item in patch {
         merging.take(item, &field, path)?;
     }
-    let Merging { mut placed, live, .. } = merging;
-    placed.extend(live.into_iter().flatten());
-    Ok(placed)
+    let Merging { placed, live, .. } = merging;
+    Ok(placed.into_iter().chain(live).flatten().collect())
 }
 
 impl Merging<'_> {
@@ -117,11 +116,8 @@ impl Merging<'_> {
         let key = text(key).into_owned();
         let path = Path::Item(path, &key);
         if let Some(position) = self.placed_before(&key, item) {
-            let before = self.placed.get_mut(position).map(Value::take);
-            if let (Some(slot), Some(again)) =
-                (self.placed.get_mut(position), super::value(before, item, field, &path)?)
-            {
-                *slot = again;
+            if let Some(slot) = self.placed.get_mut(position) {
+                *slot = super::value(slot.take(), item, field, &path)?;
             }
             return Ok(());
         }
@@ -136,7 +132,7 @@ impl Merging<'_> {
             }
             (Some(merged), _) => {
                 self.placed_positions.entry(key).or_default().push(self.placed.len());
-                self.placed.push(merged);
+                self.placed.push(Some(merged));
             }
             (None, _) => {
                 // Further items with these keys go, too.
@@ -152,7 +148,7 @@ impl Merging<'_> {
     fn placed_before(&self, key: &str, item: &Value) -> Option<usize> {
         let positions = self.placed_positions.get(key)?;
         let is_same = |position: &&usize| {
-            let placed = self.placed.get(**position);
+            let placed = self.placed.get(**position).and_then(Option::as_ref);
             placed.is_some_and(|placed| self.keys.are_same(placed, item))
         };
         positions.iter().find(is_same).copied()

@@ -35,6 +35,14 @@ fn items_with_keys_are_merged_and_those_of_the_patch_come_first() {
 }
 
 #[test]
+fn items_of_a_patch_with_the_same_key_follow_on_each_other() {
+    let live = json!({"containers": [{"name": "a", "image": "x"}, {"name": "b"}]});
+    let again = json!({"containers": [{"name": "a", "tty": true}, {"name": "c"}, {"name": "a", "tty": false}, {"name": "c", "$patch": "delete"}]});
+    let expected = json!({"containers": [{"name": "a", "image": "x", "tty": false}, {"name": "b"}]});
+    assert_eq!(pod(&live, &again), expected);
+}
+
+#[test]
 fn lists_without_known_keys_are_replaced() {
     let resource = |items: Value| json!({"apiVersion": "example.com/v1", "kind": "Shop", "metadata": {"name": "a"}, "spec": {"containers": items}});
     let merged = merge(

@@ -46,9 +46,16 @@ metadata:
   annotations: {helm.sh/hook: {{ . }}}
 data: {color: {{ $.Values.color | quote }}}
 {{- end }}
+---
+apiVersion: v1
+kind: Pod
+metadata:
+  name: {{ .Release.Name }}-test
+  annotations: {helm.sh/hook: test, test.fairlead.dev/outcome: {{ .Values.tested | quote }}}
+spec: {restartPolicy: Never, containers: [{name: test, image: example.com/test}]}
 "#;
 
-const VALUES: &str = "color: red\noutcome: ''\nextra: false\nswitched: false\n";
+const VALUES: &str = "color: red\noutcome: ''\nextra: false\nswitched: false\ntested: ''\n";
 
 async fn installation(prefix: &str) -> Result<Installation> {
     let installation = Installation::start(prefix).await?;
@@ -500,5 +507,34 @@ async fn a_rollback_goes_by_its_own_options() -> Result {
     .await?;
     assert_eq!(data(&installation, "web", "color").await?.as_deref(), Some("red"));
     assert!(maps.get_opt("web-pre-rollback").await?.is_none(), "the hook was run");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_upgrade_whose_test_fails_is_rolled_back_unless_that_is_ignored() -> Result {
+    let installation = installation("tested").await?;
+    let spec = |values: Value, ignored: bool| {
+        let remediation = json!({"retries": 0, "remediateLastFailure": true, "ignoreTestFailures": ignored});
+        json!({"values": values, "interval": "1h", "test": {"enable": true}, "upgrade": {"remediation": remediation}})
+    };
+    installation.release("web", spec(json!({}), false)).await?;
+    installation.ready_is("web", "True", &[]).await?;
+
+    let bad = json!({"color": "blue", "tested": "Failed"});
+    installation.release("web", spec(bad.clone(), false)).await?;
+    let restored = stands(
+        &installation,
+        &[(3, "deployed"), (2, "superseded")],
+        ("Stalled", "RetriesExceeded"),
+    )
+    .await?;
+    assert_eq!(condition(&restored, "Remediated")["reason"], "RollbackSucceeded");
+    assert_eq!(condition(&restored, "TestSuccess")["reason"], "TestFailed");
+    assert_eq!(data(&installation, "web", "color").await?.as_deref(), Some("red"));
+
+    installation.release("web", spec(bad, true)).await?;
+    let failed = stands(&installation, &[(4, "deployed")], ("Ready", "TestFailed")).await?;
+    assert_eq!(condition(&failed, "Stalled"), Value::Null);
+    assert_eq!(data(&installation, "web", "color").await?.as_deref(), Some("blue"));
     Ok(())
 }
