@@ -248,12 +248,16 @@ mod tests {
     use super::*;
 
     fn rules(detection: Value) -> Result<DriftRules, String> {
-        let spec = serde_json::from_value(json!({"interval": "1m", "driftDetection": detection})).unwrap();
+        let mut spec = json!({"interval": "1m"});
+        spec["driftDetection"] = detection;
+        let spec = serde_json::from_value(spec).unwrap();
         DriftRules::of(&spec).map_err(|error| error.to_string())
     }
 
     fn deployment(metadata: Value) -> Value {
-        json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata})
+        let mut object = json!({"apiVersion": "apps/v1", "kind": "Deployment"});
+        object["metadata"] = metadata;
+        object
     }
 
     #[test]
