@@ -232,10 +232,10 @@ mod tests {
         let spec = json!({
             "interval": "10m",
             "chartRef": {"kind": "OCIRepository", "name": "shop"},
-            "install": {"crds": "Skip", "disableHooks": true, "serverSideApply": false},
+            "upgrade": {"crds": "Skip", "disableHooks": true, "serverSideApply": "disabled"},
             "persistentClient": false,
         });
-        let expected = ["spec.install.serverSideApply"];
+        let expected = ["spec.upgrade.serverSideApply"];
         assert_eq!(ignored(spec), expected);
     }
 }
