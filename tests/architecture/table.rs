@@ -67,7 +67,7 @@ pub(crate) const RULES: &[Rule] = &[
     pure("ownership", &["api"], &["jiff", "k8s_openapi", "kube", "regex"]),
     pure("health", &["api", "ownership", "parallel"], &["jiff", "k8s_openapi", "kube", "kube_cel", "regex"]),
     pure("release", &["api", "chart", "go", "render", "yaml"], &["flate2", "jiff", "k8s_openapi", "kube"]),
-    pure("plan", &["api", "chart", "go", "health", "ownership", "release", "render", "yaml"],
+    pure("plan", &["api", "chart", "go", "health", "ownership", "postrender", "release", "render", "yaml"],
         &["jiff", "k8s_openapi", "kube", "regex"]),
     edge("source", &["api", "chart", "go", "yaml"]),
     edge("cluster", &["api", "chart", "go", "health", "ownership", "plan", "release", "render", "yaml"]),

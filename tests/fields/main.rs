@@ -62,16 +62,16 @@ fn proof(path: &str) -> Option<&'static Proof> {
 }
 
 fn is_not_acted_on(path: &str) -> bool {
-    let covers = |field: &&str| {
-        let rest = path.strip_prefix(*field);
+    let covers = |field: &str| {
+        let rest = path.strip_prefix(field);
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
     };
-    NOT_ACTED_ON.iter().any(|field| covers(&field))
+    NOT_ACTED_ON.iter().any(|field| covers(field))
 }
 
 fn read(file: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
-    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{file}: {error}"))
+    std::fs::read_to_string(&path).unwrap()
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn every_field_has_a_test_that_proves_that_it_acts() {
         match (proof(&path), is_not_acted_on(&path)) {
             (None, false) => problems.push(format!("spec.{path} has no test")),
             (Some(proof), true) if proof.field == path => {
-                problems.push(format!("spec.{path} acts, and is said not to"))
+                problems.push(format!("spec.{path} acts, and is said not to"));
             }
             (Some(_), _) | (None, true) => {}
         }
