@@ -4,6 +4,8 @@
 //! more than what changed. See `benches/README.md`.
 #![expect(clippy::print_stdout, reason = "it prints a table")]
 
+#[path = "../support/reading.rs"]
+mod reading;
 #[allow(dead_code, reason = "the tests use more of it")]
 #[path = "../../tests/it/resources.rs"]
 mod resources;
@@ -14,9 +16,10 @@ mod support;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use fairlead_controlplane::{ControlPlane, Options, RequestCounts, RequestKind};
+use fairlead_controlplane::{ControlPlane, Options, RequestCounts};
 use serde_json::json;
 
+use reading::{Cost, Reading, rest};
 use support::Result;
 use support::installation::{DEADLINE, Installation};
 
@@ -46,45 +49,12 @@ data: {value: always}
 {{- end }}
 ";
 
-/// What was used and asked for up to a moment.
-struct Reading {
-    at: Instant,
-    requests: RequestCounts,
-    server: Duration,
-    operator: Duration,
+trait Printed {
+    fn dry_runs(&self) -> RequestCounts;
+    fn print(&self, what: &str);
 }
 
-impl Reading {
-    async fn of(installation: &Installation) -> Result<Self> {
-        let plane = installation.plane;
-        Ok(Self {
-            requests: plane.request_counts().await?,
-            server: plane.apiserver_cpu().await?,
-            operator: processor_time(installation.operator.process_id())?,
-            at: Instant::now(),
-        })
-    }
-}
-
-/// What something cost.
-struct Cost {
-    requests: RequestCounts,
-    server: Duration,
-    operator: Duration,
-    took: Duration,
-}
-
-impl Cost {
-    async fn since(before: &Reading, installation: &Installation) -> Result<Self> {
-        let after = Reading::of(installation).await?;
-        Ok(Self {
-            requests: after.requests.since(&before.requests).filter(is_asked),
-            server: after.server.saturating_sub(before.server),
-            operator: after.operator.saturating_sub(before.operator),
-            took: after.at.duration_since(before.at),
-        })
-    }
-
+impl Printed for Cost {
     fn dry_runs(&self) -> RequestCounts {
         self.requests.filter(|kind| kind.dry_run)
     }
@@ -113,40 +83,6 @@ impl Cost {
     }
 }
 
-/// What somebody asks for because there is something to do.
-fn is_asked(kind: &RequestKind) -> bool {
-    !kind.is_heartbeat() && kind.verb != "WATCH"
-}
-
-/// Waits until nobody asks for anything any more: the record, the ledger and the events come after the status.
-async fn rest(installation: &Installation) -> Result {
-    loop {
-        let before = installation.plane.request_counts().await?;
-        tokio::time::sleep(Duration::from_millis(500)).await;
-        let asked = installation
-            .plane
-            .request_counts()
-            .await?
-            .since(&before)
-            .filter(is_asked);
-        if asked.total() == 0 {
-            return Ok(());
-        }
-    }
-}
-
-/// User and system time of a process.
-fn processor_time(process: u32) -> Result<Duration> {
-    /// Linux counts in hundredths of a second on every architecture that it has.
-    const TICK: Duration = Duration::from_millis(10);
-    let stat = std::fs::read_to_string(format!("/proc/{process}/stat"))?;
-    // The name of the program may hold anything but ends with the last parenthesis.
-    let (_, fields) = stat.rsplit_once(')').ok_or("no stat")?;
-    let mut fields = fields.split_whitespace().skip(11);
-    let mut ticks = || -> Result<u32> { Ok(fields.next().ok_or("a short stat")?.parse()?) };
-    Ok(TICK * (ticks()? + ticks()?))
-}
-
 async fn reconciles(installation: &Installation) -> Result<f64> {
     let metrics = installation.operator.metrics().await?;
     let labels = [("kind", "HelmRelease")];
@@ -171,7 +107,7 @@ async fn large(installation: &Installation, thirteenth: &str) -> Result<Cost> {
         .release("large", json!({"values": {"thirteenth": thirteenth}}))
         .await?;
     installation.ready_is("large", "True", &[]).await?;
-    rest(installation).await?;
+    rest(installation.plane).await?;
     Cost::since(&before, installation).await
 }
 

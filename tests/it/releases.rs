@@ -24,6 +24,7 @@ mod requests;
 mod small_charts;
 mod sources;
 mod stage;
+mod storms;
 mod takeover;
 mod testing;
 mod uninstalling;

@@ -60,10 +60,7 @@ impl Gate {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
         let url = format!("http://{}", listener.local_addr()?);
         let folder = tempfile::tempdir()?;
-        let kubeconfig = json!({"apiVersion": "v1", "kind": "Config", "current-context": "gate",
-            "clusters": [{"name": "gate", "cluster": {"server": url}}], "users": [{"name": "gate", "user": {}}],
-            "contexts": [{"name": "gate", "context": {"cluster": "gate", "user": "gate"}}]});
-        std::fs::write(folder.path().join("kubeconfig"), kubeconfig.to_string())?;
+        std::fs::write(folder.path().join("kubeconfig"), kubeconfig(&url))?;
         let keeper = Arc::new(Keeper {
             client: plane.client()?,
             closed: watch::Sender::new(false),
@@ -116,6 +113,14 @@ impl Drop for Gate {
     fn drop(&mut self) {
         self.server.abort();
     }
+}
+
+/// A kubeconfig for an API server that asks nobody who they are.
+pub(super) fn kubeconfig(url: &str) -> String {
+    let kubeconfig = json!({"apiVersion": "v1", "kind": "Config", "current-context": "gate",
+        "clusters": [{"name": "gate", "cluster": {"server": url}}], "users": [{"name": "gate", "user": {}}],
+        "contexts": [{"name": "gate", "context": {"cluster": "gate", "user": "gate"}}]});
+    kubeconfig.to_string()
 }
 
 async fn pass(State(keeper): State<Arc<Keeper>>, request: Request) -> Response<Body> {
