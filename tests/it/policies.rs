@@ -243,14 +243,14 @@ async fn an_autoscaler_keeps_its_replicas_and_vain_fields_are_named() -> Result 
         let files = [("templates/scaled.yaml", SCALED)];
         installation.repository.add("shop", version, &files).await?;
     }
-    let spec = |version: &str| json!({"chart": {"spec": {"version": version}}, "waitStrategy": {"name": "legacy"}, "interval": "10s"});
+    let spec = |version: &str| json!({"chart": {"spec": {"version": version}}, "upgrade": {"serverSideApply": "disabled"}, "interval": "10s"});
     installation.release("shop", spec("1.0.0")).await?;
     let release = installation.ready_is("shop", "True", &[]).await?;
     let ignored = condition(&release, "FieldsIgnored");
     assert!(
         ignored["message"]
             .as_str()
-            .is_some_and(|message| message.ends_with(": spec.waitStrategy.name")),
+            .is_some_and(|message| message.ends_with(": spec.upgrade.serverSideApply")),
         "{ignored}"
     );
     let deployments: Api<Deployment> = installation.api();
