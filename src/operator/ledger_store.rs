@@ -49,8 +49,9 @@ fn api(client: &Client, release: &HelmRelease) -> Api<ReleaseLedger> {
     Api::namespaced(client.clone(), release.own_namespace())
 }
 
-/// Reads a release's ledger; an empty one if there is none, or if it is of an earlier release with the same name.
-pub async fn read(client: &Client, release: &HelmRelease) -> Result<Ledger, LedgerStoreError> {
+/// Reads a release's ledger; an empty one if there is none, or if it is of an earlier release with the same name. Beside it the
+/// digest of what is in the cluster, if it is the release's.
+pub async fn read(client: &Client, release: &HelmRelease) -> Result<(Ledger, Option<String>), LedgerStoreError> {
     let kept = api(client, release)
         .get_opt(release.own_name())
         .await
@@ -61,10 +62,17 @@ pub async fn read(client: &Client, release: &HelmRelease) -> Result<Ledger, Ledg
             .into_iter()
             .any(|owner| Some(&owner.uid) == release.metadata.uid.as_ref())
     };
-    Ok(kept
-        .filter(is_ours)
-        .map(|kept| from_resource(kept.spec))
-        .unwrap_or_default())
+    let Some(mut kept) = kept.filter(is_ours) else {
+        return Ok((Ledger::default(), None));
+    };
+    kept.spec.updated = None;
+    let digest = digest(&kept.spec);
+    Ok((from_resource(kept.spec), Some(digest)))
+}
+
+/// Of all but the time.
+fn digest(spec: &ReleaseLedgerSpec) -> String {
+    format!("{:x}", Sha256::digest(serde_json::to_vec(spec).unwrap_or_default()))
 }
 
 /// Writes a release's ledger unless it is what was `written` last. Gives the digest of what is in the cluster now.
@@ -76,7 +84,7 @@ pub async fn write(
     written: Option<&str>,
 ) -> Result<String, LedgerStoreError> {
     let mut spec = to_resource(ledger, release.field_manager(), revision.number);
-    let digest = format!("{:x}", Sha256::digest(serde_json::to_vec(&spec).unwrap_or_default()));
+    let digest = digest(&spec);
     if written == Some(digest.as_str()) {
         return Ok(digest);
     }

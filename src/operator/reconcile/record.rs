@@ -384,7 +384,9 @@ pub async fn ledger<'m>(
         memory.ledger = Some(Ledger::default());
     }
     if memory.ledger.is_none() {
-        memory.ledger = Some(ledger_store::read(&context.shared.client, release).await?);
+        let (ledger, written) = ledger_store::read(&context.shared.client, release).await?;
+        memory.ledger = Some(ledger);
+        memory.ledger_written = written;
     }
     Ok(memory.ledger.get_or_insert_default())
 }

@@ -220,6 +220,9 @@ fn essence(body: &[u8]) -> Value {
             labels.remove("modifiedAt");
         }
     }
+    if let Some(Value::Object(spec)) = object.get_mut("spec") {
+        spec.remove("updated");
+    }
     object
 }
 
