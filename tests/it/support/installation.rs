@@ -56,7 +56,10 @@ impl Installation {
         flags: &[&str],
     ) -> Result<Self> {
         let namespace = namespace.into();
-        let usual = ["--namespace", namespace.name(), "--log=info,fairlead=debug"];
+        let mut usual = vec!["--namespace", namespace.name()];
+        if !flags.iter().any(|flag| flag.starts_with("--log")) {
+            usual.push("--log=info,fairlead=debug");
+        }
         let mut operator = Operator::start(kubeconfig, &[&usual, flags].concat())?;
         operator.ready().await?;
         let installation = Self {
