@@ -1,7 +1,11 @@
 //! Releases of the tools that people come from, made by these tools themselves: the newest Helm 3, and Flux's helm-controller.
 //! Fairlead continues them, and no Pod notices.
 
+use std::collections::BTreeSet;
+
+use fairlead::api::HelmRelease;
 use fairlead_controlplane::{ControlPlane, HelmController, Options};
+
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret, Service};
 use kube::ResourceExt as _;
@@ -119,30 +123,71 @@ async fn running(installation: &Installation) -> Result<Running> {
     Ok(running)
 }
 
-/// Who owns fields of the release's objects, but for the status.
-async fn owners(installation: &Installation) -> Result<Vec<String>> {
+/// The managed fields of the release's objects, but for those of the status.
+async fn managed_fields(installation: &Installation) -> Result<Vec<Value>> {
     let objects = [
         json!(installation.api::<ConfigMap>().get("config").await?),
         json!(installation.api::<Service>().get("web").await?),
         json!(installation.api::<Deployment>().get("web").await?),
     ];
+    let entries = objects.iter().map(|object| {
+        let entries = object["metadata"]["managedFields"].as_array().into_iter().flatten();
+        let of_object = entries.filter(|entry| entry.get("subresource").is_none());
+        Value::Array(of_object.cloned().collect())
+    });
+    Ok(entries.collect())
+}
+
+/// Who owns fields of the release's objects.
+async fn owners(installation: &Installation) -> Result<BTreeSet<String>> {
+    let objects = managed_fields(installation).await?;
     let entries = objects
         .iter()
-        .flat_map(|object| object["metadata"]["managedFields"].as_array().into_iter().flatten());
-    let of_objects = entries.filter(|entry| entry.get("subresource").is_none());
-    let mut owners: Vec<String> = of_objects
-        .filter_map(|entry| {
-            Some(format!(
-                "{} {}",
-                entry["manager"].as_str()?,
-                entry["operation"].as_str()?
-            ))
-        })
+        .flat_map(|entries| entries.as_array().into_iter().flatten());
+    let owner = |entry: &Value| {
+        Some(format!(
+            "{} {}",
+            entry["manager"].as_str()?,
+            entry["operation"].as_str()?
+        ))
+    };
+    Ok(entries
+        .filter_map(owner)
         .filter(|owner| !owner.starts_with("kube-controller-manager "))
-        .collect();
-    owners.sort();
-    owners.dedup();
-    Ok(owners)
+        .collect())
+}
+
+/// The paths of the fields in a field set.
+fn fields(set: &Value, path: &str, found: &mut BTreeSet<String>) {
+    let children = set.as_object().into_iter().flatten();
+    for (name, below) in children.filter(|(name, _)| *name != ".") {
+        let path = format!("{path}/{name}");
+        if below.as_object().is_some_and(serde_json::Map::is_empty) {
+            found.insert(path);
+        } else {
+            fields(below, &path, found);
+        }
+    }
+}
+
+/// What the release and somebody else own together.
+async fn shared(installation: &Installation, other: &str) -> Result<Vec<String>> {
+    let mut shared = Vec::new();
+    for entries in managed_fields(installation).await? {
+        let of = |is_wanted: &dyn Fn(&str) -> bool| {
+            let mut found = BTreeSet::new();
+            for entry in entries.as_array().into_iter().flatten() {
+                if entry["manager"].as_str().is_some_and(is_wanted) {
+                    fields(&entry["fieldsV1"], "", &mut found);
+                }
+            }
+            found
+        };
+        let ours = of(&|manager| manager.starts_with("fairlead:"));
+        assert!(!ours.is_empty(), "{entries}");
+        shared.extend(ours.intersection(&of(&|manager| manager == other)).cloned());
+    }
+    Ok(shared)
 }
 
 /// Number, status and chart of each revision, as a Helm prints them.
@@ -184,8 +229,19 @@ async fn both_helms_say(installation: &Installation, expected: &[&str]) -> Resul
     Ok(())
 }
 
+/// What the predecessor owned was taken from it by `adoptFrom`, or without any effect; nothing else was contested.
+fn only_migrated(adopted: &HelmRelease) {
+    let status = json!(adopted.status);
+    let contested = status["ownership"]["contested"].as_array().cloned();
+    for field in contested.unwrap_or_default() {
+        let (class, action) = (&field["class"], &field["action"]);
+        assert!(*class == "Legacy" || *class == "Phantom", "{field}");
+        assert_eq!(action, "Resolved", "{field}");
+    }
+}
+
 /// Continues the release at the same version of the chart, then at the next. `before` is what the Helms say of what is there.
-async fn is_adopted(installation: &Installation, before: &str) -> Result {
+async fn is_adopted(installation: &Installation, before: &str, predecessor: &str) -> Result {
     let pods = running(installation).await?;
     let generation = installation.api::<Deployment>().get("web").await?.metadata.generation;
     both_helms_say(installation, &[&format!("1 deployed {before}")]).await?;
@@ -198,15 +254,21 @@ async fn is_adopted(installation: &Installation, before: &str) -> Result {
     // Not even written without effect: nothing of what was asked for changed.
     let deployment = installation.api::<Deployment>().get("web").await?;
     assert_eq!(deployment.metadata.generation, generation);
-    let ours = format!("fairlead:{}/shop Apply", installation.namespace.name());
-    assert_eq!(owners(installation).await?, [ours.as_str()]);
-    assert_ne!(condition(&release, "Conflicted")["status"], "True");
+    assert_eq!(shared(installation, predecessor).await?, Vec::<String>::new());
+    only_migrated(&release);
     let first = format!("1 superseded {before}");
     both_helms_say(installation, &[&first, "2 deployed shop-1.0.0"]).await?;
 
     installation.release("shop", spec("2.0.0")).await?;
     let release = installation.ready_is("shop", "True", &[]).await?;
     assert_eq!(history(&release)[0], (3, "deployed".to_owned()));
+    // The adoption was told of until the objects were written again.
+    assert_ne!(
+        condition(&release, "Conflicted")["status"],
+        "True",
+        "{:#}",
+        json!(release.status)
+    );
     assert_eq!(running(installation).await?, pods);
     let config = installation.api::<ConfigMap>().get("config").await?;
     assert_eq!(json!(config.data), json!({"kept": "2"}));
@@ -219,7 +281,7 @@ async fn is_adopted(installation: &Installation, before: &str) -> Result {
     assert_eq!(web.annotations().get("old"), None);
     assert_eq!(web.spec.min_ready_seconds, None);
     becomes::<ConfigMap>(&installation.api(), "extra", DEADLINE, is_absent()).await?;
-    assert_eq!(owners(installation).await?, [ours.as_str()]);
+    assert_eq!(shared(installation, predecessor).await?, Vec::<String>::new());
     both_helms_say(
         installation,
         &[&first, "2 superseded shop-1.0.0", "3 deployed shop-2.0.0"],
@@ -248,11 +310,11 @@ async fn a_release_of_the_real_helm_3_is_adopted_without_a_pod_that_changes() ->
     .concat();
     installation.plane.helm3(&install).await?.checked()?;
     // It patched, as a client, and its record says nothing of that.
-    assert_eq!(owners(&installation).await?, ["helm Update"]);
+    assert_eq!(owners(&installation).await?, BTreeSet::from(["helm Update".to_owned()]));
     let metadata = ["get", "metadata", "shop", "--namespace", namespace, "--output=json"];
     let metadata: Value = serde_json::from_str(&installation.plane.helm(&metadata).await?.checked()?)?;
-    assert_eq!(metadata["applyMethod"], "client-side apply (defaulted)", "{metadata}");
-    is_adopted(&installation, "shop-1.0.0").await
+    assert_eq!(metadata["applyMethod"], Value::Null, "{metadata}");
+    is_adopted(&installation, "shop-1.0.0", "helm").await
 }
 
 /// As people move: the other HelmRelease is suspended, ours comes, and the other one is deleted, which uninstalls nothing.
@@ -291,7 +353,10 @@ async fn a_release_of_the_real_helm_controller_is_adopted_without_a_pod_that_cha
     theirs.patch("shop", &PatchParams::default(), &suspend).await?;
     let installation = Installation::with(plane, namespace, plane.kubeconfig_path()).await?;
     add_charts(&installation).await?;
-    assert_eq!(owners(&installation).await?, ["helm-controller Apply"]);
+    assert_eq!(
+        owners(&installation).await?,
+        BTreeSet::from(["helm-controller Apply".to_owned()])
+    );
     let labels = async || -> Result<Vec<String>> {
         let web = installation.api::<Deployment>().get("web").await?;
         let of_flux = web
@@ -302,7 +367,14 @@ async fn a_release_of_the_real_helm_controller_is_adopted_without_a_pod_that_cha
     };
     assert_eq!(labels().await?.len(), 2);
     // Flux adds what it knows of the artifact to the version.
-    is_adopted(&installation, &format!("shop-1.0.0+{}", "a".repeat(12))).await?;
+    is_adopted(
+        &installation,
+        &format!("shop-1.0.0+{}", "a".repeat(12)),
+        "helm-controller",
+    )
+    .await?;
+    let ours = format!("fairlead:{}/shop Apply", installation.namespace.name());
+    assert_eq!(owners(&installation).await?, BTreeSet::from([ours]));
     assert_eq!(labels().await?, Vec::<String>::new());
 
     theirs.delete("shop", &DeleteParams::default()).await?;
