@@ -50,7 +50,7 @@ async fn pain_19_nothing_is_upgraded_that_has_not_changed() -> Result {
 
     // Suspended and resumed; the same values in another order; a repository that has another chart; another operator.
     installation.release("web", spec(true)).await?;
-    installation.ready_is("web", "True", &[]).await?;
+    installation.observed("web").await?;
     installation.request("web", "suspended").await?;
     installation.release("web", spec(false)).await?;
     installation.ready_is("web", "True", &[]).await?;

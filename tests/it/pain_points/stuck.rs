@@ -2,6 +2,7 @@
 
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use kube::ResourceExt as _;
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 
@@ -32,18 +33,21 @@ spec:
     spec: {containers: [{name: web, image: example.com/web}]}
 "#;
 
-/// Runs Helm until the record of a revision has a status, and kills it then, as a node that dies does.
-async fn kill_helm_at(installation: &Installation, command: &[&str], record: &str, status: &str) -> Result {
+/// Runs Helm until something has come about, and kills it then, as a node that dies does; the record has the status by then.
+async fn kill_helm_at(
+    installation: &Installation,
+    command: &[&str],
+    (record, status): (&str, &str),
+    seen: impl Future<Output = Result>,
+) -> Result {
     let arguments = [command, &["--namespace", installation.namespace.name()]].concat();
-    let secrets = installation.api::<Secret>();
-    let stands = |secret: Option<&Secret>| {
-        let labels = secret.and_then(|secret| secret.metadata.labels.as_ref());
-        labels.and_then(|labels| labels.get("status")).map(String::as_str) == Some(status)
-    };
     tokio::select! {
-        ended = installation.plane.helm(&arguments) => Err(format!("Helm ended: {:?}", ended?).into()),
-        seen = becomes(&secrets, record, DEADLINE, stands) => seen.map(drop),
+        ended = installation.plane.helm(&arguments) => return Err(format!("Helm ended: {:?}", ended?).into()),
+        seen = seen => seen?,
     }
+    let record = installation.api::<Secret>().get(record).await?;
+    assert_eq!(record.labels().get("status").map(String::as_str), Some(status));
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -62,9 +66,15 @@ async fn pain_02_whatever_a_killed_helm_was_at_is_healed() -> Result {
         installation.plane.helm(&arguments).await?.checked()?;
         Ok(())
     };
-    let at = async |command: &[&str], name: &str, revision: u32, status: &str| {
+    let (secrets, maps) = (installation.api::<Secret>(), installation.api::<ConfigMap>());
+    let at = async |command: &[&str], name: &str, revision: u32, status: &'static str| {
         let record = format!("sh.helm.release.v1.{name}.v{revision}");
-        kill_helm_at(&installation, command, &record, status).await
+        let stands = |secret: Option<&Secret>| {
+            let label = secret.and_then(|secret| secret.labels().get("status"));
+            label.map(String::as_str) == Some(status)
+        };
+        let seen = async { becomes(&secrets, &record, DEADLINE, stands).await.map(drop) };
+        kill_helm_at(&installation, command, (&record, status), seen).await
     };
 
     let install = [&["install", "installed"], &chart[..], &unready].concat();
@@ -82,12 +92,10 @@ async fn pain_02_whatever_a_killed_helm_was_at_is_healed() -> Result {
     )
     .await?;
     quick(&[&["install", "removed", "--set", "held=true"], &chart[..]].concat()).await?;
-    at(&["uninstall", "removed", "--wait"], "removed", 1, "uninstalling").await?;
-    let maps = installation.api::<ConfigMap>();
-    becomes(&maps, "removed", DEADLINE, |map: Option<&ConfigMap>| {
-        map.is_some_and(|map| map.metadata.deletion_timestamp.is_some())
-    })
-    .await?;
+    let is_deleted = |map: Option<&ConfigMap>| map.is_some_and(|map| map.metadata.deletion_timestamp.is_some());
+    let deleted = async { becomes(&maps, "removed", DEADLINE, is_deleted).await.map(drop) };
+    let record = ("sh.helm.release.v1.removed.v1", "uninstalling");
+    kill_helm_at(&installation, &["uninstall", "removed", "--wait"], record, deleted).await?;
     let let_go = Patch::Merge(json!({"metadata": {"finalizers": null}}));
     maps.patch("removed", &PatchParams::default(), &let_go).await?;
     becomes(&maps, "removed", DEADLINE, is_absent()).await?;

@@ -134,6 +134,17 @@ impl Installation {
         looked.ok_or_else(|| "a release".into())
     }
 
+    /// Waits until the status is about the release's current generation, which `Ready` of one that is suspended is not.
+    pub(crate) async fn observed(&self, name: &str) -> Result<HelmRelease> {
+        let is_observed = |release: Option<&HelmRelease>| {
+            let observed =
+                |release: &HelmRelease| release.status.as_ref().and_then(|status| status.observed_generation);
+            release.is_some_and(|release| observed(release) == release.metadata.generation)
+        };
+        let release = becomes(&self.api(), name, DEADLINE, is_observed).await?;
+        release.ok_or_else(|| "a release".into())
+    }
+
     /// Waits until `Ready` of the release's current generation is as said and its message has all these texts.
     pub(crate) async fn ready_is(&self, name: &str, status: &str, texts: &[&str]) -> Result<HelmRelease> {
         let met = becomes(
