@@ -179,6 +179,7 @@ pub async fn observe(
         chart_version: metadata.version.clone(),
         app_version: Some(metadata.app_version.clone()).filter(|version| !version.is_empty()),
         chart_digest: values_files.digest_of(&chart),
+        oci_digest: chart.manifest_digest.as_ref().map(ToString::to_string),
         config_digest: digest(&values),
         post_rendering: PostRenderingDigests::of(&release.spec),
     };

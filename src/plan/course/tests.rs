@@ -26,6 +26,7 @@ fn identity(config: &str) -> Identity {
         chart_version: "1.0.0".into(),
         app_version: None,
         chart_digest: "sha256:chart".into(),
+        oci_digest: None,
         config_digest: config.into(),
         post_rendering: PostRenderingDigests::default(),
     }

@@ -22,6 +22,7 @@ fn begun(action: HelmAction, number: u32, status: &mut HelmReleaseStatus) {
         chart_version: "1.0.0".into(),
         app_version: None,
         chart_digest: "sha256:chart".into(),
+        oci_digest: None,
         config_digest: "sha256:values".into(),
         post_rendering: PostRenderingDigests::default(),
     };
