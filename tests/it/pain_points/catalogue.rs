@@ -140,6 +140,10 @@ const ROWS: &[Row] = &[
             ),
             ("releases/order.rs", "a_cycle_is_told_by_the_names_of_its_members"),
             ("releases/order.rs", "releases_go_before_what_they_depend_on"),
+            (
+                "releases/identity.rs",
+                "a_dependency_is_looked_at_with_the_rights_of_the_service_account",
+            ),
         ],
     },
     Row {
@@ -254,6 +258,10 @@ const ROWS: &[Row] = &[
             (
                 "releases/immutable.rs",
                 "what_cannot_be_changed_is_recreated_only_when_told_to_and_never_data",
+            ),
+            (
+                "releases/immutable.rs",
+                "a_rollback_recreates_objects_only_when_it_is_told_to_itself",
             ),
             ("conflicts/unions.rs", "row_28_defaults_of_another_strategy_are_nobodys"),
         ],
