@@ -174,7 +174,7 @@ impl Records {
         };
         let events = watcher(objects, config).default_backoff();
         let mut events = std::pin::pin!(events.take_until(self.follow.shutdown()));
-        let mut present = HashSet::new();
+        let (mut present, mut has_failed) = (HashSet::new(), false);
         while let Some(event) = events.next().await {
             match event {
                 Ok(watcher::Event::Init) => present.clear(),
@@ -195,7 +195,10 @@ impl Records {
                 Ok(watcher::Event::Delete(object)) => self.gone(driver, &object),
                 // The watch is resumed with backoff; until then what was seen last stands.
                 Err(error) => {
-                    warn!(%error, kind = driver.kind(), "watch of release records failed");
+                    // Without ConfigMaps everything goes on, so whoever may not list them is told of it once.
+                    if driver == Driver::Secrets || !std::mem::replace(&mut has_failed, true) {
+                        warn!(%error, kind = driver.kind(), "watch of release records failed");
+                    }
                     listed.send_if_modified(|listing| {
                         let is_first = *listing != Listing::Listed;
                         if is_first {

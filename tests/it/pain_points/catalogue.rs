@@ -111,6 +111,10 @@ const ROWS: &[Row] = &[
         lacking: "",
         tests: &[
             (
+                "pain_points/drift.rs",
+                "pain_06_what_a_policy_engine_changes_is_no_endless_drift",
+            ),
+            (
                 "releases/drift.rs",
                 "drift_is_corrected_reported_or_left_alone_as_the_spec_says",
             ),

@@ -1,5 +1,7 @@
 //! What is too large elsewhere: clusters with many definitions, and charts with many files.
 
+use std::fmt::Write as _;
+
 use fairlead_controlplane::{ControlPlane, Options};
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
@@ -92,7 +94,7 @@ fn noise(bytes: usize) -> String {
         state ^= state << 13;
         state ^= state >> 7;
         state ^= state << 17;
-        text.push_str(&format!("{state:016x}"));
+        _ = write!(text, "{state:016x}");
     }
     text
 }

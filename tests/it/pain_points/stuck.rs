@@ -11,7 +11,7 @@ use crate::support::installation::{DEADLINE, Installation, history};
 use crate::support::wait::{becomes, is_absent};
 
 /// A Deployment whose Pods end as a value says, and a ConfigMap that is held by a finalizer if wanted.
-const CHART: &str = r#"
+const CHART: &str = r"
 apiVersion: v1
 kind: ConfigMap
 metadata:
@@ -31,7 +31,7 @@ spec:
       labels: {app: {{ .Release.Name }}}
       annotations: {test.fairlead.dev/outcome: {{ .Values.outcome | quote }}}
     spec: {containers: [{name: web, image: example.com/web}]}
-"#;
+";
 
 /// Runs Helm until something has come about, and kills it then, as a node that dies does; the record has the status by then.
 async fn kill_helm_at(

@@ -85,7 +85,7 @@ async fn what_cannot_be_changed_is_recreated_only_when_told_to_and_never_data() 
 }
 
 /// A Deployment whose selector and whose Pods' end are values.
-const SWITCHED: &str = r#"
+const SWITCHED: &str = r"
 apiVersion: apps/v1
 kind: Deployment
 metadata: {name: web}
@@ -96,7 +96,7 @@ spec:
       labels: {app: {{ .Values.app }}}
       annotations: {test.fairlead.dev/outcome: {{ .Values.outcome | quote }}}
     spec: {containers: [{name: main, image: example.com/web}]}
-"#;
+";
 
 /// Waits until an upgrade was remediated as this reason says, at this revision.
 async fn remediated(installation: &Installation, revision: u32, reason: &str) -> Result<HelmRelease> {

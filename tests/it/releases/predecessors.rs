@@ -314,7 +314,7 @@ async fn a_release_of_the_real_helm_3_is_adopted_without_a_pod_that_changes() ->
     let metadata = ["get", "metadata", "shop", "--namespace", namespace, "--output=json"];
     let metadata: Value = serde_json::from_str(&installation.plane.helm(&metadata).await?.checked()?)?;
     assert_eq!(metadata["applyMethod"], Value::Null, "{metadata}");
-    is_adopted(&installation, "shop-1.0.0", "helm").await
+    Box::pin(is_adopted(&installation, "shop-1.0.0", "helm")).await
 }
 
 /// As people move: the other HelmRelease is suspended, ours comes, and the other one is deleted, which uninstalls nothing.
@@ -367,12 +367,8 @@ async fn a_release_of_the_real_helm_controller_is_adopted_without_a_pod_that_cha
     };
     assert_eq!(labels().await?.len(), 2);
     // Flux adds what it knows of the artifact to the version.
-    is_adopted(
-        &installation,
-        &format!("shop-1.0.0+{}", "a".repeat(12)),
-        "helm-controller",
-    )
-    .await?;
+    let before = format!("shop-1.0.0+{}", "a".repeat(12));
+    Box::pin(is_adopted(&installation, &before, "helm-controller")).await?;
     let ours = format!("fairlead:{}/shop Apply", installation.namespace.name());
     assert_eq!(owners(&installation).await?, BTreeSet::from([ours]));
     assert_eq!(labels().await?, Vec::<String>::new());
