@@ -225,9 +225,9 @@ fn compile(program: Program, sources: &Path, folder: &Path) -> Result<(), Error>
         Program::Oracle => say("building the oracle with Go, once: half a minute, or three if Go's cache is empty"),
         Program::Helm => say("building Helm with Go, once: half a minute, or three if Go's cache is empty"),
         Program::Promtool => say("building promtool with Go, once: half a minute, or four if Go's cache is empty"),
-        Program::Helm3 => say("building Helm 3 with Go, once: half a minute, or two if Go's cache is empty"),
+        Program::Helm3 => say("building Helm 3 with Go, once: half a minute, or three if Go's cache is empty"),
         Program::HelmController => {
-            say("building Flux's helm-controller with Go, once: half a minute, or four if Go's cache is empty");
+            say("building Flux's helm-controller with Go, once: half a minute, or five if Go's cache is empty");
         }
         Program::Supervisor => {}
     }

@@ -48,17 +48,7 @@ spec:
   replicas: 2
   minReadySeconds: 1
   selector: {matchLabels: {app: web}}
-  template: &template
-    metadata:
-      labels: {app: web, app.kubernetes.io/managed-by: "{{ .Release.Service }}", app.kubernetes.io/instance: "{{ .Release.Name }}"}
-      annotations: {checksum/values: "{{ toYaml .Values | sha256sum }}"}
-    spec:
-      containers:
-        - name: app
-          image: example.com/app:1
-          env: [{name: LEVEL, value: {{ .Values.level | quote }}}]
-          ports: [{name: http, containerPort: 8080}]
-          resources: {requests: {cpu: 0.5, memory: 64Mi}}
+  template: {{- include "pod" . | nindent 4 }}
 "#;
 
 /// The next version of the chart: less of everything, and the same Pods.
@@ -81,20 +71,35 @@ metadata: {name: web, labels: {helm.sh/chart: "{{ .Chart.Name }}-{{ .Chart.Versi
 spec:
   replicas: 2
   selector: {matchLabels: {app: web}}
-  template:
-    metadata:
-      labels: {app: web, app.kubernetes.io/managed-by: "{{ .Release.Service }}", app.kubernetes.io/instance: "{{ .Release.Name }}"}
-      annotations: {checksum/values: "{{ toYaml .Values | sha256sum }}"}
-    spec:
-      containers:
-        - name: app
-          image: example.com/app:1
-          env: [{name: LEVEL, value: {{ .Values.level | quote }}}]
-          ports: [{name: http, containerPort: 8080}]
-          resources: {requests: {cpu: 0.5, memory: 64Mi}}
+  template: {{- include "pod" . | nindent 4 }}
+"#;
+
+/// The Pods of both versions.
+const POD: &str = r#"
+{{- define "pod" }}
+metadata:
+  labels: {app: web, app.kubernetes.io/managed-by: "{{ .Release.Service }}", app.kubernetes.io/instance: "{{ .Release.Name }}"}
+  annotations: {checksum/values: "{{ toYaml .Values | sha256sum }}"}
+spec:
+  containers:
+    - name: app
+      image: example.com/app:1
+      env: [{name: LEVEL, value: {{ .Values.level | quote }}}]
+      ports: [{name: http, containerPort: 8080}]
+      resources: {requests: {cpu: 0.5, memory: 64Mi}}
+{{- end }}
 "#;
 
 const VALUES: &str = "level: info\n";
+
+/// The files of a chart of these objects.
+const fn chart(objects: &str) -> [(&str, &str); 3] {
+    [
+        ("templates/objects.yaml", objects),
+        ("templates/_pod.tpl", POD),
+        ("values.yaml", VALUES),
+    ]
+}
 
 /// The Pods of the release and what they are made from.
 #[derive(Debug, PartialEq)]
@@ -291,8 +296,7 @@ async fn is_adopted(installation: &Installation, before: &str, predecessor: &str
 
 async fn add_charts(installation: &Installation) -> Result {
     for (version, objects) in [("1.0.0", BEFORE), ("2.0.0", AFTER)] {
-        let files = [("templates/objects.yaml", objects), ("values.yaml", VALUES)];
-        installation.repository.add("shop", version, &files).await?;
+        installation.repository.add("shop", version, &chart(objects)).await?;
     }
     Ok(())
 }
@@ -330,13 +334,12 @@ async fn a_release_of_the_real_helm_controller_is_adopted_without_a_pod_that_cha
     sources.define().await?;
     let flux = HelmController::start(plane, namespace.name()).await?;
     let folder = tempfile::tempdir()?;
-    let files = [("templates/objects.yaml", BEFORE), ("values.yaml", VALUES)];
-    let chart = package(plane, "shop", "1.0.0", &files, folder.path()).await?;
+    let packed = package(plane, "shop", "1.0.0", &chart(BEFORE), folder.path()).await?;
     sources
         .source("OCIRepository", "shop", json!({"url": "oci://example.com/shop"}))
         .await?;
     let digest = format!("1.0.0@sha256:{}", "a".repeat(64));
-    sources.publish("OCIRepository", "shop", &digest, &chart, None).await?;
+    sources.publish("OCIRepository", "shop", &digest, &packed, None).await?;
     stage
         .apply(
             &json!({"apiVersion": "helm.toolkit.fluxcd.io/v2", "kind": "HelmRelease",
