@@ -375,10 +375,16 @@ const ROWS: &[Row] = &[
         pain: "Releases flap while the artifact server of the source controller is away",
         here: "Charts are fetched by the operator itself and kept; a source that fails says so, and releases go on with what was fetched",
         lacking: "",
-        tests: &[(
-            "releases/kept.rs",
-            "a_source_that_fails_says_so_and_releases_go_on_with_what_was_fetched",
-        )],
+        tests: &[
+            (
+                "pain_points/inputs.rs",
+                "pain_21_releases_do_not_flap_while_their_source_is_away",
+            ),
+            (
+                "releases/kept.rs",
+                "a_source_that_fails_says_so_and_releases_go_on_with_what_was_fetched",
+            ),
+        ],
     },
     Row {
         number: "22",

@@ -2,11 +2,11 @@
 
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::ResourceExt as _;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::Result;
 use crate::support::chart_repository::push;
-use crate::support::installation::{Installation, history};
+use crate::support::installation::{Installation, condition, history};
 use crate::support::operator::Operator;
 
 /// The version of the chart as a label, as most charts have it, but without what replaces a `+` in it.
@@ -95,5 +95,42 @@ async fn pain_22_the_version_of_a_chart_from_a_registry_is_its_own() -> Result {
             .is_some_and(|digest| digest.starts_with("sha256:")),
         "{newest}"
     );
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pain_21_releases_do_not_flap_while_their_source_is_away() -> Result {
+    let mut installation = Installation::start("away").await?;
+    let files = [("templates/map.yaml", MAP), ("values.yaml", VALUES)];
+    installation.repository.add("web", "1.0.0", &files).await?;
+    installation.release("web", json!({"interval": "1s"})).await?;
+    installation.ready_is("web", "True", &[]).await?;
+    installation.repository.goes_away();
+
+    // Somebody changes the values, the interval passes many times, and somebody asks.
+    let values = json!({"interval": "1s", "values": {"probe": {"tcp": {"port": 80}}}});
+    installation.release("web", values).await?;
+    let release = installation.ready_is("web", "True", &["upgrade succeeded"]).await?;
+    assert_eq!(history(&release)[0], (2, "deployed".to_owned()));
+    let map = installation.api::<ConfigMap>().get("web").await?;
+    assert_eq!(json!(map.data)["keys"], "http,period,tcp");
+    for at in ["1", "2", "3"] {
+        let release = installation.look("web", at).await?;
+        let ready = condition(&release, "Ready");
+        assert_eq!(ready["status"], "True", "{ready}");
+        assert_eq!(condition(&release, "Stalled"), Value::Null);
+        // What keeps it from being looked up is told.
+        installation
+            .event_is(&release, "ArtifactFailed", &["stays as it is", "cannot be reached"])
+            .await?;
+    }
+
+    installation.operator.stop()?;
+    let scope = ["--namespace", installation.namespace.name()];
+    installation.operator = Operator::start(installation.plane.kubeconfig_path(), &scope)?;
+    installation.operator.ready().await?;
+    let release = installation.look("web", "restarted").await?;
+    let ready = condition(&release, "Ready");
+    assert_eq!(ready["status"], "True", "{ready}");
     Ok(())
 }
