@@ -115,26 +115,32 @@ impl Records {
         let object = read
             .map_err(|source| RecordsError::Call { kind, source })?
             .ok_or_else(|| no_record("does not exist any more".to_owned()))?;
-        let held = object
-            .get("data")
-            .and_then(|data| data.get(KEY))
-            .and_then(Value::as_str);
-        let held = held.ok_or_else(|| no_record(format!("has no key {KEY}")))?;
+        let held = held(labelled.driver, &object).map_err(&no_record)?;
         let unreadable = |error: RecordError| no_record(format!("holds no record: {error}"));
-        match labelled.driver {
-            Driver::ConfigMaps => Record::decode(held.as_bytes()).map_err(unreadable),
-            Driver::Secrets => {
-                if object.get("type").and_then(Value::as_str) != Some(SECRET_TYPE) {
-                    return Err(no_record(format!("is not of the type {SECRET_TYPE}")));
-                }
-                let decoded = STANDARD.decode(held).map_err(|error| unreadable(error.into()))?;
-                Record::decode(&decoded).map_err(unreadable)
-            }
-        }
+        Record::decode(&held).map_err(unreadable)
     }
 }
 
-fn resource(driver: Driver) -> Resource {
+/// The encoded record that an object holds, or what is wrong with it.
+pub(super) fn held(driver: Driver, object: &Value) -> Result<Vec<u8>, String> {
+    let held = object
+        .get("data")
+        .and_then(|data| data.get(KEY))
+        .and_then(Value::as_str);
+    let held = held.ok_or_else(|| format!("has no key {KEY}"))?;
+    match driver {
+        Driver::ConfigMaps => Ok(held.as_bytes().to_vec()),
+        Driver::Secrets if object.get("type").and_then(Value::as_str) != Some(SECRET_TYPE) => {
+            Err(format!("is not of the type {SECRET_TYPE}"))
+        }
+        Driver::Secrets => STANDARD
+            .decode(held)
+            .map_err(|error| format!("holds no record: {}", RecordError::from(error))),
+    }
+}
+
+/// How the objects of a driver are served.
+pub(crate) fn resource(driver: Driver) -> Resource {
     let api = match driver {
         Driver::Secrets => ApiResource::erase::<Secret>(&()),
         Driver::ConfigMaps => ApiResource::erase::<ConfigMap>(&()),

@@ -1,28 +1,31 @@
-//! Helm's release records in the cluster: Secrets as Helm's storage driver keeps them.
+//! Helm's release records in the cluster: Secrets as Helm's storage driver keeps them, or ConfigMaps where Helm was told to keep
+//! them in such before Fairlead continued the release. What is new becomes a Secret.
 //!
 //! Edge. Helm overwrites records without looking; here a change is made only of the version that was looked at. Which record is
 //! written when is `plan::records`'s.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use k8s_openapi::ByteString;
-use k8s_openapi::api::core::v1::Secret;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use k8s_openapi::jiff::Timestamp;
 use kube::Client;
-use kube::api::{Api, DeleteParams, ObjectMeta, PostParams, Preconditions};
+use kube::api::{Api, DeleteParams, DynamicObject, ObjectMeta, PostParams, Preconditions, TypeMeta};
+use serde_json::json;
 
+use super::records::{held, resource};
 use crate::api::names;
-use crate::release::label::{self, Written};
+use crate::release::label::{self, Driver, Written};
 use crate::release::{Document, RecordError, Status};
 
 /// Why a record could not be read or written.
 #[derive(Debug, thiserror::Error)]
 #[error("the release record {namespace}/{name}: {problem}")]
 pub struct StorageError {
-    /// The Secret's namespace.
+    /// The namespace of the object that holds it.
     pub namespace: String,
-    /// The Secret's name.
+    /// The name of that object.
     pub name: String,
     /// What is wrong.
     pub problem: StorageProblem,
@@ -43,6 +46,9 @@ pub enum StorageProblem {
     /// It cannot be read.
     #[error("{0}")]
     Record(#[from] RecordError),
+    /// It holds no record.
+    #[error("{0}")]
+    NoRecord(String),
     /// Somebody else wrote it meanwhile.
     #[error("another tool wrote it at the same time")]
     Changed,
@@ -58,7 +64,7 @@ impl StorageError {
                 _ => true,
             },
             StorageProblem::Timeout(_) | StorageProblem::NotListed | StorageProblem::Changed => true,
-            StorageProblem::Record(_) => false,
+            StorageProblem::Record(_) | StorageProblem::NoRecord(_) => false,
         }
     }
 }
@@ -92,21 +98,47 @@ pub struct Writing<'a> {
 /// The records of one release.
 #[derive(Clone)]
 pub struct Storage {
-    secrets: Api<Secret>,
+    client: Client,
     namespace: String,
     release: String,
     timeout: Duration,
+    /// The revisions whose records are ConfigMaps; the others are Secrets.
+    in_config_maps: BTreeSet<u32>,
 }
 
 impl Storage {
     /// Those of a release, in the namespace of its records. Each call is answered within the timeout.
     pub fn new(client: Client, namespace: &str, release: &str, timeout: Duration) -> Self {
         Self {
-            secrets: Api::namespaced(client, namespace),
+            client,
             namespace: namespace.to_owned(),
             release: release.to_owned(),
             timeout,
+            in_config_maps: BTreeSet::new(),
         }
+    }
+
+    /// The same, with the records of these revisions in ConfigMaps.
+    #[must_use]
+    pub fn with_config_maps(self, revisions: impl IntoIterator<Item = u32>) -> Self {
+        Self {
+            in_config_maps: revisions.into_iter().collect(),
+            ..self
+        }
+    }
+
+    /// Where the record of a revision is.
+    pub fn driver(&self, revision: u32) -> Driver {
+        if self.in_config_maps.contains(&revision) {
+            Driver::ConfigMaps
+        } else {
+            Driver::Secrets
+        }
+    }
+
+    fn objects(&self, revision: u32) -> Api<DynamicObject> {
+        let kind = resource(self.driver(revision)).api;
+        Api::namespaced_with(self.client.clone(), &self.namespace, &kind)
     }
 
     /// Makes a record that does not exist yet; gives its version.
@@ -114,10 +146,10 @@ impl Storage {
     /// # Errors
     /// When it exists ([`StorageProblem::Changed`]), or a call fails.
     pub async fn create(&self, writing: &Writing<'_>) -> Result<String, StorageError> {
-        let secret = self.secret(writing, Written::Created, None, BTreeMap::new());
-        let written = self
-            .call(writing.revision, self.secrets.create(&parameters(), &secret))
-            .await?;
+        let object = self.object(writing, Written::Created, None, BTreeMap::new());
+        let (objects, parameters) = (self.objects(writing.revision), parameters());
+        let call = objects.create(&parameters, &object);
+        let written = self.call(writing.revision, call).await?;
         Ok(written.metadata.resource_version.unwrap_or_default())
     }
 
@@ -131,10 +163,10 @@ impl Storage {
         resource_version: &str,
         labels: BTreeMap<String, String>,
     ) -> Result<String, StorageError> {
-        let secret = self.secret(writing, Written::Modified, Some(resource_version.to_owned()), labels);
+        let object = self.object(writing, Written::Modified, Some(resource_version.to_owned()), labels);
         let name = label::object_name(&self.release, writing.revision);
-        let parameters = parameters();
-        let call = self.secrets.replace(&name, &parameters, &secret);
+        let (objects, parameters) = (self.objects(writing.revision), parameters());
+        let call = objects.replace(&name, &parameters, &object);
         let written = self.call(writing.revision, call).await?;
         Ok(written.metadata.resource_version.unwrap_or_default())
     }
@@ -145,12 +177,18 @@ impl Storage {
     /// When a call fails, or what is kept is no record.
     pub async fn read(&self, revision: u32) -> Result<Option<Kept>, StorageError> {
         let name = label::object_name(&self.release, revision);
-        let Some(secret) = self.call(revision, self.secrets.get_opt(&name)).await? else {
+        let objects = self.objects(revision);
+        let Some(object) = self.call(revision, objects.get_opt(&name)).await? else {
             return Ok(None);
         };
-        let Secret { metadata, data, .. } = secret;
-        let encoded = data.and_then(|mut data| data.remove(label::KEY)).unwrap_or_default();
-        let document = Document::decode(&encoded.0).map_err(|error| self.failed(revision, error.into()))?;
+        let DynamicObject {
+            types: _,
+            metadata,
+            data,
+        } = object;
+        let encoded = held(self.driver(revision), &data);
+        let encoded = encoded.map_err(|problem| self.failed(revision, StorageProblem::NoRecord(problem)))?;
+        let document = Document::decode(&encoded).map_err(|error| self.failed(revision, error.into()))?;
         Ok(Some(Kept {
             resource_version: metadata.resource_version.unwrap_or_default(),
             labels: metadata.labels.unwrap_or_default(),
@@ -169,8 +207,9 @@ impl Storage {
             resource_version: Some(resource_version.to_owned()),
         };
         let parameters = DeleteParams::default().preconditions(conditions);
+        let objects = self.objects(revision);
         let call = async {
-            match self.secrets.delete(&name, &parameters).await {
+            match objects.delete(&name, &parameters).await {
                 Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
                 answer => answer.map(drop),
             }
@@ -178,13 +217,13 @@ impl Storage {
         self.call(revision, call).await
     }
 
-    fn secret(
+    fn object(
         &self,
         writing: &Writing<'_>,
         written: Written,
         resource_version: Option<String>,
         mut labels: BTreeMap<String, String>,
-    ) -> Secret {
+    ) -> DynamicObject {
         let Writing {
             revision,
             status,
@@ -195,7 +234,12 @@ impl Storage {
         // As Helm: an update says when it was made, and no longer when the record was.
         labels.remove("createdAt");
         labels.extend(label::labels(&self.release, revision, status, written, at));
-        Secret {
+        let driver = self.driver(revision);
+        DynamicObject {
+            types: Some(TypeMeta {
+                api_version: "v1".to_owned(),
+                kind: driver.kind().to_owned(),
+            }),
             metadata: ObjectMeta {
                 name: Some(label::object_name(&self.release, revision)),
                 labels: Some(labels),
@@ -203,9 +247,12 @@ impl Storage {
                 resource_version,
                 ..ObjectMeta::default()
             },
-            type_: Some(label::SECRET_TYPE.to_owned()),
-            data: Some([(label::KEY.to_owned(), ByteString(encoded.as_bytes().to_vec()))].into()),
-            ..Secret::default()
+            data: match driver {
+                Driver::Secrets => {
+                    json!({"type": label::SECRET_TYPE, "data": {(label::KEY): STANDARD.encode(encoded)}})
+                }
+                Driver::ConfigMaps => json!({"data": {(label::KEY): encoded}}),
+            },
         }
     }
 

@@ -1,4 +1,4 @@
-//! Which release records there are, watched as metadata.
+//! Which release records there are, watched as metadata: Secrets, and ConfigMaps of a Helm that keeps its records in such.
 //!
 //! Edge. A release learns without a request whether its records are as it left them; one that another tool wrote wakes the
 //! release that it is of. What follows from it is decided in `plan::records`.
@@ -8,9 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::StreamExt;
-use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::jiff::Timestamp;
-use kube::api::{Api, PartialObjectMeta};
+use kube::api::{Api, DynamicObject, PartialObjectMeta};
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Client, ResourceExt};
 use tokio::sync::watch;
@@ -18,7 +17,9 @@ use tracing::warn;
 
 use super::follow::Follow;
 use crate::api::{HelmRelease, names};
-use crate::plan::records::{Stored, StoredRecord, Writer};
+use crate::cluster::records::resource;
+use crate::plan::records::{Stored, StoredRecord, Writer, joined};
+use crate::release::label::Driver;
 use crate::release::{Labelled, label};
 
 /// Page size of the initial list: small, because the allocator does not give the memory of a large one back.
@@ -46,11 +47,16 @@ enum Listing {
 /// Namespace of the records, and name of the release.
 type ReleaseName = (String, String);
 
+/// The records of one release in one sort of objects.
+type Key = (Driver, ReleaseName);
+
+type Record = PartialObjectMeta<DynamicObject>;
+
 #[derive(Debug, Default)]
 struct State {
-    releases: HashMap<ReleaseName, Stored>,
+    releases: HashMap<Key, Stored>,
     /// Namespaces that are watched one by one, and how far their first list is.
-    followed: HashMap<String, watch::Receiver<Listing>>,
+    followed: HashMap<(Driver, String), watch::Receiver<Listing>>,
 }
 
 /// The records of all releases. Cheap to clone.
@@ -99,32 +105,33 @@ impl Records {
     /// # Errors
     /// When the records could not be listed so far. No worker is held until they are.
     pub async fn at(&self, namespace: &str, release: &str) -> Result<Stored, NotListed> {
-        let mut listed = self.watched(if self.one_by_one { namespace } else { "" });
-        // What came of it, in time or not, is looked at below.
-        let _ = tokio::time::timeout(LISTED_WITHIN, listed.wait_for(|listed| *listed != Listing::Asked)).await;
-        match &*listed.borrow() {
-            Listing::Listed => Ok(self.known(namespace, release)),
-            Listing::Failed(reason) => Err(NotListed(Some(reason.clone()))),
-            Listing::Asked => Err(NotListed(None)),
+        let watched = if self.one_by_one { namespace } else { "" };
+        let [secrets, config_maps] = [Driver::Secrets, Driver::ConfigMaps].map(|driver| self.watched(driver, watched));
+        let (secrets, config_maps) = futures::join!(first(secrets), first(config_maps));
+        // Who may not list ConfigMaps has no Helm either that keeps its records there.
+        match (secrets, config_maps) {
+            (Listing::Listed, Listing::Listed | Listing::Failed(_)) => Ok(self.known(namespace, release)),
+            (Listing::Failed(reason), _) => Err(NotListed(Some(reason))),
+            (Listing::Asked, _) | (Listing::Listed, Listing::Asked) => Err(NotListed(None)),
         }
     }
 
     /// What is known of a release's records now.
     pub fn known(&self, namespace: &str, release: &str) -> Stored {
-        let key = (namespace.to_owned(), release.to_owned());
-        self.lock().releases.get(&key).cloned().unwrap_or_default()
+        let state = self.lock();
+        let of = |driver| state.releases.get(&key(driver, namespace, release));
+        joined(of(Driver::Secrets), of(Driver::ConfigMaps))
     }
 
     /// Takes note of a record that Fairlead wrote, so that the next look at it need not wait for the watch.
     pub fn wrote(&self, namespace: &str, release: &str, revision: u32, record: StoredRecord) {
-        let key = (namespace.to_owned(), release.to_owned());
+        let key = key(record.driver, namespace, release);
         self.lock().releases.entry(key).or_default().insert(revision, record);
     }
 
     /// Takes note of a record that Fairlead deleted.
-    pub fn deleted(&self, namespace: &str, release: &str, revision: u32) {
-        self.lock()
-            .forget(&(namespace.to_owned(), release.to_owned()), revision);
+    pub fn deleted(&self, namespace: &str, release: &str, revision: u32, driver: Driver) {
+        self.lock().forget(&key(driver, namespace, release), revision);
     }
 
     /// Whether the HelmRelease that wrote a record is still there.
@@ -140,52 +147,58 @@ impl Records {
     }
 
     /// Starts the watch of a namespace (the empty name stands for all) if there is none yet; says whether it has listed.
-    fn watched(&self, namespace: &str) -> watch::Receiver<Listing> {
+    fn watched(&self, driver: Driver, namespace: &str) -> watch::Receiver<Listing> {
         let mut state = self.lock();
-        if let Some(listed) = state.followed.get(namespace) {
+        let key = (driver, namespace.to_owned());
+        if let Some(listed) = state.followed.get(&key) {
             return listed.clone();
         }
         let (sender, receiver) = watch::channel(Listing::Asked);
-        state.followed.insert(namespace.to_owned(), receiver.clone());
+        state.followed.insert(key, receiver.clone());
         let (records, namespace) = (self.clone(), namespace.to_owned());
-        tokio::spawn(async move { records.run(&namespace, &sender).await });
+        tokio::spawn(async move { records.run(driver, &namespace, &sender).await });
         receiver
     }
 
-    async fn run(self, namespace: &str, listed: &watch::Sender<Listing>) {
-        let secrets: Api<PartialObjectMeta<Secret>> = if namespace.is_empty() {
-            Api::all(self.client.clone())
+    async fn run(self, driver: Driver, namespace: &str, listed: &watch::Sender<Listing>) {
+        let kind = resource(driver).api;
+        let objects: Api<Record> = if namespace.is_empty() {
+            Api::all_with(self.client.clone(), &kind)
         } else {
-            Api::namespaced(self.client.clone(), namespace)
+            Api::namespaced_with(self.client.clone(), namespace, &kind)
         };
-        let config = watcher::Config::default()
-            .labels(label::SELECTOR)
-            .fields(&format!("type={}", label::SECRET_TYPE))
-            .page_size(PAGE_SIZE);
-        let events = watcher(secrets, config).default_backoff();
+        let config = watcher::Config::default().labels(label::SELECTOR).page_size(PAGE_SIZE);
+        let config = match driver {
+            Driver::Secrets => config.fields(&format!("type={}", label::SECRET_TYPE)),
+            Driver::ConfigMaps => config,
+        };
+        let events = watcher(objects, config).default_backoff();
         let mut events = std::pin::pin!(events.take_until(self.follow.shutdown()));
-        let mut present = HashSet::new();
+        let (mut present, mut has_failed) = (HashSet::new(), false);
         while let Some(event) = events.next().await {
             match event {
                 Ok(watcher::Event::Init) => present.clear(),
-                Ok(watcher::Event::InitApply(secret)) => {
-                    present.extend(self.seen(&secret));
+                Ok(watcher::Event::InitApply(object)) => {
+                    present.extend(self.seen(driver, &object));
                 }
                 Ok(watcher::Event::InitDone) => {
-                    self.keep(namespace, &present);
+                    self.keep(driver, namespace, &present);
                     if matches!(listed.send_replace(Listing::Listed), Listing::Failed(_)) {
                         // They were told that they cannot go on.
                         self.follow
                             .wake(|release| namespace.is_empty() || release.storage_namespace() == namespace);
                     }
                 }
-                Ok(watcher::Event::Apply(secret)) => {
-                    self.seen(&secret);
+                Ok(watcher::Event::Apply(object)) => {
+                    self.seen(driver, &object);
                 }
-                Ok(watcher::Event::Delete(secret)) => self.gone(&secret),
+                Ok(watcher::Event::Delete(object)) => self.gone(driver, &object),
                 // The watch is resumed with backoff; until then what was seen last stands.
                 Err(error) => {
-                    warn!(%error, "watch of release records failed");
+                    // Without ConfigMaps everything goes on, so whoever may not list them is told of it once.
+                    if driver == Driver::Secrets || !std::mem::replace(&mut has_failed, true) {
+                        warn!(%error, kind = driver.kind(), "watch of release records failed");
+                    }
                     listed.send_if_modified(|listing| {
                         let is_first = *listing != Listing::Listed;
                         if is_first {
@@ -199,11 +212,11 @@ impl Records {
     }
 
     /// Takes note of a record, and wakes its release unless it is as Fairlead knew it.
-    fn seen(&self, secret: &PartialObjectMeta<Secret>) -> Option<(ReleaseName, u32)> {
-        let (key, revision, record) = read(secret)?;
+    fn seen(&self, driver: Driver, object: &Record) -> Option<(ReleaseName, u32)> {
+        let (name, revision, record) = read(driver, object)?;
         let is_known = {
             let mut state = self.lock();
-            let stored = state.releases.entry(key.clone()).or_default();
+            let stored = state.releases.entry((driver, name.clone())).or_default();
             match stored.get(&revision) {
                 // Events come later than the answers to our own writes.
                 Some(known) if !is_newer(&record.resource_version, &known.resource_version) => true,
@@ -214,16 +227,17 @@ impl Records {
             }
         };
         if !is_known {
-            self.wake(&key);
+            self.wake(&name);
         }
-        Some((key, revision))
+        Some((name, revision))
     }
 
-    fn gone(&self, secret: &PartialObjectMeta<Secret>) {
-        let Some((key, revision, record)) = read(secret) else {
+    fn gone(&self, driver: Driver, object: &Record) {
+        let Some((name, revision, record)) = read(driver, object) else {
             return;
         };
         {
+            let key = (driver, name.clone());
             let mut state = self.lock();
             let known = state.releases.get(&key).and_then(|stored| stored.get(&revision));
             // One that was made anew since, or that Fairlead itself deleted.
@@ -232,27 +246,27 @@ impl Records {
             }
             state.forget(&key, revision);
         }
-        self.wake(&key);
+        self.wake(&name);
     }
 
     /// Forgets what a list no longer has.
-    fn keep(&self, namespace: &str, present: &HashSet<(ReleaseName, u32)>) {
+    fn keep(&self, driver: Driver, namespace: &str, present: &HashSet<(ReleaseName, u32)>) {
         let mut gone = Vec::new();
         {
             let mut state = self.lock();
-            for (key, stored) in &state.releases {
-                let is_listed = namespace.is_empty() || key.0 == namespace;
+            for ((held_by, name), stored) in &state.releases {
+                let is_listed = *held_by == driver && (namespace.is_empty() || name.0 == namespace);
                 let absent = stored
                     .keys()
-                    .filter(|revision| is_listed && !present.contains(&(key.clone(), **revision)));
-                gone.extend(absent.map(|revision| (key.clone(), *revision)));
+                    .filter(|revision| is_listed && !present.contains(&(name.clone(), **revision)));
+                gone.extend(absent.map(|revision| (name.clone(), *revision)));
             }
-            for (key, revision) in &gone {
-                state.forget(key, *revision);
+            for (name, revision) in &gone {
+                state.forget(&(driver, name.clone()), *revision);
             }
         }
-        for (key, _) in &gone {
-            self.wake(key);
+        for (name, _) in &gone {
+            self.wake(name);
         }
     }
 
@@ -268,13 +282,26 @@ impl Records {
 }
 
 impl State {
-    fn forget(&mut self, key: &ReleaseName, revision: u32) {
+    fn forget(&mut self, key: &Key, revision: u32) {
         if let Some(stored) = self.releases.get_mut(key) {
             stored.remove(&revision);
             if stored.is_empty() {
                 self.releases.remove(key);
             }
         }
+    }
+}
+
+fn key(driver: Driver, namespace: &str, release: &str) -> Key {
+    (driver, (namespace.to_owned(), release.to_owned()))
+}
+
+/// What came of a first list, in time or not.
+async fn first(mut listed: watch::Receiver<Listing>) -> Listing {
+    let answered = listed.wait_for(|listed| *listed != Listing::Asked);
+    match tokio::time::timeout(LISTED_WITHIN, answered).await {
+        Ok(Ok(listing)) => listing.clone(),
+        Ok(Err(_)) | Err(_) => Listing::Asked,
     }
 }
 
@@ -299,8 +326,8 @@ fn is_newer(version: &str, than: &str) -> bool {
     }
 }
 
-fn read(secret: &PartialObjectMeta<Secret>) -> Option<(ReleaseName, u32, StoredRecord)> {
-    let labels: &BTreeMap<String, String> = secret.labels();
+fn read(driver: Driver, object: &Record) -> Option<(ReleaseName, u32, StoredRecord)> {
+    let labels: &BTreeMap<String, String> = object.labels();
     let Labelled {
         namespace,
         release,
@@ -308,16 +335,17 @@ fn read(secret: &PartialObjectMeta<Secret>) -> Option<(ReleaseName, u32, StoredR
         status,
         object: _,
         driver: _,
-    } = Labelled::of(&secret.namespace()?, &secret.name_any(), labels)?;
-    let created = secret.creation_timestamp().map_or(Timestamp::UNIX_EPOCH, |time| time.0);
+    } = Labelled::of(&object.namespace()?, &object.name_any(), labels)?;
+    let created = object.creation_timestamp().map_or(Timestamp::UNIX_EPOCH, |time| time.0);
     let modified = labels.get("modifiedAt").and_then(|seconds| seconds.parse().ok());
     let modified = modified.and_then(|seconds| Timestamp::from_second(seconds).ok());
-    let writer = secret.annotations().get(names::ANNOTATION_WRITTEN_BY);
+    let writer = object.annotations().get(names::ANNOTATION_WRITTEN_BY);
     let record = StoredRecord {
         status,
-        resource_version: secret.resource_version()?,
+        resource_version: object.resource_version()?,
         written_at: modified.map_or(created, |modified| modified.max(created)),
         writer: writer.and_then(|writer| Writer::parse(writer)),
+        driver,
     };
     Some(((namespace, release), revision, record))
 }

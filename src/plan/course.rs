@@ -138,6 +138,7 @@ fn is_moved(observed: &Observed<'_>, wanted: &Wanted<'_>) -> bool {
         chart_version: _,
         app_version: _,
         chart_digest: _,
+        oci_digest: _,
         config_digest: _,
         post_rendering: _,
     } = wanted.identity;

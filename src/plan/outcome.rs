@@ -212,6 +212,12 @@ impl Outcome {
     }
 }
 
+/// Whether the release is as its spec says, by the last verdict.
+pub fn is_as_desired(status: &HelmReleaseStatus, generation: Option<i64>) -> bool {
+    let ready = conditions::get(&status.conditions, ConditionType::Ready);
+    ready.is_some_and(|ready| ready.status == "True" && ready.observed_generation == generation)
+}
+
 /// Records how a reconcile ended in conditions, the newest snapshot and the counters.
 pub fn record(status: &mut HelmReleaseStatus, outcome: &Outcome, generation: i64, now: &Time) {
     progress::move_newest(status, outcome, now);

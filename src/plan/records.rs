@@ -14,6 +14,7 @@ use super::course::rollback_target;
 use super::revision::Phase;
 use crate::api::helm_release::history::{Snapshot, SnapshotAction};
 use crate::release::Status;
+use crate::release::label::Driver;
 
 /// The HelmRelease as which a record was written.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -57,10 +58,24 @@ pub struct StoredRecord {
     pub written_at: Timestamp,
     /// As which HelmRelease it was last written; `None` for a record of another tool.
     pub writer: Option<Writer>,
+    /// The sort of the object that holds it.
+    pub driver: Driver,
 }
 
 /// The records of one release, by revision.
 pub type Stored = BTreeMap<u32, StoredRecord>;
+
+/// The records of one release that has some in Secrets and some in ConfigMaps: those in ConfigMaps are of the time before. What
+/// stands there besides was left by a Helm that went over to Secrets itself, and says nothing any more.
+pub fn joined(secrets: Option<&Stored>, config_maps: Option<&Stored>) -> Stored {
+    let mut joined = secrets.cloned().unwrap_or_default();
+    let first = joined.first_key_value().map(|(revision, _)| *revision);
+    let before = |revision: u32| first.is_none_or(|first| revision < first);
+    let former = config_maps.into_iter().flatten();
+    let former = former.filter(|(revision, _)| before(**revision));
+    joined.extend(former.map(|(revision, record)| (*revision, record.clone())));
+    joined
+}
 
 /// Whose the newest record of a release is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -308,6 +323,7 @@ mod tests {
             resource_version: "1".into(),
             written_at: at(100),
             writer: uid.map(writer),
+            driver: Driver::Secrets,
         }
     }
 
@@ -351,6 +367,22 @@ mod tests {
         };
         let exists = |writer: &Writer| writer.uid == "theirs";
         standing(&stored(records), newest, asker, exists, at(now))
+    }
+
+    #[test]
+    fn records_in_config_maps_are_those_before_the_ones_in_secrets() {
+        let secrets = stored(&[(2, Status::Deployed, Some("ours"))]);
+        let maps = stored(&[
+            (1, Status::Superseded, None),
+            (2, Status::Failed, None),
+            (9, Status::Deployed, None),
+        ]);
+        let numbers = |stored: &Stored| stored.keys().copied().collect::<Vec<_>>();
+        assert_eq!(numbers(&joined(None, Some(&maps))), [1, 2, 9]);
+        assert_eq!(joined(Some(&secrets), None), secrets);
+        let both = joined(Some(&secrets), Some(&maps));
+        assert_eq!(numbers(&both), [1, 2]);
+        assert_eq!(both.get(&2), secrets.get(&2));
     }
 
     #[test]

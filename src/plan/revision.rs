@@ -28,6 +28,9 @@ pub struct Identity {
     pub app_version: Option<String>,
     /// `sha256:...` of the chart's archive.
     pub chart_digest: String,
+    /// `sha256:...` of the manifest of the OCI artifact that the chart came from, if it came from one. Tells of the chart's digest,
+    /// and is nothing to compare: another manifest may have the same chart.
+    pub oci_digest: Option<String>,
     /// `sha256:...` of the values that the user gave.
     pub config_digest: String,
     /// What is changed in what the chart is rendered to.
@@ -194,6 +197,7 @@ pub fn describes(snapshot: &Snapshot, chart_digest: Option<&str>, desired: &Iden
         chart_version,
         app_version: _, // follows from the chart's digest
         chart_digest: wanted,
+        oci_digest: _,
         config_digest,
         post_rendering: PostRenderingDigests {
             post_renderers,
@@ -240,6 +244,7 @@ mod tests {
             chart_version: version.into(),
             app_version: None,
             chart_digest: format!("sha256:{version}"),
+            oci_digest: None,
             config_digest: "sha256:values".into(),
             post_rendering: PostRenderingDigests::default(),
         }

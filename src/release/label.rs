@@ -17,7 +17,7 @@ pub const KEY: &str = "release";
 
 /// Where Helm keeps a record: its storage driver (`HELM_DRIVER`). It can also keep them in a database, which is no part of the
 /// cluster.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Driver {
     /// `secret`, Helm's default.
     Secrets,

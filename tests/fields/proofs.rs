@@ -230,7 +230,7 @@ pub(crate) const PROOFS: &[Proof] = &[
     proof(
         "rollback.force",
         "tests/it/releases/immutable.rs",
-        "what_cannot_be_changed_is_recreated_only_when_told_to_and_never_data",
+        "a_rollback_recreates_objects_only_when_it_is_told_to_itself",
     ),
     proof(
         "serviceAccountName",
@@ -329,8 +329,8 @@ pub(crate) const PROOFS: &[Proof] = &[
     ),
     proof(
         "waitStrategy",
-        "src/health/legacy.rs",
-        "as_many_pods_may_be_missing_as_the_rollout_allows",
+        "tests/it/releases/health.rs",
+        "the_rules_of_helm_3_are_content_with_what_a_rollout_may_lack",
     ),
     proof(
         "driftDetection.ignore",

@@ -7,6 +7,7 @@ mod conflicts;
 mod deployed;
 mod fixtures;
 mod noop;
+mod pain_points;
 mod policies;
 mod releases;
 mod resources;

@@ -236,7 +236,7 @@ fn explain(object: &ObjectReference, rejection: &Rejection, message: &str) -> St
         }
         Rejection::Invalid(_) => "correct the chart or its values",
         Rejection::Immutable(_) if may_be_recreated(object) => {
-            "a field changes that cannot be changed: set spec.upgrade.force to have the object deleted and created again, or delete it yourself"
+            "a field changes that cannot be changed: set spec.upgrade.force to have the object deleted and created again, in a rollback spec.rollback.force, or delete it yourself"
         }
         Rejection::Immutable(_) => {
             "a field changes that cannot be changed, and objects of this kind are never deleted for that: change it back, or delete the object yourself if nothing of it is needed"

@@ -6,12 +6,13 @@
 use std::sync::Arc;
 
 use k8s_openapi::jiff::Timestamp;
+use kube::Resource as _;
 use tracing::{debug, info, warn};
 
 use super::action::{When, announcement, before, ended, failed_attempt, hooks_of, settled};
 use super::compare::{self, Noticed};
 use super::health::Written;
-use super::inputs::{self, Inputs};
+use super::inputs::{self, InputError, Inputs};
 use super::record::{self, Recorded};
 use super::records::{self, Adopted};
 use super::render::{self, Purpose, Rendering};
@@ -32,6 +33,7 @@ use crate::plan::outcome::{self, Outcome};
 use crate::plan::records::{Standing, Stored};
 use crate::plan::remedy::Attempted;
 use crate::plan::revision::{Phase, Revision};
+use crate::telemetry::events::Severity;
 
 /// What is desired: the first two steps' result.
 pub(super) struct Desired {
@@ -103,6 +105,24 @@ pub(super) fn blocked(reason: Reason, error: &dyn std::error::Error, retryable: 
     }
 }
 
+/// What follows when it is not known what is desired. A release that is as its spec says stays so while its source does not answer: what
+/// is known of the source tells the source's own status.
+fn unobserved(context: &Context, recorded: &Recorded, memory: &mut ReleaseMemory, error: &InputError) -> Done {
+    let release = recorded.release();
+    if !error.is_of_a_source_that_is_away() || !outcome::is_as_desired(recorded.status(), release.metadata.generation) {
+        return blocked(error.reason(), error, error.is_retryable());
+    }
+    let note = format!("the release stays as it is: {error}");
+    warn!("{note}");
+    let (about, events) = (release.object_ref(&()), &context.shared.events);
+    events.publish(about, Severity::Warning, error.reason(), "fetch", &note);
+    memory.blocked = memory.blocked.saturating_add(1);
+    Done {
+        outcome: Outcome::Standing,
+        next: Next::Backoff,
+    }
+}
+
 /// What a reconcile is about, and what was found out on the way.
 struct Outlook {
     inputs: Inputs,
@@ -116,9 +136,10 @@ struct Outlook {
 async fn outlook(context: &Context, recorded: &mut Recorded, memory: &mut ReleaseMemory) -> Result<Outlook, Done> {
     let release = recorded.release();
     let requirements = dependencies::requirements(release)?;
-    let mut inputs = inputs::observe(context, release, memory)
-        .await
-        .map_err(|error| blocked(error.reason(), &error, error.is_retryable()))?;
+    let mut inputs = match inputs::observe(context, release, memory).await {
+        Ok(inputs) => inputs,
+        Err(error) => return Err(unobserved(context, recorded, memory, &error)),
+    };
     break_fights(&mut inputs, release, memory);
     memory.step = Step::Records;
     let (standing, stored) = records::look(context, recorded)

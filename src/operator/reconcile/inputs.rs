@@ -134,6 +134,21 @@ impl InputError {
         }
     }
 
+    /// Whether nothing is known but that the source does not answer now.
+    pub fn is_of_a_source_that_is_away(&self) -> bool {
+        match self {
+            Self::Source(error) | Self::Chart(ChartError::Source(error)) => error.is_retryable(),
+            Self::Chart(ChartError::Load { .. } | ChartError::ValuesFiles { .. } | ChartError::Interrupted)
+            | Self::Sources(_)
+            | Self::Values { .. }
+            | Self::Capabilities(_)
+            | Self::NotSupported(_)
+            | Self::ElsewhereRefused { .. }
+            | Self::Policy(_)
+            | Self::Drift(_) => false,
+        }
+    }
+
     /// Whether it may pass without a change of the spec. Charts and versions are published, objects are created.
     pub fn is_retryable(&self) -> bool {
         match self {
@@ -179,6 +194,7 @@ pub async fn observe(
         chart_version: metadata.version.clone(),
         app_version: Some(metadata.app_version.clone()).filter(|version| !version.is_empty()),
         chart_digest: values_files.digest_of(&chart),
+        oci_digest: chart.manifest_digest.as_ref().map(ToString::to_string),
         config_digest: digest(&values),
         post_rendering: PostRenderingDigests::of(&release.spec),
     };

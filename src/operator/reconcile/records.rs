@@ -25,6 +25,7 @@ use crate::plan::hooks::Hook;
 use crate::plan::inventory;
 use crate::plan::outcome::cause;
 use crate::plan::records::{Asker, RecordWrite, Standing, Stored, StoredRecord, Writer, standing, writes};
+use crate::release::label::Driver;
 use crate::release::{Content, Document, Parts, Status};
 use crate::render::Program;
 use crate::telemetry::events::Severity;
@@ -177,7 +178,10 @@ pub(super) fn storage(context: &Context, recorded: &Recorded, name: &str) -> Sto
 
 fn storage_at(context: &Context, namespace: &str, name: &str) -> Storage {
     let timeout = context.shared.settings.request_timeout;
+    let known = context.target.records.known(namespace, name);
+    let in_config_maps = known.iter().filter(|(_, record)| record.driver == Driver::ConfigMaps);
     Storage::new(context.target.calls.client().clone(), namespace, name, timeout)
+        .with_config_maps(in_config_maps.map(|(revision, _)| *revision))
 }
 
 fn writer(release: &HelmRelease) -> Writer {
@@ -311,7 +315,9 @@ pub async fn end(context: &Context, recorded: &Recorded) -> Result<(), StorageEr
         }
         if !keeps {
             storage.delete(*revision, &record.resource_version).await?;
-            context.target.records.deleted(namespace, &newest.name, *revision);
+            let driver = storage.driver(*revision);
+            let records = &context.target.records;
+            records.deleted(namespace, &newest.name, *revision, driver);
         } else if position == 0 && record.status != Status::Uninstalled {
             work.change(*revision, Status::Uninstalled, "Uninstallation complete")
                 .await?;
@@ -373,10 +379,9 @@ impl Work<'_> {
             RecordWrite::Delete { revision } => {
                 if let Some(record) = stored.get(revision) {
                     self.storage.delete(*revision, &record.resource_version).await?;
-                    self.context
-                        .target
-                        .records
-                        .deleted(&self.namespace, &self.name, *revision);
+                    let driver = self.storage.driver(*revision);
+                    let records = &self.context.target.records;
+                    records.deleted(&self.namespace, &self.name, *revision, driver);
                 }
                 Ok(None)
             }
@@ -433,6 +438,7 @@ impl Work<'_> {
             resource_version,
             written_at: writing.at,
             writer: Some(self.writer.clone()),
+            driver: self.storage.driver(writing.revision),
         };
         self.context
             .target

@@ -115,6 +115,7 @@ fn identity_of(document: &Document, revision: u32, recorded: &Recorded) -> Ident
         chart_version: document.metadata("version").to_owned(),
         app_version: Some(document.metadata("appVersion").to_owned()).filter(|version| !version.is_empty()),
         chart_digest: String::new(), // a record does not have the chart's archive
+        oci_digest: snapshot.and_then(|snapshot| snapshot.oci_digest.clone()),
         config_digest: inputs::digest(&document.config()),
         post_rendering: snapshot.map(PostRenderingDigests::recorded).unwrap_or_default(),
     }

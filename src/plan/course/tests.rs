@@ -10,6 +10,7 @@ use crate::api::helm_release::history::{HookStatus, SnapshotAction};
 use crate::api::helm_release::remediation::{OnFailure, Remediation};
 use crate::plan::records::StoredRecord;
 use crate::plan::revision::PostRenderingDigests;
+use crate::release::label::Driver;
 
 const INTERVAL: Duration = Duration::from_mins(10);
 
@@ -25,6 +26,7 @@ fn identity(config: &str) -> Identity {
         chart_version: "1.0.0".into(),
         app_version: None,
         chart_digest: "sha256:chart".into(),
+        oci_digest: None,
         config_digest: config.into(),
         post_rendering: PostRenderingDigests::default(),
     }
@@ -107,6 +109,7 @@ fn stored(history: &[Snapshot]) -> Stored {
         resource_version: "1".into(),
         written_at: at(100),
         writer: None,
+        driver: Driver::Secrets,
     };
     let kept = history.iter().filter(|snapshot| snapshot.deleted.is_none());
     kept.map(|snapshot| (snapshot.version, record(snapshot))).collect()
@@ -337,6 +340,7 @@ fn what_was_uninstalled_is_nothing_to_go_back_to() {
         resource_version: "1".into(),
         written_at: at(1),
         writer: None,
+        driver: Driver::Secrets,
     };
     let stored = |statuses: [Status; 3]| -> Stored { (1..).zip(statuses.map(record)).collect() };
     assert_eq!(

@@ -46,6 +46,7 @@ pub fn begin(
         chart_version,
         app_version,
         chart_digest,
+        oci_digest,
         config_digest,
         post_rendering: PostRenderingDigests {
             post_renderers,
@@ -77,7 +78,7 @@ pub fn begin(
         config_digest,
         post_renderers_digest: post_renderers,
         common_metadata_digest: common_metadata,
-        oci_digest: None,
+        oci_digest,
         first_deployed,
         last_deployed: began,
         deleted: None,

@@ -22,6 +22,7 @@ fn begun(action: HelmAction, number: u32, status: &mut HelmReleaseStatus) {
         chart_version: "1.0.0".into(),
         app_version: None,
         chart_digest: "sha256:chart".into(),
+        oci_digest: None,
         config_digest: "sha256:values".into(),
         post_rendering: PostRenderingDigests::default(),
     };
@@ -322,4 +323,15 @@ fn a_failed_install_that_is_uninstalled_leaves_a_snapshot_that_says_so() {
         ]
     );
     assert_eq!((status.failures, status.install_failures), (2, 1));
+}
+
+#[test]
+fn only_the_verdict_on_the_current_generation_says_that_all_is_as_desired() {
+    let mut status = HelmReleaseStatus::default();
+    assert!(!is_as_desired(&status, Some(1)));
+    for (ready, observed, expected) in [(true, 1, true), (false, 1, false), (true, 2, false)] {
+        let update = ConditionUpdate::new(ConditionType::Ready, ready, Reason::UpgradeSucceeded, "");
+        conditions::set(&mut status.conditions, update, Some(observed), &at(100));
+        assert_eq!(is_as_desired(&status, Some(1)), expected, "{ready} {observed}");
+    }
 }

@@ -57,6 +57,16 @@ pub fn promtool() -> Result<PathBuf, Error> {
     Ok(build::build(Program::Promtool)?.join("promtool"))
 }
 
+/// The path of Helm 3, which is called `helm`; built when it is first needed.
+pub(crate) async fn helm3() -> Result<PathBuf, Error> {
+    Ok(built(Program::Helm3).await?.join("helm"))
+}
+
+/// The folder with Flux's helm-controller, which is built when it is first needed.
+pub(crate) async fn helm_controller() -> Result<PathBuf, Error> {
+    built(Program::HelmController).await
+}
+
 async fn built(program: Program) -> Result<PathBuf, Error> {
     tokio::task::spawn_blocking(move || build::build(program))
         .await

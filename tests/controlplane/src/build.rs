@@ -17,6 +17,12 @@ use crate::progress::{Ticker, say};
 /// What `go.mod` asks for.
 pub(crate) const GO_VERSION: &str = "1.26";
 
+/// The main package of Flux's helm-controller, which is also its module.
+const HELM_CONTROLLER: &str = "github.com/fluxcd/helm-controller";
+
+/// The file with the definition of Flux's HelmRelease.
+pub(crate) const DEFINITIONS: &str = "helm.toolkit.fluxcd.io_helmreleases.yaml";
+
 /// Builds that nothing used for this long are removed: each takes 220 MB.
 const UNUSED: Duration = Duration::from_hours(14 * 24);
 
@@ -33,6 +39,10 @@ pub(crate) enum Program {
     Helm,
     /// Prometheus' promtool; 54 MB. A module of its own.
     Promtool,
+    /// The newest Helm 3; 79 MB. A module of its own.
+    Helm3,
+    /// Flux's helm-controller; 114 MB, with its resource definitions beside it. A module of its own.
+    HelmController,
 }
 
 impl Program {
@@ -43,6 +53,8 @@ impl Program {
             Self::Supervisor => "supervise",
             Self::Helm => "helm",
             Self::Promtool => "promtool",
+            Self::Helm3 => "helm3",
+            Self::HelmController => "helm-controller",
         }
     }
 
@@ -53,6 +65,8 @@ impl Program {
             Self::Supervisor => "./cmd/supervise",
             Self::Helm => "helm.sh/helm/v4/cmd/helm",
             Self::Promtool => "github.com/prometheus/prometheus/cmd/promtool",
+            Self::Helm3 => "helm.sh/helm/v3/cmd/helm",
+            Self::HelmController => HELM_CONTROLLER,
         }
     }
 
@@ -61,12 +75,16 @@ impl Program {
         match self {
             Self::ControlPlane | Self::Oracle | Self::Supervisor | Self::Helm => "",
             Self::Promtool => "promtool",
+            Self::Helm3 => "helm3",
+            Self::HelmController => "flux",
         }
     }
 
     fn tags(self) -> &'static str {
         match self {
-            Self::ControlPlane | Self::Oracle | Self::Supervisor | Self::Helm => "",
+            Self::ControlPlane | Self::Oracle | Self::Supervisor | Self::Helm | Self::Helm3 | Self::HelmController => {
+                ""
+            }
             // Service discovery brings the clients of a dozen clouds.
             Self::Promtool => "remove_all_sd",
         }
@@ -75,12 +93,13 @@ impl Program {
     /// Whether a source, by its path in the module, goes into the program.
     fn is_made_of(self, source: &Path) -> bool {
         let is_of_oracle = source.starts_with("cmd/oracle");
-        let is_of_promtool = source.starts_with(Self::Promtool.module());
-        if is_of_promtool != matches!(self, Self::Promtool) {
+        let own = [Self::Promtool, Self::Helm3, Self::HelmController].map(Self::module);
+        let module = own.into_iter().find(|module| source.starts_with(module));
+        if module.unwrap_or_default() != self.module() {
             return false;
         }
         match self {
-            Self::Promtool => true,
+            Self::Promtool | Self::Helm3 | Self::HelmController => true,
             Self::ControlPlane | Self::Supervisor | Self::Helm => !is_of_oracle,
             Self::Oracle => {
                 is_of_oracle || source.parent() == Some(Path::new("")) && source.extension() != Some("go".as_ref())
@@ -106,8 +125,12 @@ pub(crate) fn build(program: Program) -> Result<PathBuf, Error> {
     let partial = tempfile::Builder::new().prefix("partial-").tempdir_in(&cache);
     let partial = partial.map_err(Error::io(format!("a folder in {}", cache.display())))?;
     compile(program, &sources, partial.path())?;
-    if let Program::ControlPlane = program {
-        link(partial.path())?;
+    match program {
+        Program::ControlPlane => link(partial.path(), program, &COMPONENTS)?,
+        // It tells the API server the name that it is called by.
+        Program::Helm3 => link(partial.path(), program, &["helm"])?,
+        Program::HelmController => copy_definitions(&sources, partial.path())?,
+        Program::Oracle | Program::Supervisor | Program::Helm | Program::Promtool => {}
     }
     fs::rename(partial.path(), &folder).map_err(Error::io(format!("the build's folder {}", folder.display())))?;
     Ok(folder)
@@ -202,6 +225,10 @@ fn compile(program: Program, sources: &Path, folder: &Path) -> Result<(), Error>
         Program::Oracle => say("building the oracle with Go, once: half a minute, or three if Go's cache is empty"),
         Program::Helm => say("building Helm with Go, once: half a minute, or three if Go's cache is empty"),
         Program::Promtool => say("building promtool with Go, once: half a minute, or four if Go's cache is empty"),
+        Program::Helm3 => say("building Helm 3 with Go, once: half a minute, or three if Go's cache is empty"),
+        Program::HelmController => {
+            say("building Flux's helm-controller with Go, once: half a minute, or five if Go's cache is empty");
+        }
         Program::Supervisor => {}
     }
     let started = Instant::now();
@@ -246,10 +273,33 @@ fn compile(program: Program, sources: &Path, folder: &Path) -> Result<(), Error>
             output,
         });
     }
-    if let Program::ControlPlane = program {
-        say(&format!("built in {} s", started.elapsed().as_secs()));
+    match program {
+        Program::ControlPlane | Program::Helm3 | Program::HelmController => {
+            say(&format!(
+                "built {} in {} s",
+                program.name(),
+                started.elapsed().as_secs()
+            ));
+        }
+        Program::Oracle | Program::Supervisor | Program::Helm | Program::Promtool => {}
     }
     Ok(())
+}
+
+/// Puts the definitions of helm-controller's resources, which its module has, beside it.
+fn copy_definitions(sources: &Path, folder: &Path) -> Result<(), Error> {
+    let mut command = Command::new("go");
+    command.args(["list", "-m", "-f", "{{.Dir}}", HELM_CONTROLLER]);
+    command
+        .current_dir(sources.join(Program::HelmController.module()))
+        .env("GOWORK", "off");
+    let listed = command.output().map_err(Error::GoMissing)?;
+    let module = String::from_utf8_lossy(&listed.stdout).trim().to_owned();
+    let definitions = Path::new(&module).join("config/crd/bases").join(DEFINITIONS);
+    // Modules are read-only, which a copy would be, too.
+    let failed = || Error::io(format!("the resource definitions {}", definitions.display()));
+    let content = fs::read(&definitions).map_err(failed())?;
+    fs::write(folder.join(DEFINITIONS), content).map_err(failed())
 }
 
 /// Charts look at the server's version, and clients parse it; a plain build has `v0.0.0-master+$Format:%H$`.
@@ -270,10 +320,10 @@ fn linker_flags(sources: &Path) -> Result<String, Error> {
         + &set("gitTreeState", "clean"))
 }
 
-/// The binary decides by the name it is called by.
-fn link(folder: &Path) -> Result<(), Error> {
-    for name in COMPONENTS {
-        std::os::unix::fs::symlink(Program::ControlPlane.name(), folder.join(name))
+/// Makes links to a program, which looks at the name that it is called by.
+fn link(folder: &Path, program: Program, names: &[&str]) -> Result<(), Error> {
+    for name in names {
+        std::os::unix::fs::symlink(program.name(), folder.join(name))
             .map_err(Error::io(format!("the link {name} in {}", folder.display())))?;
     }
     Ok(())
@@ -350,6 +400,8 @@ mod tests {
         assert_eq!(unchanged, after);
         fs::create_dir(folder.path().join("promtool")).unwrap();
         fs::write(folder.path().join("promtool/go.mod"), "module promtool").unwrap();
+        fs::create_dir(folder.path().join("helm3")).unwrap();
+        fs::write(folder.path().join("helm3/go.mod"), "module helm3").unwrap();
         assert_eq!(both(), [after, changed]);
     }
 

@@ -205,6 +205,13 @@ impl ControlPlane {
         self.run("helm", arguments, environment, None).await
     }
 
+    /// Runs the newest Helm 3 with all rights, and with folders of its own.
+    pub async fn helm3(&self, arguments: &[&str]) -> Result<Output, Error> {
+        let path = binaries::helm3().await?;
+        let home = self.directory.join("helm3");
+        command::run(&path, arguments, &[], None, &self.kubeconfig, &home).await
+    }
+
     async fn run(
         &self,
         program: &str,

@@ -1,5 +1,6 @@
 //! A real Kubernetes control plane for tests and the demo: etcd, kube-apiserver, kube-controller-manager and kube-scheduler,
-//! with KWOK in the place of kubelets; and the tools that tests compare with: kubectl, Helm and an OCI registry. And an
+//! with KWOK in the place of kubelets; and the tools that tests compare with: kubectl, Helm 4 and 3, an OCI registry, and Flux's
+//! helm-controller. And an
 //! [`Oracle`], which answers what Helm's and Go's own libraries make of a template, a text or a chart.
 //!
 //! All but the oracle is one Go binary, built on first use into a cache outside the checkout. A control plane stops when its
@@ -18,6 +19,7 @@ mod build;
 mod command;
 mod control_plane;
 mod error;
+mod flux;
 mod namespace;
 mod oracle;
 mod process;
@@ -31,6 +33,7 @@ pub use binaries::{promtool, standalone_helm};
 pub use command::Output;
 pub use control_plane::{ControlPlane, Options};
 pub use error::Error;
+pub use flux::HelmController;
 pub use namespace::Namespace;
 pub use oracle::Oracle;
 pub use registry::Registry;

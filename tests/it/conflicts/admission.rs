@@ -15,13 +15,7 @@ use crate::support::webhook::Webhook;
 pub(crate) async fn row_40_what_a_webhook_changes_is_told_of_until_it_ends(play: &mut Play) -> Result {
     let namespace = play.stage.namespace.name().to_owned();
     let webhook = Webhook::start(json!([{"op": "replace", "path": "/data/a", "value": "injected"}])).await?;
-    let configuration = json!({"apiVersion": "admissionregistration.k8s.io/v1", "kind": "MutatingWebhookConfiguration",
-    "metadata": {"name": format!("inject-{namespace}")}, "webhooks": [{
-        "name": "inject.example.com", "clientConfig": webhook.client_config(), "sideEffects": "None",
-        "admissionReviewVersions": ["v1"], "failurePolicy": "Fail",
-        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}},
-        "matchConditions": [{"name": "ours", "expression": "object.metadata.name == 'config'"}],
-        "rules": [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE", "UPDATE"], "resources": ["configmaps"]}]}]});
+    let configuration = webhook.configuration(&namespace);
     play.stage.create_as("admin", &configuration).await;
     play.leaves_behind(&configuration);
     // The server takes a moment until it knows the webhook.

@@ -63,17 +63,6 @@ async fn drifted(installation: &Installation, status: &str, texts: &[&str]) -> R
     Ok(serde_json::to_value(release)?["status"]["drift"]["fields"].clone())
 }
 
-/// Waits until a reconcile that is asked for now has ended.
-async fn look(installation: &Installation, at: &str) -> Result<HelmRelease> {
-    installation.request("drifting", at).await?;
-    let has_looked = |release: Option<&HelmRelease>| {
-        let status = release.and_then(|release| release.status.as_ref());
-        status.is_some_and(|status| status.last_handled_reconcile_at.as_deref() == Some(at))
-    };
-    let looked = becomes(&installation.api(), "drifting", DEADLINE, has_looked).await?;
-    looked.ok_or_else(|| "a release".into())
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn drift_is_corrected_reported_or_left_alone_as_the_spec_says() -> Result {
     let installation = Installation::start("drift").await?;
@@ -147,7 +136,7 @@ async fn reported_or_not_looked_for(installation: &Installation, namespace: &str
     edit(installation, json!({"color": "blue"})).await?;
     let fields = drifted(installation, "True", &["1 field differ", ".data.color"]).await?;
     assert_eq!(fields[0]["live"], "blue");
-    let looked = look(installation, "1").await?;
+    let looked = installation.look("drifting", "1").await?;
     assert_eq!(condition(&looked, "Ready")["status"], "True");
     main_becomes(installation, [("color", "blue"), ("size", "big")]).await?;
     installation
@@ -185,7 +174,7 @@ async fn ignored(installation: &Installation) -> Result {
     let is_back = |key: Option<&Secret>| key.is_some();
     becomes(&installation.api(), "key", DEADLINE, is_back).await?;
     edit(installation, json!({"color": "green"})).await?;
-    look(installation, "2").await?;
+    installation.look("drifting", "2").await?;
     main_becomes(installation, [("color", "green"), ("size", "big")]).await?;
 
     // An object that asks for it is left alone.
@@ -193,7 +182,7 @@ async fn ignored(installation: &Installation) -> Result {
         json!({"metadata": {"annotations": {"fairlead.dev/driftDetection": "disabled"}}, "data": {"size": "odd"}});
     maps.patch("main", &PatchParams::default(), &Patch::Merge(asks)).await?;
     release(installation, json!({"mode": "enabled"})).await?;
-    look(installation, "3").await?;
+    installation.look("drifting", "3").await?;
     main_becomes(installation, [("color", "green"), ("size", "odd")]).await?;
     let asks_no_more = Patch::Merge(json!({"metadata": {"annotations": {"fairlead.dev/driftDetection": null}}}));
     maps.patch("main", &PatchParams::default(), &asks_no_more).await?;

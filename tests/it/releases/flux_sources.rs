@@ -1,5 +1,4 @@
-//! Releases of what Flux's source-controller publishes. Its part is played: the objects have the fields that it writes, and the
-//! artifacts are served as it serves them.
+//! Releases of what Flux's source-controller publishes; its part is played.
 
 use std::path::Path;
 use std::time::Duration;
@@ -8,10 +7,9 @@ use fairlead::api::HelmRelease;
 use fairlead_controlplane::{ControlPlane, Namespace, Options};
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::Api;
-use kube::api::{ApiResource, DynamicObject, GroupVersionKind, Patch, PatchParams};
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 
+use super::played_sources::{FLUX, PlayedSources};
 use super::stage::{REPOSITORY, Stage, history};
 use crate::support::Result;
 use crate::support::chart_repository::package;
@@ -19,14 +17,6 @@ use crate::support::operator::Operator;
 use crate::support::wait::{becomes, has_condition};
 
 const DEADLINE: Duration = Duration::from_mins(1);
-const FLUX: &str = "source.toolkit.fluxcd.io";
-const KINDS: [(&str, &str); 4] = [
-    ("HelmRepository", "helmrepositories"),
-    ("GitRepository", "gitrepositories"),
-    ("HelmChart", "helmcharts"),
-    ("OCIRepository", "ocirepositories"),
-];
-
 struct Scene {
     stage: Stage,
     sources: Namespace,
@@ -52,57 +42,12 @@ impl Scene {
         })
     }
 
-    async fn define(&self) -> Result {
-        for (kind, plural) in KINDS {
-            let open = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
-            let schema = json!({"openAPIV3Schema": {"type": "object", "properties": {"spec": open, "status": open}}});
-            let version = json!({"name": "v1", "served": true, "storage": true, "schema": schema, "subresources": {"status": {}}});
-            let names = json!({"kind": kind, "plural": plural});
-            let spec = json!({"group": FLUX, "scope": "Namespaced", "names": names, "versions": [version]});
-            let definition = json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
-                "metadata": {"name": format!("{plural}.{FLUX}")}, "spec": spec});
-            self.stage.apply(&definition).await?;
-            let definitions = Api::all(self.stage.client.clone());
-            let established = kube::runtime::conditions::is_crd_established();
-            becomes(&definitions, &format!("{plural}.{FLUX}"), DEADLINE, established).await?;
+    /// What Flux's source-controller has and does.
+    fn flux(&self) -> PlayedSources<'_> {
+        PlayedSources {
+            stage: &self.stage,
+            namespace: self.sources.name(),
         }
-        Ok(())
-    }
-
-    fn api(&self, kind: &str) -> Api<DynamicObject> {
-        let plural = KINDS
-            .iter()
-            .find(|(name, _)| *name == kind)
-            .map_or("", |(_, plural)| plural);
-        let kind = ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(FLUX, "v1", kind), plural);
-        Api::namespaced_with(self.stage.client.clone(), &self.sources, &kind)
-    }
-
-    /// Creates a source as a person does.
-    async fn source(&self, kind: &str, name: &str, spec: Value) -> Result {
-        let object = json!({"apiVersion": format!("{FLUX}/v1"), "kind": kind,
-            "metadata": {"name": name, "namespace": self.sources.name()}, "spec": spec});
-        let (api, parameters) = (self.api(kind), PatchParams::apply("kubectl"));
-        api.patch(name, &parameters, &Patch::Apply(&object)).await?;
-        Ok(())
-    }
-
-    /// Publishes a file as source-controller does, with the given promise of its digest.
-    async fn publish(&self, kind: &str, name: &str, revision: &str, file: &Path, digest: Option<&str>) -> Result {
-        self.stage.repository.add_packages(&[file]).await?;
-        let bytes = std::fs::read(file)?;
-        let digest = digest.map_or_else(|| format!("sha256:{:x}", Sha256::digest(&bytes)), str::to_owned);
-        let file = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        let url = format!("{}/{file}", self.stage.repository.url());
-        let artifact = json!({"url": url, "revision": revision, "digest": digest, "path": file,
-            "lastUpdateTime": "2026-01-01T00:00:00Z", "size": bytes.len()});
-        let generation = self.api(kind).get(name).await?.metadata.generation;
-        let status = json!({"status": {"observedGeneration": generation, "artifact": artifact}});
-        let parameters = PatchParams::default();
-        self.api(kind)
-            .patch_status(name, &parameters, &Patch::Merge(&status))
-            .await?;
-        Ok(())
     }
 
     async fn release(&self, name: &str, source: Value) -> Result {
@@ -190,7 +135,7 @@ async fn what_flux_publishes_is_released_and_followed(scene: &Scene) -> Result {
             "HelmChart of source.toolkit.fluxcd.io/v1 cannot be listed",
         )
         .await?;
-    scene.define().await?;
+    scene.flux().define().await?;
     scene
         .release(
             "charted",
@@ -198,20 +143,27 @@ async fn what_flux_publishes_is_released_and_followed(scene: &Scene) -> Result {
         )
         .await?;
     scene.says("charted", "SourceNotReady", "does not exist").await?;
-    scene.source("HelmChart", "shop", json!({"chart": "shop"})).await?;
+    scene
+        .flux()
+        .source("HelmChart", "shop", json!({"chart": "shop"}))
+        .await?;
     scene
         .says("charted", "SourceNotReady", "it has no artifact yet")
         .await?;
     let first = scene.chart("1.0.0", "red", folder.path()).await?;
     let wrong = format!("sha256:{}", "0".repeat(64));
     scene
+        .flux()
         .publish("HelmChart", "shop", "1.0.0", &first, Some(&wrong))
         .await?;
     scene.says("charted", "ArtifactFailed", "sha256:0000").await?;
-    scene.publish("HelmChart", "shop", "1.0.0", &first, None).await?;
+    scene.flux().publish("HelmChart", "shop", "1.0.0", &first, None).await?;
     scene.color("charted", "red").await?;
     let second = scene.chart("2.0.0", "blue", folder.path()).await?;
-    scene.publish("HelmChart", "shop", "2.0.0", &second, None).await?;
+    scene
+        .flux()
+        .publish("HelmChart", "shop", "2.0.0", &second, None)
+        .await?;
     scene.color("charted", "blue").await?;
     let charted = scene.stage.ready(&scene.namespace, "charted", DEADLINE).await?;
     assert_eq!(history(&charted).len(), 2);
@@ -220,9 +172,11 @@ async fn what_flux_publishes_is_released_and_followed(scene: &Scene) -> Result {
     let reference =
         json!({"apiVersion": format!("{FLUX}/v1"), "kind": "OCIRepository", "name": "shop", "namespace": own});
     scene
+        .flux()
         .source("OCIRepository", "shop", json!({"url": "oci://example.com/shop"}))
         .await?;
     scene
+        .flux()
         .publish("OCIRepository", "shop", "1.0.0@sha256:abc", &first, None)
         .await?;
     scene.release("artifact", json!({"chartRef": reference})).await?;
@@ -232,11 +186,13 @@ async fn what_flux_publishes_is_released_and_followed(scene: &Scene) -> Result {
 async fn a_folder_is_another_chart_when_its_version_says_so_or_its_files_if_wanted(scene: &Scene) -> Result {
     let folder = tempfile::tempdir()?;
     scene
+        .flux()
         .source("GitRepository", "code", json!({"url": "https://example.com/code"}))
         .await?;
     let publish = async |commit: &str, version: &str, color: &str| -> Result {
         let packed = tree(folder.path(), commit, version, color)?;
         scene
+            .flux()
             .publish("GitRepository", "code", &format!("main@sha1:{commit}"), &packed, None)
             .await
     };
@@ -282,6 +238,7 @@ async fn a_repository_chooses_the_namespaces_that_may_use_it(scene: &Scene) -> R
 
     // The same repository as Flux's kind is fetched from as ours is.
     scene
+        .flux()
         .source(
             "HelmRepository",
             "flux",

@@ -78,3 +78,36 @@ async fn readiness_is_what_the_spec_says_and_a_newer_spec_ends_the_wait() -> Res
     assert_eq!(job.status.and_then(|status| status.succeeded), None);
     Ok(())
 }
+
+/// All of its Pods may be missing while it is rolled out; no Pod becomes ready.
+const LENIENT: &str = r"
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  replicas: 1
+  strategy: {rollingUpdate: {maxUnavailable: 1}}
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}, annotations: {test.fairlead.dev/outcome: Unready}}
+    spec: {containers: [{name: main, image: example.com/web}]}
+";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_rules_of_helm_3_are_content_with_what_a_rollout_may_lack() -> Result {
+    let installation = Installation::start("strategy").await?;
+    let files = [("templates/all.yaml", LENIENT), ("values.yaml", "")];
+    installation.repository.add("lenient", "1.0.0", &files).await?;
+    let release = async |strategy: &str| {
+        let spec = json!({"timeout": "10m", "waitStrategy": {"name": strategy}});
+        installation.release("lenient", spec).await
+    };
+    release("poller").await?;
+    let waits = ["0/1 ready, waiting for Deployment"];
+    installation.ready_is("lenient", "Unknown", &waits).await?;
+    // Nothing but the judgement changes: the revision that waits goes on, and is ready now.
+    release("legacy").await?;
+    let ready = installation.ready_is("lenient", "True", &["install succeeded"]).await?;
+    assert_eq!(history(&ready), [(1, "deployed".to_owned())]);
+    Ok(())
+}

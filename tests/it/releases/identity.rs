@@ -1,6 +1,10 @@
 //! As whom a release is released: a ServiceAccount's rights are the release's rights.
 
+use std::collections::BTreeSet;
+
 use fairlead::api::HelmRelease;
+use fairlead_controlplane::AuditEvent;
+use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret, ServiceAccount};
 use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
 use kube::api::DeleteParams;
@@ -154,6 +158,42 @@ async fn a_missing_right_is_named_and_nothing_is_applied_without_it() -> Result 
         .await?;
     installation.request("wide", "now").await?;
     installation.ready_is("wide", "True", &[]).await?;
+    Ok(())
+}
+
+/// What a release depends on is looked at as the release is released: it must not tell what the account may not see.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dependency_is_looked_at_with_the_rights_of_the_service_account() -> Result {
+    let installation = installation("depending").await?;
+    let namespace = installation.namespace.name();
+    account(&installation, &["configmaps", "secrets"]).await?;
+    let gate = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "gate"},
+        "spec": {"replicas": 0, "selector": {"matchLabels": {"app": "gate"}},
+            "template": {"metadata": {"labels": {"app": "gate"}},
+                "spec": {"containers": [{"name": "main", "image": "example.com/gate"}]}}}});
+    installation.apply::<Deployment>(&gate).await?;
+    let on_gate = json!([{"apiVersion": "apps/v1", "kind": "Deployment", "name": "gate"}]);
+    let mark = installation.plane.audit_mark().await?;
+    installation.release("plain", json!({"dependsOn": on_gate})).await?;
+    let deployer = format!("system:serviceaccount:{namespace}:deployer");
+    let texts = ["gate cannot be read", "forbidden", deployer.as_str()];
+    let blocked = installation.ready_is("plain", "False", &texts).await?;
+    assert_eq!(ready_reason(&blocked), "DependencyNotReady");
+    assert!(installation.api::<ConfigMap>().get_opt("plain").await?.is_none());
+
+    installation
+        .apply::<Role>(&role(&["configmaps", "secrets", "deployments"]))
+        .await?;
+    installation.request("plain", "now").await?;
+    installation.ready_is("plain", "True", &[]).await?;
+    // Nobody else reads it.
+    let events = installation.plane.requests_since(mark).await?;
+    let of_gate = |event: &&AuditEvent| {
+        let is_gate = event.object_ref.as_ref().is_some_and(|object| object.name == "gate");
+        is_gate && event.verb == "get" && event.concerns("deployments", Some(namespace))
+    };
+    let readers: BTreeSet<_> = events.iter().filter(of_gate).map(AuditEvent::impersonated).collect();
+    assert_eq!(readers, BTreeSet::from([Some(deployer.as_str())]));
     Ok(())
 }
 

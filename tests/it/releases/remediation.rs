@@ -339,12 +339,11 @@ async fn what_is_only_retried_is_never_undone_and_what_has_no_target_says_so() -
     Ok(())
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_release_that_helm_made_is_rolled_back_to_what_helm_made() -> Result {
-    let installation = installation("adopted").await?;
+async fn is_rolled_back_to_what_helm_made(prefix: &str, environment: &[(&str, &str)]) -> Result {
+    let installation = installation(prefix).await?;
     let (url, namespace) = (installation.repository.url().to_owned(), installation.namespace.name());
     let install = ["install", "web", "web", "--repo", &url, "--namespace", namespace];
-    installation.plane.helm(&install).await?.checked()?;
+    installation.plane.helm_with(environment, &install).await?.checked()?;
     let spec = json!({"values": {"color": "blue", "outcome": "Unready"},
         "upgrade": {"timeout": "2s", "remediation": {"retries": 0, "remediateLastFailure": true}}});
     installation.release("web", spec).await?;
@@ -356,8 +355,22 @@ async fn a_release_that_helm_made_is_rolled_back_to_what_helm_made() -> Result {
     .await?;
     assert_eq!(data(&installation, "web", "color").await?.as_deref(), Some("red"));
     let helm = helm_history(&installation).await?;
-    assert_eq!((helm[2].1.as_str(), helm[2].2.as_str()), ("deployed", "Rollback to 1"));
+    let (number, word, description) = helm.last().ok_or("a revision")?;
+    assert_eq!(
+        (*number, word.as_str(), description.as_str()),
+        (3, "deployed", "Rollback to 1")
+    );
     Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_release_that_helm_made_is_rolled_back_to_what_helm_made() -> Result {
+    is_rolled_back_to_what_helm_made("adopted", &[]).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_release_is_rolled_back_to_a_record_in_a_config_map() -> Result {
+    is_rolled_back_to_what_helm_made("adopted-maps", &[("HELM_DRIVER", "configmap")]).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

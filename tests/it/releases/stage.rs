@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use crate::resources::install;
 use crate::support::Result;
 use crate::support::chart_repository::ChartRepository;
+pub(super) use crate::support::installation::history;
 use crate::support::wait::{becomes, has_condition, is_absent};
 
 /// The HelmRepository that releases refer to.
@@ -165,14 +166,6 @@ pub(super) fn called(object: &Value) -> String {
 pub(super) fn inventory(release: &HelmRelease) -> Vec<InventoryEntry> {
     let inventory = release.status.as_ref().and_then(|status| status.inventory.as_ref());
     inventory.map(|inventory| inventory.entries.clone()).unwrap_or_default()
-}
-
-/// Version and status word of each revision in the history, newest first.
-pub(super) fn history(release: &HelmRelease) -> Vec<(u32, String)> {
-    let history = release.status.iter().flat_map(|status| &status.history);
-    history
-        .map(|snapshot| (snapshot.version, snapshot.status.clone()))
-        .collect()
 }
 
 /// What is wrong with who owns the object: the release's manager must have applied it, and no other of Fairlead's.

@@ -1,15 +1,22 @@
 //! Releases that Helm made and Fairlead continues with another chart: what left the chart leaves the objects.
 
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::ConfigMap;
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::api::{Api, Patch, PatchParams};
 use serde_json::{Value, json};
 
+use super::stage::history;
 use crate::support::Result;
-use crate::support::installation::Installation;
+use crate::support::installation::{DEADLINE, Installation};
+use crate::support::wait::{becomes, is_absent};
 
 /// What Helm applied.
 const BEFORE: &str = r#"
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: gone}
+data: {key: value}
+---
 apiVersion: v1
 kind: ConfigMap
 metadata: {name: config, annotations: {old: "1", kept: "1"}}
@@ -73,7 +80,11 @@ where
     Ok(serde_json::to_value(object)?)
 }
 
-async fn what_left_the_chart_leaves_the_objects(prefix: &str, flags: &[&str], environment: &[(&str, &str)]) -> Result {
+async fn what_left_the_chart_leaves_the_objects(
+    prefix: &str,
+    flags: &[&str],
+    environment: &[(&str, &str)],
+) -> Result<Installation> {
     let installation = Installation::start(prefix).await?;
     for (version, objects) in [("1.0.0", BEFORE), ("2.0.0", AFTER)] {
         let files = [("templates/objects.yaml", objects)];
@@ -113,7 +124,7 @@ async fn what_left_the_chart_leaves_the_objects(prefix: &str, flags: &[&str], en
     assert_eq!(config["data"], json!({"kept": "2", "person": "1"}));
     assert_eq!(config["metadata"]["annotations"].get("old"), None);
     assert_eq!(config["metadata"]["annotations"]["kept"], "1");
-    let secret = live::<k8s_openapi::api::core::v1::Secret>(&installation, "secret").await?;
+    let secret = live::<Secret>(&installation, "secret").await?;
     assert_eq!(secret["data"], json!({"kept": "MQ=="}));
     let web = live::<Deployment>(&installation, "web").await?;
     let pod = &web["spec"]["template"]["spec"];
@@ -130,27 +141,63 @@ async fn what_left_the_chart_leaves_the_objects(prefix: &str, flags: &[&str], en
         (&json!(3), &json!(10))
     );
 
+    // Whole objects, too.
+    becomes::<ConfigMap>(&installation.api(), "gone", DEADLINE, is_absent()).await?;
+    assert_eq!(
+        history(&installation.ready_is("shop", "True", &[]).await?),
+        [(2, "deployed".to_owned())]
+    );
+
     // Told of once, as what was migrated; and no owner is left of whom nobody knows any more.
     let log = installation.operator.log();
     assert!(!log.contains("cannot be found out"), "{log}");
     let release = installation.ready_is("shop", "True", &[]).await?;
     let events = installation.events(&release).await?;
     assert!(format!("{events:?}").contains("FieldsMigrated"), "{events:?}");
-    Ok(())
+    Ok(installation)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_left_the_chart_of_helm_3_leaves_the_objects() -> Result {
-    what_left_the_chart_leaves_the_objects("patched", &["--server-side=false"], &[]).await
+    what_left_the_chart_leaves_the_objects("patched", &["--server-side=false"], &[]).await?;
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_left_the_chart_of_helm_4_leaves_the_objects() -> Result {
-    what_left_the_chart_leaves_the_objects("applied", &["--server-side=true"], &[]).await
+    what_left_the_chart_leaves_the_objects("applied", &["--server-side=true"], &[]).await?;
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_left_the_chart_leaves_the_objects_though_the_records_are_config_maps() -> Result {
     let driver = [("HELM_DRIVER", "configmap")];
-    what_left_the_chart_leaves_the_objects("configmap", &["--server-side=false"], &driver).await
+    let installation = what_left_the_chart_leaves_the_objects("configmap", &["--server-side=false"], &driver).await?;
+    // The revision that Helm made has ended where it is; ours is where Helm looks if nobody tells it otherwise.
+    let helm = async |environment: &[(&str, &str)]| -> Result<Value> {
+        let history = [
+            "history",
+            "shop",
+            "--output=json",
+            "--namespace",
+            installation.namespace.name(),
+        ];
+        let printed = installation.plane.helm_with(environment, &history).await?.checked()?;
+        Ok(serde_json::from_str(&printed)?)
+    };
+    let (before, now) = (helm(&driver).await?, helm(&[]).await?);
+    assert_eq!(
+        (&before[0]["revision"], &before[0]["status"]),
+        (&json!(1), &json!("superseded"))
+    );
+    assert_eq!(
+        (&now[0]["revision"], &now[0]["status"]),
+        (&json!(2), &json!("deployed"))
+    );
+    // And nothing is left of either.
+    installation.uninstall("shop").await?;
+    let of_helm = kube::api::ListParams::default().labels("owner=helm");
+    assert_eq!(installation.api::<ConfigMap>().list(&of_helm).await?.items.len(), 0);
+    assert_eq!(installation.api::<Secret>().list(&of_helm).await?.items.len(), 0);
+    Ok(())
 }

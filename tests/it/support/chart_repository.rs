@@ -88,6 +88,11 @@ impl ChartRepository {
         Ok(repository)
     }
 
+    /// From now on nobody answers.
+    pub(crate) fn goes_away(&self) {
+        self.server.abort();
+    }
+
     /// Its address.
     pub(crate) fn url(&self) -> &str {
         &self.url

@@ -126,6 +126,28 @@ impl Installation {
         Ok(())
     }
 
+    /// Asks for a reconcile now, and waits until it has ended.
+    pub(crate) async fn look(&self, name: &str, at: &str) -> Result<HelmRelease> {
+        self.request(name, at).await?;
+        let has_looked = |release: Option<&HelmRelease>| {
+            let status = release.and_then(|release| release.status.as_ref());
+            status.is_some_and(|status| status.last_handled_reconcile_at.as_deref() == Some(at))
+        };
+        let looked = becomes(&self.api(), name, DEADLINE, has_looked).await?;
+        looked.ok_or_else(|| "a release".into())
+    }
+
+    /// Waits until the status is about the release's current generation, which `Ready` of one that is suspended is not.
+    pub(crate) async fn observed(&self, name: &str) -> Result<HelmRelease> {
+        let is_observed = |release: Option<&HelmRelease>| {
+            let observed =
+                |release: &HelmRelease| release.status.as_ref().and_then(|status| status.observed_generation);
+            release.is_some_and(|release| observed(release) == release.metadata.generation)
+        };
+        let release = becomes(&self.api(), name, DEADLINE, is_observed).await?;
+        release.ok_or_else(|| "a release".into())
+    }
+
     /// Waits until `Ready` of the release's current generation is as said and its message has all these texts.
     pub(crate) async fn ready_is(&self, name: &str, status: &str, texts: &[&str]) -> Result<HelmRelease> {
         let met = becomes(
@@ -203,6 +225,14 @@ impl Installation {
             .map(|event| (event.reason.unwrap_or_default(), event.note.unwrap_or_default()))
             .collect())
     }
+}
+
+/// Version and status word of each revision in the history, newest first.
+pub(crate) fn history(release: &HelmRelease) -> Vec<(u32, String)> {
+    let history = release.status.iter().flat_map(|status| &status.history);
+    history
+        .map(|snapshot| (snapshot.version, snapshot.status.clone()))
+        .collect()
 }
 
 /// A condition of a release as JSON; null without it.

@@ -65,9 +65,17 @@ impl Webhook {
         })
     }
 
-    /// Where it is, for a webhook configuration.
-    pub(crate) fn client_config(&self) -> Value {
-        json!({"url": format!("https://{}/", self.address), "caBundle": STANDARD.encode(&self.certificate)})
+    /// The configuration by which it is asked about the ConfigMap `config` of a namespace.
+    pub(crate) fn configuration(&self, namespace: &str) -> Value {
+        let client =
+            json!({"url": format!("https://{}/", self.address), "caBundle": STANDARD.encode(&self.certificate)});
+        json!({"apiVersion": "admissionregistration.k8s.io/v1", "kind": "MutatingWebhookConfiguration",
+        "metadata": {"name": format!("inject-{namespace}")}, "webhooks": [{
+            "name": "inject.example.com", "clientConfig": client, "sideEffects": "None",
+            "admissionReviewVersions": ["v1"], "failurePolicy": "Fail",
+            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}},
+            "matchConditions": [{"name": "ours", "expression": "object.metadata.name == 'config'"}],
+            "rules": [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE", "UPDATE"], "resources": ["configmaps"]}]}]})
     }
 
     /// From now on it lets everything through as it is.
