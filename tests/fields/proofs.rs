@@ -26,10 +26,6 @@ pub(crate) const NOT_ACTED_ON: &[&str] = &[
     "persistentClient",
     "rollback.recreate",
     "rollback.serverSideApply",
-    "ownership.rules[].target.annotationSelector",
-    "ownership.rules[].target.group",
-    "ownership.rules[].target.labelSelector",
-    "ownership.rules[].target.version",
     "upgrade.disableOpenAPIValidation",
     "upgrade.disableTakeOwnership",
     "upgrade.preserveValues",
@@ -181,6 +177,11 @@ pub(crate) const PROOFS: &[Proof] = &[
         "ownership.rules",
         "tests/it/policies.rs",
         "a_yielded_field_stays_the_rivals_until_it_lets_go",
+    ),
+    proof(
+        "ownership.rules[].target",
+        "tests/it/policies/selectors.rs",
+        "a_rule_selects_objects_by_group_version_labels_and_annotations",
     ),
     proof(
         "ownership.rules[].until",

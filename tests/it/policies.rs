@@ -4,6 +4,7 @@ mod commands;
 mod decisions;
 mod record;
 mod secrets;
+mod selectors;
 
 use fairlead::api::HelmRelease;
 use k8s_openapi::api::apps::v1::Deployment;

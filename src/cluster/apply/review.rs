@@ -177,13 +177,12 @@ impl Applier {
         dropped: Vec<FieldPath>,
         scene: Scene<'_>,
     ) -> Result<Option<(Value, Vec<FieldPath>)>, ApplyError> {
-        let reference = plan.intent.reference();
         let abandoned = abandoned(&live.managed, self.settings.roster.field_manager(), &live.object, body);
         let mut paths = Vec::new();
         for path in abandoned.into_iter().chain(dropped) {
             // What the intent has, but the body has not, was yielded.
             let waits = lookup(plan.intent.body(), &path).is_some()
-                || self.settings.policy.may_yield(reference, &path, scene.moment.now)
+                || self.settings.policy.may_yield(plan.subject(), &path, scene.moment.now)
                 || is_replicas(&path) && self.is_autoscaled(plan, scene.autoscalers).await?;
             if waits {
                 paths.push(path);

@@ -15,7 +15,7 @@ use crate::ownership::intent::{Intent, ReleaseIdentity};
 use crate::ownership::ledger::{ObjectRecord, Observation};
 use crate::ownership::packed::PackedFields;
 use crate::ownership::path::FieldPath;
-use crate::ownership::policy::{Action, Policy};
+use crate::ownership::policy::{Action, Policy, Subject};
 use crate::ownership::redact::Redactor;
 use crate::ownership::reference::ObjectReference;
 use crate::ownership::summary::ObjectContest;
@@ -239,6 +239,14 @@ impl ObjectPlan {
     /// The object.
     pub const fn reference(&self) -> &ObjectReference {
         self.intent.reference()
+    }
+
+    /// The object as rules see it.
+    pub(super) const fn subject(&self) -> Subject<'_> {
+        Subject {
+            object: self.intent.reference(),
+            rendered: Some(self.intent.body()),
+        }
     }
 
     /// What is contested, and what is done about it, sorted.

@@ -72,10 +72,7 @@ impl Stage {
         let owned = |texts: &[&str]| texts.iter().map(ToString::to_string).collect::<Vec<_>>();
         let (paths, managers) = (owned(paths), owned(managers));
         let source = RuleSource {
-            group: None,
-            kind: None,
-            object_name: None,
-            namespace: None,
+            target: None,
             paths: &paths,
             managers: &managers,
             on_conflict,
