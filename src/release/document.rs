@@ -225,6 +225,14 @@ impl Document {
         }
     }
 
+    /// The values of the chart.
+    pub fn chart_values(&self) -> JsonMap {
+        match self.fields.get("chart").and_then(|chart| chart.get("values")) {
+            Some(Value::Object(values)) => values.clone(),
+            Some(_) | None => JsonMap::new(),
+        }
+    }
+
     /// The objects of the manifest in their order.
     ///
     /// # Errors

@@ -16,23 +16,63 @@ const fn proof(field: &'static str, file: &'static str, test: &'static str) -> P
 
 /// The fields that are accepted and not acted on; releases that set them say so.
 pub(crate) const NOT_ACTED_ON: &[&str] = &[
-    "chart.metadata",
     "chart.spec.verify",
-    "install.disableOpenAPIValidation",
-    "install.disableTakeOwnership",
-    "install.replace",
     "install.serverSideApply",
-    "install.skipCRDs",
-    "persistentClient",
-    "rollback.recreate",
     "rollback.serverSideApply",
-    "upgrade.disableOpenAPIValidation",
-    "upgrade.disableTakeOwnership",
-    "upgrade.preserveValues",
     "upgrade.serverSideApply",
 ];
 
 pub(crate) const PROOFS: &[Proof] = &[
+    proof(
+        "chart.metadata",
+        "tests/it/releases/options.rs",
+        "the_metadata_of_the_chart_is_the_ledgers",
+    ),
+    proof(
+        "install.disableOpenAPIValidation",
+        "tests/it/releases/options.rs",
+        "fields_that_no_schema_has_are_refused_unless_validation_is_disabled",
+    ),
+    proof(
+        "install.disableTakeOwnership",
+        "tests/it/releases/options.rs",
+        "objects_of_others_are_refused_where_ownership_is_not_taken",
+    ),
+    proof(
+        "install.replace",
+        "tests/it/releases/options.rs",
+        "the_name_of_an_uninstalled_release_is_used_again_only_when_it_is_replaced",
+    ),
+    proof(
+        "install.skipCRDs",
+        "tests/it/releases/options.rs",
+        "crds_are_skipped_in_the_old_way_too_and_kinds_are_asked_for_anew",
+    ),
+    proof(
+        "persistentClient",
+        "tests/it/releases/options.rs",
+        "crds_are_skipped_in_the_old_way_too_and_kinds_are_asked_for_anew",
+    ),
+    proof(
+        "rollback.recreate",
+        "tests/it/releases/options.rs",
+        "a_rollback_recreates_pods_that_nothing_changes_in",
+    ),
+    proof(
+        "upgrade.disableOpenAPIValidation",
+        "tests/it/releases/options.rs",
+        "fields_that_no_schema_has_are_refused_unless_validation_is_disabled",
+    ),
+    proof(
+        "upgrade.disableTakeOwnership",
+        "tests/it/releases/options.rs",
+        "objects_of_others_are_refused_where_ownership_is_not_taken",
+    ),
+    proof(
+        "upgrade.preserveValues",
+        "tests/it/releases/options.rs",
+        "values_are_preserved_as_helm_reuses_them",
+    ),
     proof(
         "chart",
         "tests/it/releases/sources.rs",

@@ -12,6 +12,7 @@ mod immutable;
 mod kept;
 mod kills;
 mod lookups;
+mod options;
 mod order;
 mod post_rendering;
 mod real_charts;

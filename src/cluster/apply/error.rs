@@ -45,8 +45,8 @@ pub enum ApplyError {
     },
     /// The object exists and is not part of this release.
     #[error(
-        "{object} exists and belongs to {owner}; delete it, give it the labels and annotations of this release, or allow \
-         the release to take ownership"
+        "{object} exists and belongs to {owner} (Helm's words: invalid ownership metadata); delete it, give it the labels and annotations \
+         of this release, or unset disableTakeOwnership"
     )]
     NotOurs {
         /// The object.
@@ -210,9 +210,14 @@ fn without_texts(rejection: Rejection) -> Rejection {
         Rejection::Invalid(causes) => Rejection::Invalid(strip(causes)),
         Rejection::Immutable(causes) => Rejection::Immutable(strip(causes)),
         Rejection::Union(causes) => Rejection::Union(strip(causes)),
-        Rejection::Schema { path, problem: _ } => Rejection::Schema {
+        Rejection::Schema {
+            path,
+            problem: _,
+            undeclared,
+        } => Rejection::Schema {
             path,
             problem: "does not fit the schema".to_owned(),
+            undeclared,
         },
         other => other,
     }
@@ -223,6 +228,7 @@ fn explain(object: &ObjectReference, rejection: &Rejection, message: &str) -> St
         Rejection::Schema {
             path: Some(path),
             problem,
+            undeclared: _,
         } => {
             return format!(
                 "{path}: {problem}; the manifest does not fit the kind's schema: correct the chart or its values"

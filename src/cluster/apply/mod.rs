@@ -20,6 +20,7 @@ mod resolve;
 mod review;
 mod shadow;
 mod types;
+mod undeclared;
 mod write;
 mod yielding;
 
@@ -30,7 +31,9 @@ use futures::StreamExt as _;
 
 pub use error::ApplyError;
 pub use shadow::Shadowed;
-pub use types::{Adoption, Applied, ApplyRequest, ApplySettings, Comparison, Decided, ObjectPlan, Observed, Operation};
+pub use types::{
+    Adoption, Applied, ApplyRequest, ApplySettings, Comparison, Decided, ObjectPlan, Observed, Operation, UnknownFields,
+};
 
 use decide::Care;
 

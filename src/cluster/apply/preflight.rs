@@ -45,6 +45,16 @@ impl Applier {
     }
 
     async fn preflight_one(&self, plan: &ObjectPlan, companions: &Companions<'_>) -> Option<ApplyError> {
+        let mut plan = plan.clone();
+        loop {
+            match self.preflight_as_it_is(&plan, companions).await {
+                Some(error) if self.leaves_out(&mut plan, &error) => {}
+                answer => return answer,
+            }
+        }
+    }
+
+    async fn preflight_as_it_is(&self, plan: &ObjectPlan, companions: &Companions<'_>) -> Option<ApplyError> {
         let body = match &plan.step {
             Step::Create => plan.intent.body(),
             Step::Configure(configure) if !configure.dry_run => &configure.body,

@@ -29,6 +29,15 @@ pub enum Adoption {
     TakeOwnership,
 }
 
+/// What is done about fields that the schema of their kind does not have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnknownFields {
+    /// The server refuses the object.
+    Refused,
+    /// They are left out and told of.
+    LeftOut,
+}
+
 /// What is the same for all objects of a release.
 #[derive(Debug, Clone)]
 pub struct ApplySettings {
@@ -42,6 +51,8 @@ pub struct ApplySettings {
     pub redactor: Redactor,
     /// Whether foreign objects are taken.
     pub adoption: Adoption,
+    /// What is done about fields that no schema has.
+    pub unknown_fields: UnknownFields,
     /// Whether objects of which a field changes that cannot be changed are deleted and created again.
     pub recreates: bool,
     /// How many objects are worked on at once.
@@ -146,6 +157,8 @@ pub struct Applied {
     pub contested: Vec<ContestedField>,
     /// What was given to the hand-over manager until its next owner comes.
     pub handed_over: Vec<FieldPath>,
+    /// What was left out because no schema has it.
+    pub undeclared: Vec<FieldPath>,
     /// What admission changed, sorted by path.
     pub overridden_by_admission: Vec<AdmissionOverride>,
 }
@@ -229,6 +242,8 @@ pub struct ObjectPlan {
     pub(super) step: Step,
     pub(super) contested: Vec<ContestedField>,
     pub(super) comparison: Option<Comparison>,
+    /// What is left out of the intent because no schema has it.
+    pub(super) undeclared: Vec<FieldPath>,
     /// How the live object differs from what was applied; found out only with a comparison.
     pub(super) drifted: Vec<DriftedField>,
     /// The autoscalers of the release, which matter again if it is decided anew.

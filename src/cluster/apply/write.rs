@@ -56,6 +56,12 @@ impl Applier {
                 Ok(None) => plan = self.decide_anew(plan, moment).await?,
                 Err(error) if is_outdated(&error) => plan = self.decide_anew(plan, moment).await?,
                 Err(error) if self.recreates(&error) => plan.step = Step::Recreate,
+                Err(error) if self.leaves_out(&mut plan, &error) => match plan.step {
+                    Step::Create | Step::Recreate => {}
+                    Step::Skip(_) | Step::Configure(_) | Step::Repair(_) | Step::Stop => {
+                        plan = self.decide_anew(plan, moment).await?;
+                    }
+                },
                 Err(error) => return Err(error),
             }
         }
@@ -88,6 +94,7 @@ impl Applier {
             step: _,
             contested: _,
             comparison,
+            undeclared,
             drifted: _,
             autoscalers,
         } = plan;
@@ -97,7 +104,10 @@ impl Applier {
             record,
             comparison,
         };
-        self.decide_one(request, autoscalers, moment, Care::Thorough).await
+        let mut plan = self.decide_one(request, autoscalers, moment, Care::Thorough).await?;
+        // The intent is without them already.
+        plan.undeclared.extend(undeclared);
+        Ok(plan)
     }
 
     pub(super) async fn create(&self, plan: &ObjectPlan) -> Result<Applied, ApplyError> {
@@ -228,6 +238,7 @@ impl Applier {
             owned: PackedFields::of(&owned),
             contested,
             handed_over,
+            undeclared: plan.undeclared.clone(),
         })
     }
 
@@ -268,6 +279,7 @@ fn skipped(plan: &ObjectPlan, record: &ObjectRecord) -> Applied {
         owned: record.owned.clone(),
         contested: record.contested.clone(),
         handed_over: Vec::new(),
+        undeclared: Vec::new(),
         overridden_by_admission: record.overridden.clone(),
     }
 }

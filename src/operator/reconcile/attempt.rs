@@ -15,7 +15,7 @@ use super::inputs::{self, Inputs};
 use super::record::{self, Recorded};
 use super::records::{self, Adopted};
 use super::render::{self, Purpose, Rendering};
-use super::{Done, Next, ReconcileError, dependencies, drift, execute, health, hooks, remediate};
+use super::{Done, Next, ReconcileError, dependencies, drift, execute, health, hooks, remediate, restart};
 use crate::api::HelmRelease;
 use crate::api::conditions::Reason;
 use crate::api::helm_release::actions::HelmAction;
@@ -32,6 +32,7 @@ use crate::plan::outcome::{self, Outcome};
 use crate::plan::records::{Standing, Stored};
 use crate::plan::remedy::Attempted;
 use crate::plan::revision::{Phase, Revision};
+use crate::release::Status;
 
 /// What is desired: the first two steps' result.
 pub(super) struct Desired {
@@ -81,6 +82,7 @@ pub(super) async fn attempt(
         }
     }
     debug!(revision = desired.revision.number, ?plan, "planned");
+    record::mark_ledger(context, recorded, memory, &desired.revision).await;
     let done = match plan {
         Plan::Hold { until } => standing_until(until),
         Plan::Rest => ended(context, recorded, memory, &desired).await?,
@@ -192,6 +194,9 @@ async fn desired(
     let (revision, rendering, until) = match course {
         Course::Release(revision) => {
             let release = recorded.release();
+            if let Some(in_use) = name_in_use(recorded, &revision, &stored) {
+                return Err(in_use);
+            }
             dependencies::check(context, release, &requirements, revision.phase).await?;
             memory.step = Step::Rendering;
             let rendering = render::render(context, release, &inputs, &revision, Purpose::Apply, memory).await;
@@ -260,6 +265,30 @@ fn not_ours(standing: &Standing) -> Option<Done> {
             retryable: true,
         },
         next,
+    })
+}
+
+/// Why a release is not installed, if it is not: another one of its name was uninstalled and its history kept, which Helm does not go
+/// on with unasked.
+fn name_in_use(recorded: &Recorded, revision: &Revision, stored: &Stored) -> Option<Done> {
+    let release = recorded.release();
+    let replaces = release.spec.install.as_ref().is_some_and(|install| install.replace);
+    if replaces || !recorded.status().history.is_empty() || revision.action != HelmAction::Install {
+        return None;
+    }
+    let (number, record) = stored.last_key_value()?;
+    (record.status == Status::Uninstalled).then(|| Done {
+        outcome: Outcome::Blocked {
+            reason: Reason::InstallFailed,
+            message: format!(
+                "cannot reuse a name that is still in use: revision {number} of a release {} was uninstalled and its history kept; set \
+                 spec.install.replace to go on with it, or delete its records in the namespace {}",
+                release.release_name(),
+                release.storage_namespace(),
+            ),
+            retryable: true,
+        },
+        next: Next::Backoff,
     })
 }
 
@@ -393,7 +422,10 @@ async fn write(
             drift::ended(recorded, inputs.drift.mode());
             ended(context, recorded, memory, desired).await
         }
-        Ok(()) => settled(context, recorded, memory, desired, Written::Now).await,
+        Ok(()) => {
+            restart::restarted(context, recorded, desired).await;
+            settled(context, recorded, memory, desired, Written::Now).await
+        }
     }
 }
 

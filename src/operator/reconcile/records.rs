@@ -175,7 +175,7 @@ pub(super) fn storage(context: &Context, recorded: &Recorded, name: &str) -> Sto
     )
 }
 
-fn storage_at(context: &Context, namespace: &str, name: &str) -> Storage {
+pub(super) fn storage_at(context: &Context, namespace: &str, name: &str) -> Storage {
     let timeout = context.shared.settings.request_timeout;
     Storage::new(context.target.calls.client().clone(), namespace, name, timeout)
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fairlead::cluster::apply::{
-    Adoption, Applied, Applier, ApplyError, ApplyRequest, ApplySettings, Decided, Observed,
+    Adoption, Applied, Applier, ApplyError, ApplyRequest, ApplySettings, UnknownFields, Decided, Observed,
 };
 use fairlead::cluster::calls::{ApplyOptions, Calls};
 use fairlead::cluster::discovery::{KindCache, Resource};
@@ -89,6 +89,7 @@ impl Stage {
             release: self.release(),
             redactor: Redactor::new(*b"the salt of the tests"),
             adoption: self.adoption,
+            unknown_fields: UnknownFields::Refused,
             recreates: false,
             parallelism: NonZeroUsize::new(4).unwrap(),
             former: None,

@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fairlead::cluster::apply::{Adoption, Applier, ApplySettings, Shadowed};
+use fairlead::cluster::apply::{Adoption, Applier, ApplySettings, Shadowed, UnknownFields};
 use fairlead::cluster::calls::Calls;
 use fairlead::cluster::discovery::KindCache;
 use fairlead::ownership::class::Roster;
@@ -39,6 +39,7 @@ fn applier(client: &Client, namespace: &str, on_conflict: OnConflict) -> Applier
         release: release(namespace),
         redactor: Redactor::new(*b"salt"),
         adoption: Adoption::TakeOwnership,
+        unknown_fields: UnknownFields::Refused,
         recreates: false,
         parallelism: NonZeroUsize::MIN,
         former: None,
