@@ -15,14 +15,24 @@ const fn proof(field: &'static str, file: &'static str, test: &'static str) -> P
 }
 
 /// The fields that are accepted and not acted on; releases that set them say so.
-pub(crate) const NOT_ACTED_ON: &[&str] = &[
-    "chart.spec.verify",
-    "install.serverSideApply",
-    "rollback.serverSideApply",
-    "upgrade.serverSideApply",
-];
+pub(crate) const NOT_ACTED_ON: &[&str] = &["chart.spec.verify"];
 
 pub(crate) const PROOFS: &[Proof] = &[
+    proof(
+        "install.serverSideApply",
+        "tests/it/releases/client_side.rs",
+        "a_release_is_applied_client_side_and_changes_its_method_when_it_is_told_to",
+    ),
+    proof(
+        "upgrade.serverSideApply",
+        "tests/it/releases/client_side.rs",
+        "a_release_is_applied_client_side_and_changes_its_method_when_it_is_told_to",
+    ),
+    proof(
+        "rollback.serverSideApply",
+        "tests/it/releases/client_side.rs",
+        "a_rollback_is_applied_as_its_option_says",
+    ),
     proof(
         "chart.metadata",
         "tests/it/releases/options.rs",
@@ -231,7 +241,7 @@ pub(crate) const PROOFS: &[Proof] = &[
     proof(
         "ownership.wellKnownOwners",
         "tests/it/policies.rs",
-        "an_autoscaler_keeps_its_replicas_and_vain_fields_are_named",
+        "an_autoscaler_keeps_its_replicas",
     ),
     proof(
         "plugins",
@@ -402,11 +412,6 @@ pub(crate) const PROOFS: &[Proof] = &[
         "ownership.fieldManager",
         "tests/it/releases/sources.rs",
         "values_are_checked_against_the_schema_unless_it_is_disabled",
-    ),
-    proof(
-        "ownership.rules[].target",
-        "src/plan/policy.rs",
-        "rules_keep_their_order_and_names",
     ),
     proof(
         "rollback.disableWaitForJobs",

@@ -2,6 +2,7 @@
 //! charts come from a repository, and everything is said and read through the API, as users do.
 
 mod catalogue;
+mod client_side;
 mod crashes;
 mod drift;
 mod flux_sources;

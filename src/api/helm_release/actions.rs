@@ -73,7 +73,7 @@ pub enum ServerSideApply {
     Enabled,
     /// Client-side apply.
     Disabled,
-    /// As the release was applied before.
+    /// As before.
     #[default]
     Auto,
 }
@@ -116,7 +116,8 @@ pub struct Install {
     /// Without it, such a name is refused. What this object itself has released is always brought back.
     #[serde(default, skip_serializing_if = "is_false")]
     pub replace: bool,
-    /// Whether server-side apply is used. Default: true.
+    /// Whether server-side apply is used. Default: true. With `false` objects are written as a client-side apply writes them: the release's
+    /// manager owns its fields by the operation Update. Who contests a field is found out and decided in the same way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server_side_apply: Option<bool>,
     /// Deprecated, use `crds`, which has precedence: whether the install leaves out the CRDs in the chart's `crds/` folder, as
@@ -192,7 +193,8 @@ pub struct Upgrade {
     /// What is done when the upgrade fails.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remediation: Option<UpgradeRemediation>,
-    /// Whether server-side apply is used: `enabled`, `disabled`, or `auto` (default): as the release was applied before.
+    /// Whether server-side apply is used: `enabled`, `disabled` (see `install.serverSideApply`), or `auto` (default): as the last revision
+    /// was applied. What another tool released before is applied server-side.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server_side_apply: Option<ServerSideApply>,
     /// What is done when the action fails. Default: `RemediateOnFailure`.
@@ -294,7 +296,8 @@ pub struct Rollback {
     /// that new ones take their places, also where nothing changes in them.
     #[serde(default, skip_serializing_if = "is_false")]
     pub recreate: bool,
-    /// Whether server-side apply is used: `enabled`, `disabled`, or `auto` (default): as the release was applied before.
+    /// Whether server-side apply is used: `enabled`, `disabled` (see `install.serverSideApply`), or `auto` (default): as the revision that is
+    /// restored was applied.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server_side_apply: Option<ServerSideApply>,
     /// How long the action may take. Default: `spec.timeout`.

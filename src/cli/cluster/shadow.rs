@@ -35,6 +35,7 @@ use crate::ownership::redact::Redactor;
 use crate::plan::policy::roster;
 use crate::plan::retry::JITTER;
 use crate::plan::shadow::{Failure, ReleaseShadow, ShadowReports, Source, generate, is_generated, markdown};
+use crate::release::ApplyMethod;
 use crate::release::Labelled;
 use crate::template::Limits;
 
@@ -284,6 +285,7 @@ impl ShadowArguments {
             release: identity,
             redactor: redactor.clone(),
             adoption: Adoption::TakeOwnership,
+            method: ApplyMethod::ServerSide,
             unknown_fields: UnknownFields::Refused,
             recreates: false,
             parallelism: PARALLEL,

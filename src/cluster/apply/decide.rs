@@ -245,10 +245,7 @@ impl Applier {
                 object: Box::new(reference.clone()),
             });
         }
-        let managed = ManagedFields::of(&object).map_err(|source| ApplyError::ManagedFields {
-            object: Box::new(reference.clone()),
-            source,
-        })?;
+        let managed = self.managed(reference, &object)?;
         let basis = Basis::of(&object);
         Ok(Some(Live { object, managed, basis }))
     }

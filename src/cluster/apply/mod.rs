@@ -8,6 +8,7 @@
 //! * What did not change is not written, and not even read when the caller has seen its resourceVersion.
 
 mod ask;
+mod client_side;
 mod contest;
 mod decide;
 mod error;

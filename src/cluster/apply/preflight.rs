@@ -59,7 +59,9 @@ impl Applier {
             Step::Create => plan.intent.body(),
             Step::Configure(configure) if !configure.dry_run => &configure.body,
             // Decided on by a dry run, or not to be sent at all.
-            Step::Configure(_) | Step::Recreate | Step::Repair(_) | Step::Skip(_) | Step::Stop => return None,
+            Step::Configure(_) | Step::Update(_) | Step::Recreate | Step::Repair(_) | Step::Skip(_) | Step::Stop => {
+                return None;
+            }
         };
         let resource = plan.resource.as_ref()?;
         let reference = plan.intent.reference();

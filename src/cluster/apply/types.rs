@@ -19,6 +19,7 @@ use crate::ownership::policy::{Action, Policy, Subject};
 use crate::ownership::redact::Redactor;
 use crate::ownership::reference::ObjectReference;
 use crate::ownership::summary::ObjectContest;
+use crate::release::ApplyMethod;
 
 /// Whether objects that exist and belong to nobody, or to somebody else, become part of the release.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +52,8 @@ pub struct ApplySettings {
     pub redactor: Redactor,
     /// Whether foreign objects are taken.
     pub adoption: Adoption,
+    /// How objects are written.
+    pub method: ApplyMethod,
     /// What is done about fields that no schema has.
     pub unknown_fields: UnknownFields,
     /// Whether objects of which a field changes that cannot be changed are deleted and created again.
@@ -196,6 +199,8 @@ pub(super) enum Step {
     Create,
     /// The object exists.
     Configure(Box<Configure>),
+    /// The object exists, and is written as a client-side apply does.
+    Update(Box<Update>),
     /// A field of the object cannot be changed, so it is deleted and created again.
     Recreate,
     /// The object's managedFields must be repaired before anything can be decided.
@@ -221,6 +226,15 @@ pub(super) struct Configure {
     pub(super) hand_over: Option<(Value, Vec<FieldPath>)>,
     /// managedFields to be written before, because fields change hands; implies `exact`.
     pub(super) transfer: Option<Vec<Value>>,
+}
+
+/// How an existing object is written by a client-side apply.
+#[derive(Debug, Clone)]
+pub(super) struct Update {
+    /// The whole object as it is to be, with the identity that it was decided on.
+    pub(super) object: Value,
+    /// The resourceVersion that it was decided on.
+    pub(super) before: String,
 }
 
 /// managedFields as they have to be for the server to apply anything.
@@ -288,7 +302,7 @@ impl ObjectPlan {
     pub(super) fn was_dry_run(&self) -> bool {
         match &self.step {
             Step::Configure(configure) => configure.dry_run,
-            Step::Recreate | Step::Repair(_) | Step::Stop => true,
+            Step::Update(_) | Step::Recreate | Step::Repair(_) | Step::Stop => true,
             Step::Skip(_) | Step::Create => false,
         }
     }

@@ -28,6 +28,7 @@ use crate::plan::course::{Course, Observed, Wanted, course, was_attempted};
 use crate::plan::decide::{Input, Plan, Writes, decide};
 use crate::plan::dependencies::Requirement;
 use crate::plan::inventory;
+use crate::plan::method::method;
 use crate::plan::outcome::{self, Outcome};
 use crate::plan::records::{Standing, Stored};
 use crate::plan::remedy::Attempted;
@@ -185,12 +186,16 @@ async fn desired(
     outlook: Outlook,
 ) -> Result<Desired, Done> {
     let Outlook {
-        inputs,
+        mut inputs,
         requirements,
         course,
         standing,
         stored,
     } = outlook;
+    let restores = match &course {
+        Course::RollBack { source, .. } => Some(*source),
+        Course::Release(_) | Course::Uninstall(_) | Course::Idle { .. } => None,
+    };
     let (revision, rendering, until) = match course {
         Course::Release(revision) => {
             let release = recorded.release();
@@ -219,6 +224,12 @@ async fn desired(
     let rules = HealthRules::of(&recorded.release().spec, revision.action)
         .map_err(|error| blocked(Reason::InvalidCELExpression, &error, false))?;
     health::judge_by(memory, rules);
+    inputs.method = method(
+        &recorded.release().spec,
+        &recorded.status().history,
+        &revision,
+        restores,
+    );
     let adopted = match standing {
         Standing::Foreign { .. } => records::adopt(context, recorded, &stored).await,
         Standing::Own | Standing::Gone | Standing::Busy { .. } | Standing::Taken { .. } => Adopted::default(),
@@ -384,6 +395,7 @@ async fn write(
             recorded.status_mut(),
             rendering.identity(),
             revision,
+            inputs.method,
             desired.adopted.first_deployed,
         );
         let storage = recorded.release().storage_namespace().to_owned();
@@ -396,6 +408,9 @@ async fn write(
         memory.failure = None;
         memory.conflict_retries = 0;
         memory.created.clear();
+    }
+    if let Some(newest) = recorded.status_mut().history.first_mut() {
+        newest.apply_method = inputs.method;
     }
     let inventory = recorded.status_mut().inventory.get_or_insert_default();
     inventory::extend(inventory, rendering.references());

@@ -308,6 +308,7 @@ pub(super) fn applier(context: &Context, release: &HelmRelease, inputs: &Inputs,
         } else {
             Adoption::OnlyOurs
         },
+        method: inputs.method,
         unknown_fields: if release.spec.leaves_out_unknown_fields(action) {
             UnknownFields::LeftOut
         } else {

@@ -26,6 +26,7 @@ use crate::plan::drift::{DriftRuleError, DriftRules};
 use crate::plan::policy::{PolicyError, roster};
 use crate::plan::revision::{Identity, PostRenderingDigests};
 use crate::plan::values::Composed;
+use crate::release::ApplyMethod;
 use crate::render::{Program, Secrets};
 use crate::source::SourceError;
 
@@ -45,6 +46,8 @@ pub struct Inputs {
     pub capabilities: Arc<Capabilities>,
     /// What makes this revision this revision.
     pub identity: Identity,
+    /// How the objects are written; decided with the revision.
+    pub method: ApplyMethod,
     /// What decides about contested fields.
     pub policy: Policy,
     /// Who is who among the field managers.
@@ -206,6 +209,7 @@ pub async fn observe(
         values,
         capabilities,
         identity,
+        method: ApplyMethod::default(),
         policy,
         roster,
         drift,

@@ -455,6 +455,7 @@ fn writing<'a>(revision: u32, status: Status, mark: &'a str, encoded: &'a str) -
 fn drafted(memory: &ReleaseMemory, newest: &Snapshot) -> Option<Document> {
     let Draft { revision, source } = memory.draft.as_ref().filter(|draft| draft.revision == newest.version)?;
     let (first_deployed, last_deployed) = (newest.first_deployed.0, newest.last_deployed.0);
+    let apply_method = newest.apply_method;
     Some(match source {
         DraftSource::Chart {
             content,
@@ -467,12 +468,13 @@ fn drafted(memory: &ReleaseMemory, newest: &Snapshot) -> Option<Document> {
             metadata: &program.chart().metadata,
             config,
             content,
+            apply_method,
             first_deployed,
             last_deployed,
         }),
         DraftSource::Record(document) => {
             let mut document = document.clone();
-            document.restored_as(*revision, last_deployed);
+            document.restored_as(*revision, last_deployed, apply_method);
             document
         }
     })

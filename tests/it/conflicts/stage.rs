@@ -9,6 +9,7 @@ use fairlead::cluster::apply::{
 };
 use fairlead::cluster::calls::{ApplyOptions, Calls};
 use fairlead::cluster::discovery::{KindCache, Resource};
+use fairlead::release::ApplyMethod;
 use fairlead::ownership::class::Roster;
 use fairlead::ownership::intent::{Intent, ReleaseIdentity};
 use fairlead::ownership::ledger::Ledger;
@@ -89,6 +90,7 @@ impl Stage {
             release: self.release(),
             redactor: Redactor::new(*b"the salt of the tests"),
             adoption: self.adoption,
+            method: ApplyMethod::ServerSide,
             unknown_fields: UnknownFields::Refused,
             recreates: false,
             parallelism: NonZeroUsize::new(4).unwrap(),

@@ -43,6 +43,7 @@ async fn a_rule_selects_objects_by_group_version_labels_and_annotations() -> Res
     let rules = json!([
         {"name": "other-group", "target": {"group": "apps"}, "onConflict": "Fail"},
         {"name": "other-version", "target": {"version": "v1beta1"}, "onConflict": "Fail"},
+        {"name": "elsewhere", "target": {"kind": "ConfigMap", "namespace": "elsewhere"}, "onConflict": "Fail"},
         {"name": "theirs", "target": {"labelSelector": "tier=front"}, "onConflict": "Fail"},
         {"name": "labels", "target": {"version": "v1", "labelSelector": "team in (a, b)"}, "onConflict": "Yield"},
         {"name": "annotations", "target": {"annotationSelector": "tier=back"}, "onConflict": "Force"},
