@@ -7,12 +7,11 @@
 use serde_json::Value;
 
 use super::Applier;
-use super::decide::{Live, Scene, record_of, resource_of};
+use super::decide::{Live, Scene, resource_of};
 use super::error::ApplyError;
 use super::review::DryRun;
 use super::types::{Applied, Basis, ObjectPlan, Operation, Step, Update};
 use crate::ownership::contention::to_be_removed;
-use crate::ownership::fieldset::Relation;
 use crate::ownership::managed::{self, ManagedFields, Manager};
 use crate::ownership::path::FieldPath;
 use crate::ownership::reference::ObjectReference;
@@ -58,10 +57,9 @@ impl Applier {
         let kept = self.hand_over(plan, live, body, dropped, scene).await?;
         let kept = kept.map(|(_, paths)| paths).unwrap_or_default();
         // What left the chart: an apply would remove only what was applied.
+        // Of what we created, the server's defaults stand under our name, too; they are set again.
         for path in to_be_removed(&live.managed, manager, &live.object, body) {
-            if self.was_wanted(plan, live, &path) {
-                remove(&mut object, &path);
-            }
+            remove(&mut object, &path);
         }
         for path in &kept {
             if let Some(value) = lookup(&live.object, path)
@@ -83,12 +81,6 @@ impl Applier {
             object,
             before: resource_version,
         }))))
-    }
-
-    /// Whether we wanted a field before: what we created has the server's defaults under our name, too. Where nothing is remembered, the
-    /// server sets them again.
-    fn was_wanted(&self, plan: &ObjectPlan, live: &Live, path: &FieldPath) -> bool {
-        record_of(plan, live).is_none_or(|record| record.owned.unpack().relation(path) == Some(Relation::Exact))
     }
 
     /// Writes an object as decided; refused by the server if it has changed since.

@@ -250,7 +250,9 @@ fn explain(object: &ObjectReference, rejection: &Rejection, message: &str) -> St
         Rejection::Forbidden if message.contains("RBAC permissions not currently held") => {
             "the API server lets only those grant permissions who have them: grant these permissions themselves, too"
         }
-        Rejection::Forbidden => "grant the verbs get, create and patch on this resource",
+        Rejection::Forbidden => {
+            "grant the verbs get, create and patch on this resource, and update for a client-side apply"
+        }
         Rejection::NamespaceMissing => "create the namespace, or let the release create it",
         Rejection::NamespaceTerminating => "the namespace is being deleted",
         Rejection::KindMissing => "install the CustomResourceDefinition",

@@ -5,6 +5,7 @@
 //! * `force` is sent only with the resourceVersion and uid that the decision was made on. If the object changed since,
 //!   it is decided anew, a bounded number of times.
 //! * A yielded field is left out for as long as somebody else holds it, and comes back when nobody does.
+//! * A client-side apply writes exactly the object that the decision was made on.
 //! * What did not change is not written, and not even read when the caller has seen its resourceVersion.
 
 mod ask;

@@ -181,7 +181,7 @@ pub async fn observe(
     let Preserved {
         program,
         values,
-        preserved,
+        before,
     } = preserved::below(context, release, memory, program, values).await?;
     let capabilities = if release.spec.uses_known_capabilities() {
         context.target.capabilities.get().await?
@@ -205,7 +205,7 @@ pub async fn observe(
         // Of what was preserved nobody knows any more where it came from.
         secrets: Secrets::of_values([&values])
             .and_all_of(&from_secrets)
-            .and_all_of(&preserved),
+            .and_all_of(&before),
         values,
         capabilities,
         identity,

@@ -43,8 +43,8 @@ pub(super) struct Preserved {
     pub(super) program: Arc<Program>,
     /// What the user sets, over what he had set.
     pub(super) values: JsonMap,
-    /// What was preserved.
-    pub(super) preserved: JsonMap,
+    /// What he had set.
+    pub(super) before: JsonMap,
 }
 
 /// The values of a deployed revision.
@@ -71,16 +71,14 @@ pub(super) async fn below(
     program: Arc<Program>,
     values: JsonMap,
 ) -> Result<Preserved, PreserveError> {
-    let deployed = match deployed(context, release, memory).await? {
-        Some(deployed) => memory.deployed_values.insert(deployed),
-        None => {
-            memory.deployed_values = None;
-            return Ok(Preserved {
-                program,
-                values,
-                preserved: JsonMap::new(),
-            });
-        }
+    let found = deployed(context, release, memory).await?;
+    memory.deployed_values = found;
+    let Some(deployed) = &mut memory.deployed_values else {
+        return Ok(Preserved {
+            program,
+            values,
+            before: JsonMap::new(),
+        });
     };
     let made = match deployed.program.take() {
         Some((of, made)) if Arc::ptr_eq(&of, &program) => made,
@@ -92,7 +90,7 @@ pub(super) async fn below(
     Ok(Preserved {
         program: made,
         values: merge_maps(deployed.config.clone(), values),
-        preserved: deployed.config.clone(),
+        before: deployed.config.clone(),
     })
 }
 

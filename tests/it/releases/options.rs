@@ -343,7 +343,7 @@ async fn the_metadata_of_the_chart_is_the_ledgers() -> Result {
     Ok(())
 }
 
-const WORKLOAD: &str = r#"
+const WORKLOAD: &str = r"
 apiVersion: apps/v1
 kind: Deployment
 metadata: {name: web}
@@ -363,7 +363,7 @@ spec:
     metadata: {labels: {app: broken}, annotations: {test.fairlead.dev/outcome: Unready}}
     spec: {containers: [{name: web, image: example.com/web}]}
 {{- end }}
-"#;
+";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_rollback_recreates_pods_that_nothing_changes_in() -> Result {
