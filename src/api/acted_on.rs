@@ -19,6 +19,7 @@ const fn all(path: &'static str) -> ActedOn {
 
 /// The fields that are acted on.
 const ACTED_ON: &[ActedOn] = &[
+    all("chart.metadata"),
     all("chart.spec.chart"),
     all("chart.spec.version"),
     all("chart.spec.interval"),
@@ -34,6 +35,7 @@ const ACTED_ON: &[ActedOn] = &[
     all("mode"),
     all("test"),
     all("timeout"),
+    all("persistentClient"),
     all("postRenderers"),
     all("postRenderStrategy"),
     all("commonMetadata"),
@@ -51,23 +53,34 @@ const ACTED_ON: &[ActedOn] = &[
     all("install.crds"),
     all("install.createNamespace"),
     all("install.disableHooks"),
+    all("install.disableOpenAPIValidation"),
     all("install.disableSchemaValidation"),
+    all("install.disableTakeOwnership"),
     all("install.disableWait"),
     all("install.remediation"),
+    all("install.replace"),
+    all("install.skipCRDs"),
+    all("install.serverSideApply"),
     all("install.strategy"),
     all("install.disableWaitForJobs"),
     all("install.timeout"),
     all("rollback.cleanupOnFail"),
     all("rollback.disableHooks"),
     all("rollback.disableWait"),
+    all("rollback.recreate"),
+    all("rollback.serverSideApply"),
     all("rollback.timeout"),
     all("upgrade.chartNameChangeStrategy"),
     all("upgrade.cleanupOnFail"),
     all("upgrade.crds"),
     all("upgrade.disableHooks"),
+    all("upgrade.disableOpenAPIValidation"),
     all("upgrade.disableSchemaValidation"),
+    all("upgrade.disableTakeOwnership"),
     all("upgrade.disableWait"),
+    all("upgrade.preserveValues"),
     all("upgrade.remediation"),
+    all("upgrade.serverSideApply"),
     all("upgrade.strategy"),
     all("upgrade.disableWaitForJobs"),
     all("upgrade.force"),
@@ -86,15 +99,6 @@ const ACTED_ON: &[ActedOn] = &[
     all("ownership.rules[].managers"),
     all("ownership.rules[].onConflict"),
     all("ownership.rules[].until"),
-];
-
-/// Values that say what is done anyway, so setting them is not in vain. Empty texts, lists and objects and `false` are
-/// of this kind for every field.
-const AS_DONE_ANYWAY: &[(&str, &str)] = &[
-    ("install.serverSideApply", "true"),
-    ("persistentClient", "true"),
-    ("rollback.serverSideApply", "enabled"),
-    ("upgrade.serverSideApply", "enabled"),
 ];
 
 /// The JSON paths of the fields that the spec sets and that are not acted on, sorted, for example
@@ -140,7 +144,7 @@ fn walk_object(fields: &Map<String, Value>, path: &str, found: &mut Vec<String>)
 /// Adds what the value at `path` sets in vain. The depth is that of the spec's types, because free-form fields (`values`,
 /// labels, plugin configurations) are not descended into.
 fn walk(value: &Value, path: &str, found: &mut Vec<String>) {
-    if is_empty(value) || is_as_done_anyway(value, path) {
+    if is_empty(value) {
         return;
     }
     if ACTED_ON.iter().any(|field| field.path == path) {
@@ -167,17 +171,6 @@ fn is_empty(value: &Value) -> bool {
         Value::Array(items) => items.is_empty(),
         Value::Object(fields) => fields.is_empty(),
     }
-}
-
-fn is_as_done_anyway(value: &Value, path: &str) -> bool {
-    AS_DONE_ANYWAY.iter().any(|(known, text)| {
-        *known == path
-            && match value {
-                Value::Bool(flag) => *text == if *flag { "true" } else { "false" },
-                Value::String(string) => string == text,
-                Value::Null | Value::Number(_) | Value::Array(_) | Value::Object(_) => false,
-            }
-    })
 }
 
 /// Whether the object at `path` has keys that its user chose.
@@ -228,14 +221,15 @@ mod tests {
     }
 
     #[test]
-    fn fields_in_vain_are_named_at_their_leaf() {
+    fn fields_in_vain_are_named() {
         let spec = json!({
             "interval": "10m",
             "chartRef": {"kind": "OCIRepository", "name": "shop"},
             "upgrade": {"crds": "Skip", "disableHooks": true, "serverSideApply": "disabled"},
+            "plugins": [{"name": "org-policy", "stage": "ValidateValues"}],
             "persistentClient": false,
         });
-        let expected = ["spec.upgrade.serverSideApply"];
+        let expected = ["spec.plugins"];
         assert_eq!(ignored(spec), expected);
     }
 }

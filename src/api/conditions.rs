@@ -158,6 +158,8 @@ names! {
         FieldHandedOver,
         /// An object was deleted and created again, because a field of it cannot be changed.
         ObjectRecreated,
+        /// Fields were left out of an object because its kind does not have them.
+        FieldsLeftOut,
         /// Fields of an earlier tool of the release became the release's.
         FieldsMigrated,
         /// A field, or the record of who owns it, was lost without a conflict.

@@ -15,6 +15,7 @@ pub mod crd;
 pub mod duration;
 pub mod helm_release;
 pub mod helm_repository;
+pub mod label_selector;
 pub(crate) mod listing;
 pub mod names;
 pub mod oci_repository;

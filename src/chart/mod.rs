@@ -83,6 +83,33 @@ pub struct Chart {
 }
 
 impl Chart {
+    /// The chart with these values in the place of its own.
+    #[must_use]
+    pub fn with_values(&self, values: JsonMap) -> Self {
+        let Self {
+            metadata,
+            lock,
+            values: _,
+            schema,
+            templates,
+            files,
+            subcharts,
+            frozen: _,
+            validator: _,
+        } = self;
+        Self {
+            metadata: metadata.clone(),
+            lock: lock.clone(),
+            values,
+            schema: schema.clone(),
+            templates: templates.clone(),
+            files: files.clone(),
+            subcharts: subcharts.clone(),
+            frozen: OnceLock::new(),
+            validator: OnceLock::new(),
+        }
+    }
+
     /// The default values as a table that renderings share.
     pub(crate) fn frozen_values(&self) -> Arc<Frozen> {
         Arc::clone(self.frozen.get_or_init(|| Arc::new(Frozen::new(&self.values))))

@@ -233,6 +233,26 @@ impl Calls {
         self.send(self.client.request(request)).await
     }
 
+    /// Writes a whole object that exists, in the version that it has; gives it as it is afterwards.
+    pub async fn replace(
+        &self,
+        resource: &Resource,
+        namespace: Option<&str>,
+        name: &str,
+        object: &Value,
+        manager: &str,
+    ) -> Result<Value, CallError> {
+        let parameters = PostParams {
+            field_manager: Some(manager.to_owned()),
+            ..PostParams::default()
+        };
+        let object = serde_json::to_vec(object).map_err(transport)?;
+        let request = request_for(resource, namespace)
+            .replace(name, &parameters, object)
+            .map_err(transport)?;
+        self.send(self.client.request(request)).await
+    }
+
     /// A JSON merge patch of an object that exists; gives the object as it is afterwards.
     pub async fn merge_patch(
         &self,

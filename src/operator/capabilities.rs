@@ -55,6 +55,13 @@ impl ClusterCapabilities {
         }
     }
 
+    /// What the cluster offers now, whatever was known of it.
+    pub async fn ask_anew(&self) -> Result<Arc<Capabilities>, CapabilitiesError> {
+        self.kinds.invalidate().await;
+        *self.known.lock().await = None;
+        self.get().await
+    }
+
     /// What the cluster offers.
     pub async fn get(&self) -> Result<Arc<Capabilities>, CapabilitiesError> {
         let mut known = self.known.lock().await;

@@ -278,7 +278,10 @@ async fn foresee_one(
 /// What is done about the CRDs of the chart's `crds/` folders.
 fn policy_of(release: &HelmRelease, action: HelmAction) -> CrdsPolicy {
     let policy = match action {
-        HelmAction::Install => release.spec.install.as_ref().and_then(|install| install.crds),
+        HelmAction::Install => release.spec.install.as_ref().and_then(|install| {
+            let skips = install.skip_crds.then_some(CrdsPolicy::Skip);
+            install.crds.or(skips)
+        }),
         HelmAction::Upgrade | HelmAction::Rollback => release.spec.upgrade.as_ref().and_then(|upgrade| upgrade.crds),
     };
     policy.unwrap_or_default()

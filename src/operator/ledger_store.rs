@@ -11,8 +11,10 @@ use k8s_openapi::jiff::Timestamp;
 use kube::api::{Api, DeleteParams, ObjectMeta, Patch, PatchParams};
 use kube::{Client, Resource};
 use sha2::{Digest, Sha256};
+use tracing::warn;
 
 use crate::api::helm_release::history::InventoryEntry;
+use crate::api::reference::CommonMetadata;
 use crate::api::release_ledger::{
     LedgerEvent, LedgerField, LedgerObject, MAX_CONTESTED, MAX_CONTESTED_BYTES, MAX_FIELD_SET_BYTES,
     MAX_FIELD_SETS_BYTES, MAX_OBJECTS, MAX_YIELDED_BYTES, ReleaseLedger, ReleaseLedgerSpec,
@@ -37,6 +39,50 @@ pub struct LedgerStoreError {
     source: Box<kube::Error>,
 }
 
+/// What is in the cluster of a release's ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    /// Digest of what it says, but for the time.
+    digest: String,
+    /// The labels and annotations that are the operator's.
+    metadata: CommonMetadata,
+}
+
+impl Written {
+    /// Whether the ledger has the labels and annotations that the spec says.
+    pub fn is_marked_as(&self, release: &HelmRelease) -> bool {
+        self.metadata == metadata_of(release)
+    }
+}
+
+/// The labels and annotations that the spec gives the ledger.
+fn metadata_of(release: &HelmRelease) -> CommonMetadata {
+    let chart = release.spec.chart.as_ref();
+    chart.and_then(|chart| chart.metadata.clone()).unwrap_or_default()
+}
+
+/// The labels and annotations of a ledger that the operator has set.
+fn metadata_in(ledger: &ReleaseLedger) -> CommonMetadata {
+    let entries = ledger.metadata.managed_fields.iter().flatten();
+    let own = entries.filter(|entry| entry.manager.as_deref() == Some(names::CONTROLLER_FIELD_MANAGER));
+    let sets: Vec<&serde_json::Value> = own
+        .filter_map(|entry| entry.fields_v1.as_ref())
+        .map(|fields| &fields.0)
+        .collect();
+    let set = |map: &Option<BTreeMap<String, String>>, field: &str| {
+        let is_ours = |key: &str| {
+            let of = |set: &&serde_json::Value| set["f:metadata"][field].get(format!("f:{key}")).is_some();
+            sets.iter().any(of)
+        };
+        let all = map.iter().flatten().filter(|(key, _)| is_ours(key));
+        all.map(|(key, value)| (key.clone(), value.clone())).collect()
+    };
+    CommonMetadata {
+        annotations: set(&ledger.metadata.annotations, "f:annotations"),
+        labels: set(&ledger.metadata.labels, "f:labels"),
+    }
+}
+
 fn failed(release: &HelmRelease, source: kube::Error) -> LedgerStoreError {
     LedgerStoreError {
         namespace: release.own_namespace().to_owned(),
@@ -49,9 +95,9 @@ fn api(client: &Client, release: &HelmRelease) -> Api<ReleaseLedger> {
     Api::namespaced(client.clone(), release.own_namespace())
 }
 
-/// Reads a release's ledger; an empty one if there is none, or if it is of an earlier release with the same name. Beside it the
-/// digest of what is in the cluster, if it is the release's.
-pub async fn read(client: &Client, release: &HelmRelease) -> Result<(Ledger, Option<String>), LedgerStoreError> {
+/// Reads a release's ledger; an empty one if there is none, or if it is of an earlier release with the same name. Beside it
+/// what is in the cluster, if it is the release's.
+pub async fn read(client: &Client, release: &HelmRelease) -> Result<(Ledger, Option<Written>), LedgerStoreError> {
     let kept = api(client, release)
         .get_opt(release.own_name())
         .await
@@ -66,8 +112,11 @@ pub async fn read(client: &Client, release: &HelmRelease) -> Result<(Ledger, Opt
         return Ok((Ledger::default(), None));
     };
     kept.spec.updated = None;
-    let digest = digest(&kept.spec);
-    Ok((from_resource(kept.spec), Some(digest)))
+    let written = Written {
+        digest: digest(&kept.spec),
+        metadata: metadata_in(&kept),
+    };
+    Ok((from_resource(kept.spec), Some(written)))
 }
 
 /// Of all but the time.
@@ -75,34 +124,51 @@ fn digest(spec: &ReleaseLedgerSpec) -> String {
     format!("{:x}", Sha256::digest(serde_json::to_vec(spec).unwrap_or_default()))
 }
 
-/// Writes a release's ledger unless it is what was `written` last. Gives the digest of what is in the cluster now.
+/// Writes a release's ledger unless it is what was `written` last. Gives what is in the cluster now. Labels and annotations that the API
+/// server refuses are left out: the ledger is worth more than they are.
 pub async fn write(
     client: &Client,
     release: &HelmRelease,
     ledger: &Ledger,
     revision: &Revision,
-    written: Option<&str>,
-) -> Result<String, LedgerStoreError> {
+    written: Option<&Written>,
+) -> Result<Written, LedgerStoreError> {
     let mut spec = to_resource(ledger, release.field_manager(), revision.number);
-    let digest = digest(&spec);
-    if written == Some(digest.as_str()) {
-        return Ok(digest);
+    let writes = Written {
+        digest: digest(&spec),
+        metadata: metadata_of(release),
+    };
+    if written == Some(&writes) {
+        return Ok(writes);
     }
     spec.updated = Some(Time(Timestamp::now()));
     let mut resource = ReleaseLedger::new(release.own_name(), spec);
     resource.metadata = ObjectMeta {
         name: Some(release.own_name().to_owned()),
         owner_references: release.controller_owner_ref(&()).map(|owner| vec![owner]),
+        annotations: Some(writes.metadata.annotations.clone()).filter(|annotations| !annotations.is_empty()),
+        labels: Some(writes.metadata.labels.clone()).filter(|labels| !labels.is_empty()),
         ..ObjectMeta::default()
     };
     // Nobody else writes ledgers: force repairs what somebody changed by hand.
     let parameters = PatchParams::apply(names::CONTROLLER_FIELD_MANAGER).force();
-    let patch = Patch::Apply(&resource);
-    api(client, release)
-        .patch_metadata(release.own_name(), &parameters, &patch)
-        .await
-        .map_err(|source| failed(release, source))?;
-    Ok(digest)
+    let (ledgers, name) = (api(client, release), release.own_name());
+    let mut answer = ledgers
+        .patch_metadata(name, &parameters, &Patch::Apply(&resource))
+        .await;
+    if let Err(kube::Error::Api(status)) = &answer
+        && status.is_invalid()
+        && writes.metadata != CommonMetadata::default()
+    {
+        warn!(error = %status.message, "the ledger is written without spec.chart.metadata");
+        resource.metadata.annotations = None;
+        resource.metadata.labels = None;
+        answer = ledgers
+            .patch_metadata(name, &parameters, &Patch::Apply(&resource))
+            .await;
+    }
+    answer.map_err(|source| failed(release, source))?;
+    Ok(writes)
 }
 
 /// Deletes the ledger of a release that ends.

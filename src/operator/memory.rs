@@ -20,6 +20,8 @@ use crate::plan::shadow::ReleaseShadow;
 use crate::release::Status;
 use crate::source::ResolvedChart;
 
+use super::ledger_store::Written;
+use super::reconcile::preserved::DeployedValues;
 use super::reconcile::records::Draft;
 use super::reconcile::render::Rendering;
 use super::references::Needed;
@@ -133,6 +135,8 @@ pub struct ReleaseMemory {
     pub references: Vec<Arc<Needed>>,
     /// The chart that was looked up last.
     pub chart: Option<LookedUp>,
+    /// The values of the deployed revision, where the spec says to preserve them.
+    pub deployed_values: Option<DeployedValues>,
     /// The last rendering, and the inputs that it was made from.
     pub rendering: Option<Arc<Rendering>>,
     /// What the record of the newest revision is made of, until it is deployed.
@@ -143,8 +147,8 @@ pub struct ReleaseMemory {
     pub record_refused: Option<(u32, Status)>,
     /// The ledger; `None` until it is read.
     pub ledger: Option<Ledger>,
-    /// Digest of the ledger as it was written to the cluster last.
-    pub ledger_written: Option<String>,
+    /// The ledger as it was written to the cluster last.
+    pub ledger_written: Option<Written>,
     /// When the current attempt began to write: what it awaits is awaited from then on.
     pub attempt: Option<Timestamp>,
     /// What the newest revision created so far.
@@ -191,6 +195,7 @@ impl ReleaseMemory {
     pub fn go_to(&mut self, key: TargetKey, target: Arc<Target>) {
         if self.target.replace((key, target)).is_some() {
             self.rendering = None;
+            self.deployed_values = None;
             self.record_refused = None;
             self.health.clear();
             self.sighting = None;

@@ -73,6 +73,8 @@ pub enum Rejection {
         path: Option<String>,
         /// What is wrong with it.
         problem: String,
+        /// All fields that the message says the schema does not have.
+        undeclared: Vec<String>,
     },
     /// managedFields names a version that is served no more.
     RemovedVersion {
@@ -253,7 +255,11 @@ fn internal(message: &str) -> Rejection {
     if message.contains("failed to create typed patch object") || message.contains("failed to create typed live object")
     {
         let (path, problem) = schema_problem(message);
-        return Rejection::Schema { path, problem };
+        return Rejection::Schema {
+            path,
+            problem,
+            undeclared: undeclared(message),
+        };
     }
     if let Some((_, rest)) = message.split_once("request to convert CR to an invalid group/version: ") {
         let api_version = rest.split_whitespace().next().unwrap_or_default().to_owned();
@@ -272,6 +278,20 @@ fn schema_problem(message: &str) -> (Option<String>, String) {
         Some((path, problem)) if path.starts_with(['.', '[']) => (Some(path.to_owned()), problem.to_owned()),
         _ => (None, detail.to_owned()),
     }
+}
+
+/// The most fields of one message that are read.
+const MAX_UNDECLARED: usize = 256;
+
+/// The fields that are not in the schema: of one such there is a sentence, of several a list, one a line.
+fn undeclared(message: &str) -> Vec<String> {
+    let lines = message.lines().take(MAX_UNDECLARED);
+    let fields = lines.filter_map(|line| {
+        let before = line.strip_suffix(": field not declared in schema")?;
+        let path = before.rsplit_once("): ").map_or(before, |(_, path)| path).trim();
+        path.starts_with('.').then(|| path.to_owned())
+    });
+    fields.collect()
 }
 
 fn phrase() -> Option<&'static Regex> {

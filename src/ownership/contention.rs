@@ -134,6 +134,36 @@ pub fn abandoned(managed: &ManagedFields, manager: &str, live: &Value, body: &Va
         .collect()
 }
 
+/// What an update has to remove so that the object is as if we had applied the body: whole items of lists, maps in which nobody else has
+/// anything, and single fields. What others hold, too, stays; what they have inside of an item of ours goes with it.
+pub fn to_be_removed(managed: &ManagedFields, manager: &str, live: &Value, body: &Value) -> Vec<FieldPath> {
+    let Some(ours) = managed.applied_by(manager) else {
+        return Vec::new();
+    };
+    let is_kept = |path: &FieldPath| {
+        let is_item = matches!(
+            path.elements().last(),
+            Some(PathElement::Key(_) | PathElement::Value(_))
+        );
+        managed.others(manager).any(|entry| match entry.fields.relation(path) {
+            Some(Relation::Exact | Relation::Ancestor) => true,
+            Some(Relation::Descendant) => !is_item,
+            None => false,
+        })
+    };
+    let mut found: Vec<FieldPath> = Vec::new();
+    for path in ours.paths() {
+        // What is below a path comes right after it.
+        let is_inside = found
+            .last()
+            .is_some_and(|above| path.elements().starts_with(above.elements()));
+        if !is_inside && lookup(body, &path).is_none() && lookup(live, &path).is_some() && !is_kept(&path) {
+            found.push(path);
+        }
+    }
+    found
+}
+
 /// Whether an object is scaled by one of these autoscalers (`HorizontalPodAutoscaler`, KEDA's `ScaledObject`).
 pub fn is_scaled_by<'a>(target: &ObjectReference, autoscalers: impl IntoIterator<Item = &'a Value>) -> bool {
     autoscalers.into_iter().any(|autoscaler| {
@@ -196,6 +226,26 @@ mod tests {
         assert!(!may(json!({"spec": {"paused": false}})));
         let (object, managed) = live(7, "apps/v1beta1");
         assert!(may_conflict(&managed, "us", &object, &json!({}), "apps/v1"));
+    }
+
+    #[test]
+    fn an_update_removes_items_as_a_whole_and_leaves_what_others_hold() {
+        let object = json!({"data": {"ours": "1", "theirs": "1", "both": "1", "kept": "1"}, "spec": {"list": [{"name": "a", "x": 1}, {"name": "b"}]},
+            "metadata": {"managedFields": [
+                {"manager": "us", "operation": "Update", "apiVersion": "v1", "fieldsV1": {
+                    "f:data": {".": {}, "f:ours": {}, "f:both": {}, "f:kept": {}},
+                    "f:spec": {"f:list": {"k:{\"name\":\"a\"}": {".": {}, "f:name": {}}, "k:{\"name\":\"b\"}": {".": {}, "f:name": {}}}}}},
+                {"manager": "them", "operation": "Update", "apiVersion": "v1", "fieldsV1": {
+                    "f:data": {"f:theirs": {}, "f:both": {}}, "f:spec": {"f:list": {"k:{\"name\":\"a\"}": {"f:x": {}}}}}}]}});
+        let managed = ManagedFields::of(&object).unwrap().with_updates_applied("us");
+        let removed = |body: Value| {
+            let found = to_be_removed(&managed, "us", &object, &body);
+            found.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        let body = json!({"data": {"kept": "2"}, "spec": {"list": [{"name": "b"}]}});
+        assert_eq!(removed(body), [".data.ours", ".spec.list[name=\"a\"]"]);
+        // The map stays with what others have in it.
+        assert_eq!(removed(json!({"spec": object["spec"]})), [".data.kept", ".data.ours"]);
     }
 
     #[test]

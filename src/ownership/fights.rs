@@ -205,7 +205,7 @@ mod tests {
     use super::*;
     use crate::ownership::class::Class;
     use crate::ownership::managed::{Manager, Operation};
-    use crate::ownership::policy::{Contest, Moment, Policy};
+    use crate::ownership::policy::{Contest, Moment, Policy, Subject};
 
     fn object() -> ObjectReference {
         ObjectReference {
@@ -306,7 +306,7 @@ mod tests {
             policy
                 .decide(
                     &Contest {
-                        object,
+                        subject: Subject::named(object),
                         path: Some(&path),
                         manager,
                         ours: None,

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use super::drift::keep_live;
 use super::path::{FieldPath, PathElement};
 use super::reference::ObjectReference;
+use super::value::remove;
 
 /// The label by which Helm knows its objects.
 pub const MANAGED_BY_LABEL: &str = "app.kubernetes.io/managed-by";
@@ -145,6 +146,11 @@ impl Intent {
         let mut kept = self.clone();
         keep_live(&mut kept.body, live, pointers);
         kept
+    }
+
+    /// Takes a field out of what is applied; says whether it was there. The hash stays: what is wanted is the same.
+    pub fn leave_out(&mut self, path: &FieldPath) -> bool {
+        !is_identity(path) && remove(&mut self.body, path).is_some()
     }
 
     /// The object's name.

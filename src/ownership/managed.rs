@@ -107,6 +107,30 @@ impl ManagedFields {
             .filter(move |entry| !is_applied_by(&entry.manager, applier))
     }
 
+    /// The same with what this manager owns by updating the object as what it applied.
+    #[must_use]
+    pub fn with_updates_applied(mut self, manager: &str) -> Self {
+        let mut own: Option<ManagedEntry> = None;
+        self.entries.retain(|entry| {
+            if entry.manager.name != manager || entry.manager.subresource.is_some() {
+                return true;
+            }
+            own = Some(match own.take() {
+                None => entry.clone(),
+                Some(ManagedEntry { manager, fields }) => ManagedEntry {
+                    manager,
+                    fields: fields.union(&entry.fields),
+                },
+            });
+            false
+        });
+        if let Some(mut entry) = own {
+            entry.manager.operation = Operation::Apply;
+            self.entries.insert(0, entry);
+        }
+        self
+    }
+
     /// The owners of a path, an atomic parent of it, or something below it.
     pub fn owners_of(&self, path: &FieldPath) -> Vec<Owner<'_>> {
         let owners = self.entries.iter().filter_map(|ManagedEntry { manager, fields }| {
@@ -119,6 +143,22 @@ impl ManagedFields {
 /// Whether the entry is that of this applier on the object itself.
 fn is_applied_by(manager: &Manager, name: &str) -> bool {
     manager.name == name && manager.operation == Operation::Apply && manager.subresource.is_none()
+}
+
+/// Makes of what a manager applied what it updates, in place of what it has updated so far: managedFields as they are written with an
+/// object that has exactly these fields of it.
+pub fn applied_as_updates(entries: &mut Vec<Value>, manager: &str) {
+    let is_own = |entry: &Value, operation: &str| {
+        let text = |key: &str| entry.get(key).and_then(Value::as_str).unwrap_or_default();
+        text("manager") == manager && text("operation") == operation && text("subresource").is_empty()
+    };
+    if !entries.iter().any(|entry| is_own(entry, "Apply")) {
+        return;
+    }
+    entries.retain(|entry| !is_own(entry, "Update"));
+    for entry in entries.iter_mut().filter(|entry| is_own(entry, "Apply")) {
+        entry["operation"] = Value::String("Update".to_owned());
+    }
 }
 
 fn read_entry(index: usize, entry: &Value) -> Result<ManagedEntry, ManagedFieldsError> {
@@ -185,6 +225,32 @@ mod tests {
         assert_eq!(others.len(), 2);
         assert_eq!(managed.applied_by("fairlead").unwrap().len(), 2);
         assert_eq!(managed.applied_by("other"), None);
+    }
+
+    #[test]
+    fn what_is_updated_is_read_and_written_as_what_is_applied() {
+        let entry = |operation: &str, field: &str, subresource: Option<&str>| {
+            let mut entry = json!({"manager": "us", "operation": operation, "apiVersion": "v1", "fieldsType": "FieldsV1",
+                "fieldsV1": {"f:data": {field: {}}}});
+            if let Some(subresource) = subresource {
+                entry["subresource"] = json!(subresource);
+            }
+            entry
+        };
+        let mut entries = vec![
+            entry("Apply", "f:a", None),
+            entry("Update", "f:b", None),
+            entry("Update", "f:c", Some("status")),
+        ];
+        let object = json!({"metadata": {"managedFields": entries}});
+        let managed = ManagedFields::of(&object).unwrap().with_updates_applied("us");
+        assert_eq!(managed.applied_by("us").unwrap().len(), 2);
+        assert_eq!(managed.others("us").count(), 1);
+        applied_as_updates(&mut entries, "us");
+        assert_eq!(
+            entries,
+            [entry("Update", "f:a", None), entry("Update", "f:c", Some("status"))]
+        );
     }
 
     #[test]

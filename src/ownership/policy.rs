@@ -15,6 +15,8 @@ use super::pattern::PathPattern;
 use super::reference::ObjectReference;
 use super::wellknown;
 pub use crate::api::helm_release::ownership_status::ConflictOutcome as Action;
+use crate::api::label_selector::MetadataSelector;
+use crate::api::reference::Selector;
 
 /// The longest regular expression in a rule, in bytes.
 pub const MAX_EXPRESSION_LENGTH: usize = 512;
@@ -97,6 +99,14 @@ pub enum RuleError {
         /// From the regex engine.
         problem: String,
     },
+    /// A selector cannot be read.
+    #[error("{field} is not a selector: {problem}")]
+    BadSelector {
+        /// `target.labelSelector` or `target.annotationSelector`.
+        field: &'static str,
+        /// What is wrong.
+        problem: String,
+    },
     /// A path is none.
     #[error("paths[{index}]: {source}")]
     BadPath {
@@ -148,27 +158,87 @@ impl Anchored {
 pub struct Target {
     /// The API group; the core group is the empty text.
     pub group: Option<Anchored>,
+    /// The version, without its group.
+    pub version: Option<Anchored>,
     /// The kind.
     pub kind: Option<Anchored>,
     /// The name.
     pub name: Option<Anchored>,
     /// The namespace; cluster-scoped objects have the empty text.
     pub namespace: Option<Anchored>,
+    /// The labels that the release gives the object.
+    pub labels: Option<MetadataSelector>,
+    /// The annotations that the release gives the object.
+    pub annotations: Option<MetadataSelector>,
 }
 
 impl Target {
-    fn matches(&self, object: &ObjectReference) -> bool {
-        let Self {
+    /// Compiles the texts of a selector.
+    fn parse(selector: &Selector) -> Result<Self, RuleError> {
+        let Selector {
             group,
+            version,
             kind,
             name,
             namespace,
+            annotation_selector,
+            label_selector,
+        } = selector;
+        let compile =
+            |field: &str, text: &Option<String>| text.as_deref().map(|text| Anchored::new(field, text)).transpose();
+        let bad = |field| move |problem| RuleError::BadSelector { field, problem };
+        let annotations = annotation_selector
+            .as_deref()
+            .map(|text| MetadataSelector::of_annotations(Some(text)));
+        let labels = label_selector
+            .as_deref()
+            .map(|text| MetadataSelector::of_labels(Some(text)));
+        Ok(Self {
+            group: compile("target.group", group)?,
+            version: compile("target.version", version)?,
+            kind: compile("target.kind", kind)?,
+            name: compile("target.name", name)?,
+            namespace: compile("target.namespace", namespace)?,
+            labels: labels.transpose().map_err(bad("target.labelSelector"))?,
+            annotations: annotations.transpose().map_err(bad("target.annotationSelector"))?,
+        })
+    }
+
+    fn matches(&self, Subject { object, rendered }: Subject<'_>) -> bool {
+        let Self {
+            group,
+            version,
+            kind,
+            name,
+            namespace,
+            labels,
+            annotations,
         } = self;
         let fits = |wanted: &Option<Anchored>, text: &str| wanted.as_ref().is_none_or(|wanted| wanted.matches(text));
+        let selects = |wanted: &Option<MetadataSelector>| wanted.as_ref().is_none_or(|wanted| wanted.selects(rendered));
         fits(group, object.group())
+            && fits(version, object.version())
             && fits(kind, &object.kind)
             && fits(name, &object.name)
             && fits(namespace, object.namespace.as_deref().unwrap_or_default())
+            && selects(labels)
+            && selects(annotations)
+    }
+}
+
+/// The object that a rule may be about.
+#[derive(Debug, Clone, Copy)]
+pub struct Subject<'a> {
+    /// The object.
+    pub object: &'a ObjectReference,
+    /// What the release renders it to; rules that select by labels or annotations are about no object of which it is not known.
+    pub rendered: Option<&'a Value>,
+}
+
+impl<'a> Subject<'a> {
+    /// An object of which only the name is known.
+    pub const fn named(object: &'a ObjectReference) -> Self {
+        Self { object, rendered: None }
     }
 }
 
@@ -193,27 +263,18 @@ impl Rule {
     /// Reads a rule's texts; see the fields for their meaning.
     pub fn parse(name: impl Into<String>, source: &RuleSource<'_>) -> Result<Self, RuleError> {
         let RuleSource {
-            group,
-            kind,
-            object_name,
-            namespace,
+            target,
             paths,
             managers,
             on_conflict,
             until,
         } = *source;
-        let compile = |field: &str, text: Option<&str>| text.map(|text| Anchored::new(field, text)).transpose();
         let path =
             |(index, text): (usize, &String)| text.parse().map_err(|source| RuleError::BadPath { index, source });
         let manager = |(index, text): (usize, &String)| Anchored::new(&format!("managers[{index}]"), text);
         Ok(Self {
             name: name.into(),
-            target: Target {
-                group: compile("target.group", group)?,
-                kind: compile("target.kind", kind)?,
-                name: compile("target.name", object_name)?,
-                namespace: compile("target.namespace", namespace)?,
-            },
+            target: target.map(Target::parse).transpose()?.unwrap_or_default(),
             paths: paths.iter().enumerate().map(path).collect::<Result<_, _>>()?,
             managers: managers.iter().enumerate().map(manager).collect::<Result<_, _>>()?,
             on_conflict,
@@ -234,6 +295,7 @@ impl Rule {
             kind: Some(Anchored::literally(&object.kind)),
             name: Some(Anchored::literally(&object.name)),
             namespace: Some(Anchored::literally(object.namespace.as_deref().unwrap_or_default())),
+            ..Target::default()
         };
         let paths = vec![PathPattern::exactly(path)];
         let managers = vec![Anchored::literally(manager)];
@@ -251,17 +313,17 @@ impl Rule {
         self.until.is_some_and(|until| until <= now)
     }
 
-    fn is_about(&self, object: &ObjectReference, path: Option<&FieldPath>) -> bool {
+    fn is_about(&self, subject: Subject<'_>, path: Option<&FieldPath>) -> bool {
         let fits = match path {
             Some(path) => self.paths.is_empty() || self.paths.iter().any(|pattern| pattern.matches(path)),
             // A path that could not be found out is covered only by a rule for all paths.
             None => self.paths.is_empty(),
         };
-        fits && self.target.matches(object)
+        fits && self.target.matches(subject)
     }
 
     fn matches(&self, contest: &Contest<'_>) -> bool {
-        self.is_about(contest.object, contest.path)
+        self.is_about(contest.subject, contest.path)
             && (self.managers.is_empty()
                 || self
                     .managers
@@ -273,14 +335,8 @@ impl Rule {
 /// The texts of a rule as a resource holds them.
 #[derive(Debug, Clone, Copy)]
 pub struct RuleSource<'a> {
-    /// `target.group`.
-    pub group: Option<&'a str>,
-    /// `target.kind`.
-    pub kind: Option<&'a str>,
-    /// `target.name`.
-    pub object_name: Option<&'a str>,
-    /// `target.namespace`.
-    pub namespace: Option<&'a str>,
+    /// `target`.
+    pub target: Option<&'a Selector>,
     /// `paths`.
     pub paths: &'a [String],
     /// `managers`.
@@ -295,7 +351,7 @@ pub struct RuleSource<'a> {
 #[derive(Debug, Clone, Copy)]
 pub struct Contest<'a> {
     /// The object.
-    pub object: &'a ObjectReference,
+    pub subject: Subject<'a>,
     /// The field; `None` if it could not be found out exactly.
     pub path: Option<&'a FieldPath>,
     /// The other owner.
@@ -449,9 +505,9 @@ impl Policy {
     }
 
     /// Whether a rule leaves this field to some owner, whoever that is: the owner may be about to come.
-    pub fn may_yield(&self, object: &ObjectReference, path: &FieldPath, now: Timestamp) -> bool {
+    pub fn may_yield(&self, subject: Subject<'_>, path: &FieldPath, now: Timestamp) -> bool {
         self.rules(now)
-            .any(|rule| rule.on_conflict == OnConflict::Yield && rule.is_about(object, Some(path)))
+            .any(|rule| rule.on_conflict == OnConflict::Yield && rule.is_about(subject, Some(path)))
     }
 }
 

@@ -229,7 +229,9 @@ impl Compiled {
             paths,
             manager,
         } = self;
-        let kind = |kind: &&str| kind.split_once('/') == Some((contest.object.group(), contest.object.kind.as_str()));
+        let kind = |kind: &&str| {
+            kind.split_once('/') == Some((contest.subject.object.group(), contest.subject.object.kind.as_str()))
+        };
         let fits = |wanted: &Option<Anchored>, text: &str| wanted.as_ref().is_none_or(|wanted| wanted.matches(text));
         let subresource = contest.manager.subresource.as_deref().unwrap_or_default();
         contest
@@ -238,7 +240,7 @@ impl Compiled {
             && (owner.kinds.is_empty() || owner.kinds.iter().any(kind))
             && (owner.subresource.is_empty() || owner.subresource == subresource)
             && (!owner.only_if_ours_is_empty || contest.ours.is_none_or(is_empty))
-            && fits(object_name, &contest.object.name)
+            && fits(object_name, &contest.subject.object.name)
             && fits(manager, &contest.manager.name)
     }
 }
@@ -265,6 +267,7 @@ mod tests {
 
     use serde_json::{Value, json};
 
+    use super::super::policy::Subject;
     use super::*;
     use crate::ownership::managed::{Manager, Operation};
     use crate::ownership::reference::ObjectReference;
@@ -302,7 +305,7 @@ mod tests {
         };
         let path = path.parse().unwrap();
         let contest = Contest {
-            object: &object,
+            subject: Subject::named(&object),
             path: Some(&path),
             manager: &manager,
             ours: Some(ours),

@@ -9,6 +9,7 @@ pub mod dependencies;
 pub mod drift;
 pub mod hooks;
 pub mod inventory;
+pub mod method;
 pub mod outcome;
 pub mod ownership_status;
 pub mod policy;

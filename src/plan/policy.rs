@@ -5,7 +5,6 @@
 use crate::api::conditions::Reason;
 use crate::api::conflict_policy::ConflictPolicy;
 use crate::api::helm_release::ownership::{ConflictAction, Ownership, OwnershipRule, Toggle};
-use crate::api::reference::Selector;
 use crate::api::resolution::{self, Resolution, ResolutionDecision, ResolutionError, ResolvedObject};
 use crate::api::{HelmRelease, names};
 use crate::ownership::class::Roster;
@@ -22,14 +21,6 @@ pub enum PolicyError {
         /// Which text, and what is wrong with it.
         source: RuleError,
     },
-    /// It selects objects by something that this version cannot select by.
-    #[error("{rule}: target.{field} is not supported yet; use group, kind, namespace and name")]
-    Unsupported {
-        /// As above.
-        rule: String,
-        /// `version`, `labelSelector`, ...
-        field: &'static str,
-    },
     /// A person's decision that is none.
     #[error("the annotation {0}")]
     Resolution(#[from] ResolutionError),
@@ -39,7 +30,7 @@ impl PolicyError {
     /// The reason in `Ready`.
     pub const fn reason(&self) -> Reason {
         match self {
-            Self::Rule { .. } | Self::Unsupported { .. } | Self::Resolution(_) => Reason::InvalidSpec,
+            Self::Rule { .. } | Self::Resolution(_) => Reason::InvalidSpec,
         }
     }
 }
@@ -162,6 +153,7 @@ fn resolved(index: usize, resolution: &Resolution) -> Result<Rule, PolicyError> 
             kind: Some(Anchored::literally(kind)),
             name: Some(Anchored::literally(name)),
             namespace: exactly(namespace),
+            ..Target::default()
         }
     });
     let path = path.parse().map_err(|source| PolicyError::Rule {
@@ -192,32 +184,8 @@ fn parse(place: &str, shown: &str, rule: &OwnershipRule) -> Result<Rule, PolicyE
         on_conflict,
         until,
     } = rule;
-    let empty = Selector::default();
-    let Selector {
-        group,
-        version,
-        kind,
-        name: object_name,
-        namespace,
-        annotation_selector,
-        label_selector,
-    } = target.as_ref().unwrap_or(&empty);
-    let unsupported = [
-        ("version", version),
-        ("annotationSelector", annotation_selector),
-        ("labelSelector", label_selector),
-    ];
-    if let Some((field, _)) = unsupported.into_iter().find(|(_, value)| value.is_some()) {
-        return Err(PolicyError::Unsupported {
-            rule: place.to_owned(),
-            field,
-        });
-    }
     let source = RuleSource {
-        group: group.as_deref(),
-        kind: kind.as_deref(),
-        object_name: object_name.as_deref(),
-        namespace: namespace.as_deref(),
+        target: target.as_ref(),
         paths,
         managers,
         on_conflict: translate(*on_conflict),
@@ -326,7 +294,10 @@ mod tests {
         );
         let error = parsed(json!({"rules": [{"paths": [".spec["], "onConflict": "Fail"}]})).unwrap_err();
         assert!(error.starts_with("spec.ownership.rules[0]: paths[0]: "), "{error}");
-        let error = parsed(json!({"rules": [{"target": {"labelSelector": "a=b"}, "onConflict": "Fail"}]})).unwrap_err();
-        assert!(error.contains("target.labelSelector is not supported yet"), "{error}");
+        let error = parsed(json!({"rules": [{"target": {"labelSelector": "a>b"}, "onConflict": "Fail"}]})).unwrap_err();
+        assert!(
+            error.starts_with("spec.ownership.rules[0]: target.labelSelector is not a selector: "),
+            "{error}"
+        );
     }
 }

@@ -340,6 +340,7 @@ mod tests {
             digest: digest.into(),
             manifest_digest: None,
             action: Some(SnapshotAction::Upgrade),
+            apply_method: crate::api::helm_release::history::ApplyMethod::default(),
             name: "shop".into(),
             namespace: "prod".into(),
             version,

@@ -257,6 +257,7 @@ mod tests {
             digest: String::new(),
             manifest_digest: None,
             action: Some(action),
+            apply_method: crate::api::helm_release::history::ApplyMethod::default(),
             name: "shop".into(),
             namespace: "prod".into(),
             version: number,

@@ -26,7 +26,6 @@ mod documents;
 mod error;
 mod images;
 mod json_patch;
-mod label_selector;
 mod limits;
 mod merge;
 mod metadata;

@@ -1,13 +1,10 @@
 //! Which objects a change is for, in the terms of kustomize's `target`.
 
-use std::collections::BTreeMap;
-
-use kube::core::{Selector as Labels, SelectorExt as _};
 use serde_json::Value;
 
 use super::error::SpecError;
-use super::label_selector;
 use super::object::{Identity, Object};
+use crate::api::label_selector::MetadataSelector;
 use crate::api::reference::Selector;
 use crate::go::regexp::Regexp;
 
@@ -19,8 +16,8 @@ pub struct Target {
     kind: Option<Regexp>,
     name: Option<Regexp>,
     namespace: Option<Regexp>,
-    annotations: Labels,
-    labels: Labels,
+    annotations: MetadataSelector,
+    labels: MetadataSelector,
 }
 
 impl Target {
@@ -44,8 +41,10 @@ impl Target {
             kind: anchored("target.kind", kind.as_deref())?,
             name: anchored("target.name", name.as_deref())?,
             namespace: anchored("target.namespace", namespace.as_deref())?,
-            annotations: labels("target.annotationSelector", annotation_selector.as_deref())?,
-            labels: labels("target.labelSelector", label_selector.as_deref())?,
+            annotations: MetadataSelector::of_annotations(annotation_selector.as_deref())
+                .map_err(|message| unreadable("target.annotationSelector", message))?,
+            labels: MetadataSelector::of_labels(label_selector.as_deref())
+                .map_err(|message| unreadable("target.labelSelector", message))?,
         })
     }
 
@@ -82,25 +81,13 @@ impl Target {
             && fits(kind.as_ref(), &current.kind)
             && any(name, |identity| &identity.name)
             && any(namespace, Identity::effective_namespace)
-            && selects(annotations, value, "/metadata/annotations")
-            && selects(labels, value, "/metadata/labels")
+            && annotations.selects(Some(value))
+            && labels.selects(Some(value))
     }
 }
 
 fn fits(wanted: Option<&Regexp>, text: &str) -> bool {
     wanted.is_none_or(|wanted| wanted.is_match(text.as_bytes()))
-}
-
-fn selects(selector: &Labels, object: &Value, pointer: &str) -> bool {
-    if selector.selects_all() {
-        return true;
-    }
-    let entries = object.pointer(pointer).and_then(Value::as_object);
-    let texts = entries
-        .into_iter()
-        .flatten()
-        .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())));
-    selector.matches(&texts.collect::<BTreeMap<_, _>>())
 }
 
 /// A regular expression that the whole text must match.
@@ -115,7 +102,6 @@ fn anchored(field: &'static str, pattern: Option<&str>) -> Result<Option<Regexp>
     Ok(Some(compiled))
 }
 
-fn labels(field: &'static str, text: Option<&str>) -> Result<Labels, SpecError> {
-    let parsed = label_selector::parse(text.unwrap_or_default());
-    parsed.map_err(|message| SpecError::Selector { field, message })
+const fn unreadable(field: &'static str, message: String) -> SpecError {
+    SpecError::Selector { field, message }
 }

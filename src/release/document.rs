@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::record::{RecordError, Status, objects_of, read_json};
+use super::record::{ApplyMethod, RecordError, Status, objects_of, read_json};
 use crate::chart::JsonMap;
 use crate::chart::metadata::Metadata;
 use crate::render::{Hook, Rendered};
@@ -96,6 +96,8 @@ pub struct Parts<'a> {
     pub config: &'a JsonMap,
     /// What the chart was rendered to.
     pub content: &'a Content,
+    /// How its objects are written.
+    pub apply_method: ApplyMethod,
     /// When the release was first deployed.
     pub first_deployed: Timestamp,
     /// When this revision began.
@@ -111,7 +113,7 @@ pub struct Document {
 }
 
 impl Document {
-    /// The record of a revision that was applied by server-side apply. Its status is [`Status::Unknown`] until it is set.
+    /// The record of a revision. Its status is [`Status::Unknown`] until it is set.
     pub fn new(parts: &Parts<'_>) -> Self {
         let Parts {
             name,
@@ -120,6 +122,7 @@ impl Document {
             metadata,
             config,
             content,
+            apply_method,
             first_deployed,
             last_deployed,
         } = parts;
@@ -151,7 +154,7 @@ impl Document {
             "config": config,
             "manifest": manifest,
             "hooks": hooks,
-            "apply_method": "ssa",
+            "apply_method": apply_method.as_word(),
         });
         Self {
             fields: object(fields),
@@ -196,13 +199,13 @@ impl Document {
     }
 
     /// Makes it the record of a revision that restores what this one has, as Helm does when it rolls back.
-    pub fn restored_as(&mut self, revision: u32, at: Timestamp) {
+    pub fn restored_as(&mut self, revision: u32, at: Timestamp, method: ApplyMethod) {
         let source = self.fields.insert("version".to_owned(), json!(revision));
         self.info.insert("last_deployed".to_owned(), json!(at.to_string()));
         self.info.insert("deleted".to_owned(), json!(""));
         self.info
             .insert("rollback_revision".to_owned(), source.unwrap_or(Value::Null));
-        self.fields.insert("apply_method".to_owned(), json!("ssa"));
+        self.fields.insert("apply_method".to_owned(), json!(method.as_word()));
     }
 
     /// The namespace of the release.
@@ -221,6 +224,14 @@ impl Document {
     pub fn config(&self) -> JsonMap {
         match self.fields.get("config") {
             Some(Value::Object(config)) => config.clone(),
+            Some(_) | None => JsonMap::new(),
+        }
+    }
+
+    /// The values of the chart.
+    pub fn chart_values(&self) -> JsonMap {
+        match self.fields.get("chart").and_then(|chart| chart.get("values")) {
+            Some(Value::Object(values)) => values.clone(),
             Some(_) | None => JsonMap::new(),
         }
     }
@@ -267,7 +278,6 @@ fn object(value: Value) -> Map<String, Value> {
 mod tests {
     use super::*;
     use crate::release::Record;
-    use crate::release::record::ApplyMethod;
 
     fn document() -> Document {
         let metadata = Metadata {
@@ -288,6 +298,7 @@ mod tests {
             metadata: &metadata,
             config: &JsonMap::new(),
             content: &content,
+            apply_method: ApplyMethod::ServerSide,
             first_deployed: began,
             last_deployed: began,
         })

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+pub use crate::api::helm_release::history::ApplyMethod;
 use crate::render::flatten;
 use crate::yaml;
 
@@ -104,15 +105,6 @@ impl Status {
             _ => Self::Unknown,
         }
     }
-}
-
-/// How a revision was applied. Helm 3 knows one way and does not write it down.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ApplyMethod {
-    /// By patches that the client computed: `csa`, or nothing.
-    ClientSide,
-    /// By server-side apply: `ssa`.
-    ServerSide,
 }
 
 /// Why a record cannot be read.
@@ -211,9 +203,11 @@ impl Record {
             status: Status::from_word(&status),
             chart_name,
             chart_version,
-            apply_method: match apply_method.as_str() {
-                "ssa" => ApplyMethod::ServerSide,
-                _ => ApplyMethod::ClientSide,
+            // Helm 3 knows one way and does not write it down.
+            apply_method: if apply_method == ApplyMethod::ServerSide.as_word() {
+                ApplyMethod::ServerSide
+            } else {
+                ApplyMethod::ClientSide
             },
             manifest,
         })

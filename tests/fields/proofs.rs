@@ -15,28 +15,74 @@ const fn proof(field: &'static str, file: &'static str, test: &'static str) -> P
 }
 
 /// The fields that are accepted and not acted on; releases that set them say so.
-pub(crate) const NOT_ACTED_ON: &[&str] = &[
-    "chart.metadata",
-    "chart.spec.verify",
-    "install.disableOpenAPIValidation",
-    "install.disableTakeOwnership",
-    "install.replace",
-    "install.serverSideApply",
-    "install.skipCRDs",
-    "persistentClient",
-    "rollback.recreate",
-    "rollback.serverSideApply",
-    "ownership.rules[].target.annotationSelector",
-    "ownership.rules[].target.group",
-    "ownership.rules[].target.labelSelector",
-    "ownership.rules[].target.version",
-    "upgrade.disableOpenAPIValidation",
-    "upgrade.disableTakeOwnership",
-    "upgrade.preserveValues",
-    "upgrade.serverSideApply",
-];
+pub(crate) const NOT_ACTED_ON: &[&str] = &["chart.spec.verify"];
 
 pub(crate) const PROOFS: &[Proof] = &[
+    proof(
+        "install.serverSideApply",
+        "tests/it/releases/client_side.rs",
+        "a_release_is_applied_client_side_and_changes_its_method_when_it_is_told_to",
+    ),
+    proof(
+        "upgrade.serverSideApply",
+        "tests/it/releases/client_side.rs",
+        "a_release_is_applied_client_side_and_changes_its_method_when_it_is_told_to",
+    ),
+    proof(
+        "rollback.serverSideApply",
+        "tests/it/releases/client_side.rs",
+        "a_rollback_is_applied_as_its_option_says",
+    ),
+    proof(
+        "chart.metadata",
+        "tests/it/releases/options.rs",
+        "the_metadata_of_the_chart_is_the_ledgers",
+    ),
+    proof(
+        "install.disableOpenAPIValidation",
+        "tests/it/releases/options.rs",
+        "fields_that_no_schema_has_are_refused_unless_validation_is_disabled",
+    ),
+    proof(
+        "install.disableTakeOwnership",
+        "tests/it/releases/options.rs",
+        "objects_of_others_are_refused_where_ownership_is_not_taken",
+    ),
+    proof(
+        "install.replace",
+        "tests/it/releases/options.rs",
+        "the_name_of_an_uninstalled_release_is_used_again_only_when_it_is_replaced",
+    ),
+    proof(
+        "install.skipCRDs",
+        "tests/it/releases/options.rs",
+        "crds_are_skipped_in_the_old_way_too_and_kinds_are_asked_for_anew",
+    ),
+    proof(
+        "persistentClient",
+        "tests/it/releases/options.rs",
+        "crds_are_skipped_in_the_old_way_too_and_kinds_are_asked_for_anew",
+    ),
+    proof(
+        "rollback.recreate",
+        "tests/it/releases/options.rs",
+        "a_rollback_recreates_pods_that_nothing_changes_in",
+    ),
+    proof(
+        "upgrade.disableOpenAPIValidation",
+        "tests/it/releases/options.rs",
+        "fields_that_no_schema_has_are_refused_unless_validation_is_disabled",
+    ),
+    proof(
+        "upgrade.disableTakeOwnership",
+        "tests/it/releases/options.rs",
+        "objects_of_others_are_refused_where_ownership_is_not_taken",
+    ),
+    proof(
+        "upgrade.preserveValues",
+        "tests/it/releases/options.rs",
+        "values_are_preserved_as_helm_reuses_them",
+    ),
     proof(
         "chart",
         "tests/it/releases/sources.rs",
@@ -183,6 +229,11 @@ pub(crate) const PROOFS: &[Proof] = &[
         "a_yielded_field_stays_the_rivals_until_it_lets_go",
     ),
     proof(
+        "ownership.rules[].target",
+        "tests/it/policies/selectors.rs",
+        "a_rule_selects_objects_by_group_version_labels_and_annotations",
+    ),
+    proof(
         "ownership.rules[].until",
         "tests/it/policies.rs",
         "a_rule_that_ends_changes_the_decision_by_itself",
@@ -190,7 +241,7 @@ pub(crate) const PROOFS: &[Proof] = &[
     proof(
         "ownership.wellKnownOwners",
         "tests/it/policies.rs",
-        "an_autoscaler_keeps_its_replicas_and_vain_fields_are_named",
+        "an_autoscaler_keeps_its_replicas",
     ),
     proof(
         "plugins",
@@ -361,11 +412,6 @@ pub(crate) const PROOFS: &[Proof] = &[
         "ownership.fieldManager",
         "tests/it/releases/sources.rs",
         "values_are_checked_against_the_schema_unless_it_is_disabled",
-    ),
-    proof(
-        "ownership.rules[].target",
-        "src/plan/policy.rs",
-        "rules_keep_their_order_and_names",
     ),
     proof(
         "rollback.disableWaitForJobs",

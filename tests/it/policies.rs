@@ -4,6 +4,7 @@ mod commands;
 mod decisions;
 mod record;
 mod secrets;
+mod selectors;
 
 use fairlead::api::HelmRelease;
 use k8s_openapi::api::apps::v1::Deployment;
@@ -237,22 +238,15 @@ spec: {minReplicas: 2, maxReplicas: 9, scaleTargetRef: {apiVersion: apps/v1, kin
 "#;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_autoscaler_keeps_its_replicas_and_vain_fields_are_named() -> Result {
+async fn an_autoscaler_keeps_its_replicas() -> Result {
     let installation = Installation::start("scaled").await?;
     for version in ["1.0.0", "1.1.0"] {
         let files = [("templates/scaled.yaml", SCALED)];
         installation.repository.add("shop", version, &files).await?;
     }
-    let spec = |version: &str| json!({"chart": {"spec": {"version": version}}, "upgrade": {"serverSideApply": "disabled"}, "interval": "10s"});
+    let spec = |version: &str| json!({"chart": {"spec": {"version": version}}, "interval": "10s"});
     installation.release("shop", spec("1.0.0")).await?;
-    let release = installation.ready_is("shop", "True", &[]).await?;
-    let ignored = condition(&release, "FieldsIgnored");
-    assert!(
-        ignored["message"]
-            .as_str()
-            .is_some_and(|message| message.ends_with(": spec.upgrade.serverSideApply")),
-        "{ignored}"
-    );
+    installation.ready_is("shop", "True", &[]).await?;
     let deployments: Api<Deployment> = installation.api();
     let parameters = PatchParams {
         field_manager: Some("kube-controller-manager".to_owned()),

@@ -2,6 +2,7 @@
 //! charts come from a repository, and everything is said and read through the API, as users do.
 
 mod catalogue;
+mod client_side;
 mod crashes;
 mod drift;
 mod flux_sources;
@@ -12,6 +13,7 @@ mod immutable;
 mod kept;
 mod kills;
 mod lookups;
+mod options;
 mod order;
 mod played_sources;
 mod post_rendering;

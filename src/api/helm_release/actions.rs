@@ -73,7 +73,7 @@ pub enum ServerSideApply {
     Enabled,
     /// Client-side apply.
     Disabled,
-    /// As the release was applied before.
+    /// As before.
     #[default]
     Auto,
 }
@@ -93,13 +93,14 @@ pub struct Install {
     /// Whether the chart's hooks are not run.
     #[serde(default, skip_serializing_if = "is_false")]
     pub disable_hooks: bool,
-    /// Whether the manifests are not validated against the cluster's OpenAPI before they are sent.
+    /// Whether fields that the schema of their kind does not have are left out and told of in an event, instead of being refused.
     #[serde(default, rename = "disableOpenAPIValidation", skip_serializing_if = "is_false")]
     pub disable_open_api_validation: bool,
     /// Whether the values are not validated against the chart's JSON schema.
     #[serde(default, skip_serializing_if = "is_false")]
     pub disable_schema_validation: bool,
-    /// Whether existing objects that carry no or another release's Helm annotations are refused, instead of adopted.
+    /// Whether existing objects that carry no or another release's Helm annotations are refused, instead of adopted. Nothing is written
+    /// then.
     #[serde(default, skip_serializing_if = "is_false")]
     pub disable_take_ownership: bool,
     /// Whether it is not awaited that the objects become ready. Hooks are awaited nevertheless.
@@ -111,13 +112,16 @@ pub struct Install {
     /// What is done when the install fails.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remediation: Option<InstallRemediation>,
-    /// Whether the name of an uninstalled release whose history was kept is used again.
+    /// Whether the name of a release that somebody uninstalled and whose history was kept is used again: its revisions are counted on.
+    /// Without it, such a name is refused. What this object itself has released is always brought back.
     #[serde(default, skip_serializing_if = "is_false")]
     pub replace: bool,
-    /// Whether server-side apply is used. Default: true.
+    /// Whether server-side apply is used. Default: true. With `false` objects are written as a client-side apply writes them: the release's
+    /// manager owns its fields by the operation Update. Who contests a field is found out and decided in the same way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server_side_apply: Option<bool>,
-    /// Deprecated, use `crds: Skip`. Accepted because Flux's HelmRelease has it, and without effect there as here.
+    /// Deprecated, use `crds`, which has precedence: whether the install leaves out the CRDs in the chart's `crds/` folder, as
+    /// `crds: Skip` does.
     #[serde(default, rename = "skipCRDs", skip_serializing_if = "is_false")]
     pub skip_crds: bool,
     /// What is done when the action fails. Default: `RemediateOnFailure`.
@@ -162,13 +166,14 @@ pub struct Upgrade {
     /// Whether the chart's hooks are not run.
     #[serde(default, skip_serializing_if = "is_false")]
     pub disable_hooks: bool,
-    /// Whether the manifests are not validated against the cluster's OpenAPI before they are sent.
+    /// Whether fields that the schema of their kind does not have are left out and told of in an event, instead of being refused.
     #[serde(default, rename = "disableOpenAPIValidation", skip_serializing_if = "is_false")]
     pub disable_open_api_validation: bool,
     /// Whether the values are not validated against the chart's JSON schema.
     #[serde(default, skip_serializing_if = "is_false")]
     pub disable_schema_validation: bool,
-    /// Whether existing objects that carry no or another release's Helm annotations are refused, instead of adopted.
+    /// Whether existing objects that carry no or another release's Helm annotations are refused, instead of adopted. Nothing is written
+    /// then.
     #[serde(default, skip_serializing_if = "is_false")]
     pub disable_take_ownership: bool,
     /// Whether it is not awaited that the objects become ready. Hooks are awaited nevertheless.
@@ -181,13 +186,15 @@ pub struct Upgrade {
     /// corrections of drift. Never Namespaces, PersistentVolumes, PersistentVolumeClaims and CustomResourceDefinitions.
     #[serde(default, skip_serializing_if = "is_false")]
     pub force: bool,
-    /// Whether the values of the last release are kept below the new ones.
+    /// Whether the values of the deployed revision are kept below the new ones, those of its chart below those again in place of the
+    /// new chart's. What is to go has to be set to null. The outcome depends on what was deployed before.
     #[serde(default, skip_serializing_if = "is_false")]
     pub preserve_values: bool,
     /// What is done when the upgrade fails.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remediation: Option<UpgradeRemediation>,
-    /// Whether server-side apply is used: `enabled`, `disabled`, or `auto` (default): as the release was applied before.
+    /// Whether server-side apply is used: `enabled`, `disabled` (see `install.serverSideApply`), or `auto` (default): as the last revision
+    /// was applied. What another tool released before is applied server-side.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server_side_apply: Option<ServerSideApply>,
     /// What is done when the action fails. Default: `RemediateOnFailure`.
@@ -285,10 +292,12 @@ pub struct Rollback {
     /// Whether objects of which a field changes that cannot be changed are deleted and created again, as with `upgrade.force`.
     #[serde(default, skip_serializing_if = "is_false")]
     pub force: bool,
-    /// Accepted because Flux's HelmRelease has it; without effect since Helm 4.
+    /// Whether the Pods of the restored Deployments, StatefulSets, DaemonSets, ReplicaSets and ReplicationControllers are deleted, so
+    /// that new ones take their places, also where nothing changes in them.
     #[serde(default, skip_serializing_if = "is_false")]
     pub recreate: bool,
-    /// Whether server-side apply is used: `enabled`, `disabled`, or `auto` (default): as the release was applied before.
+    /// Whether server-side apply is used: `enabled`, `disabled` (see `install.serverSideApply`), or `auto` (default): as the revision that is
+    /// restored was applied.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server_side_apply: Option<ServerSideApply>,
     /// How long the action may take. Default: `spec.timeout`.

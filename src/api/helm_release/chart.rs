@@ -10,7 +10,8 @@ use super::super::schema::is_false;
 /// The chart, by its name and version in a repository.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ChartTemplate {
-    /// Accepted because Flux's HelmRelease has it, for the HelmChart object that Flux creates and Fairlead does not.
+    /// Labels and annotations of the ReleaseLedger, the object that Fairlead keeps beside this one. Flux sets them on the HelmChart that
+    /// it creates, which Fairlead does not need.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metadata: Option<CommonMetadata>,
     /// The chart.

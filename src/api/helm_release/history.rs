@@ -28,6 +28,9 @@ pub struct Snapshot {
     /// The action that made the revision.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub action: Option<SnapshotAction>,
+    /// How the objects are written: `csa` by client-side apply; by server-side apply without it.
+    #[serde(default, skip_serializing_if = "ApplyMethod::is_server_side")]
+    pub apply_method: ApplyMethod,
     /// Name of the Helm release.
     pub name: String,
     /// Namespace that the release's objects are in.
@@ -83,6 +86,33 @@ impl Snapshot {
             ..
         } = self;
         format!("{namespace}/{name}.v{version}")
+    }
+}
+
+/// How the objects of a revision are written, in Helm's words.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum ApplyMethod {
+    /// By server-side apply.
+    #[default]
+    #[serde(rename = "ssa")]
+    ServerSide,
+    /// By writes of the whole object that the client computed.
+    #[serde(rename = "csa")]
+    ClientSide,
+}
+
+impl ApplyMethod {
+    /// Helm's word.
+    pub const fn as_word(self) -> &'static str {
+        match self {
+            Self::ServerSide => "ssa",
+            Self::ClientSide => "csa",
+        }
+    }
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
+    const fn is_server_side(&self) -> bool {
+        matches!(self, Self::ServerSide)
     }
 }
 

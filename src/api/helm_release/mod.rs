@@ -145,7 +145,8 @@ pub struct HelmReleaseSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
     pub service_account_name: Option<String>,
-    /// Accepted because Flux's HelmRelease has it; Fairlead always reuses its client.
+    /// Whether what is known of the cluster's version and kinds is used again. Default: true. With `false` the cluster is asked anew at
+    /// each reconcile, for charts that depend on kinds which are defined outside of them. The connection is reused in any case.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub persistent_client: Option<bool>,
     /// Whether the live objects are compared with the release, and corrected.
@@ -459,6 +460,52 @@ impl HelmReleaseSpec {
             HelmAction::Install | HelmAction::Upgrade => self.upgrade.as_ref().is_some_and(|upgrade| upgrade.force),
             HelmAction::Rollback => self.rollback.as_ref().is_some_and(|rollback| rollback.force),
         }
+    }
+
+    /// Whether existing objects that are not the release's become part of it.
+    pub fn takes_ownership(&self, action: HelmAction) -> bool {
+        !match action {
+            HelmAction::Install => self
+                .install
+                .as_ref()
+                .is_some_and(|install| install.disable_take_ownership),
+            HelmAction::Upgrade => self
+                .upgrade
+                .as_ref()
+                .is_some_and(|upgrade| upgrade.disable_take_ownership),
+            // What is restored was the release's.
+            HelmAction::Rollback => false,
+        }
+    }
+
+    /// Whether fields that the schema of their kind does not have are left out.
+    pub fn leaves_out_unknown_fields(&self, action: HelmAction) -> bool {
+        let install = || {
+            self.install
+                .as_ref()
+                .is_some_and(|install| install.disable_open_api_validation)
+        };
+        let upgrade = || {
+            self.upgrade
+                .as_ref()
+                .is_some_and(|upgrade| upgrade.disable_open_api_validation)
+        };
+        match action {
+            HelmAction::Install => install(),
+            HelmAction::Upgrade => upgrade(),
+            // What is restored was accepted by one of them.
+            HelmAction::Rollback => install() || upgrade(),
+        }
+    }
+
+    /// Whether the values of the deployed revision are kept below those of the spec.
+    pub fn preserves_values(&self) -> bool {
+        self.upgrade.as_ref().is_some_and(|upgrade| upgrade.preserve_values)
+    }
+
+    /// Whether what is known of the cluster's version and kinds is used again.
+    pub fn uses_known_capabilities(&self) -> bool {
+        self.persistent_client.unwrap_or(true)
     }
 
     /// How long the uninstall may take.

@@ -8,6 +8,7 @@ use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 use kube::api::{Api, DynamicObject, ListParams};
 use serde::Serialize;
+use serde_json::Value;
 
 use super::kinds;
 use super::table::Table;
@@ -18,7 +19,7 @@ use crate::cli::CommandError;
 use crate::ownership::class::Class;
 use crate::ownership::managed::{ManagedFields, Manager, Operation};
 use crate::ownership::path::FieldPath;
-use crate::ownership::policy::{Contest, Moment, Policy};
+use crate::ownership::policy::{Contest, Moment, Policy, Subject};
 use crate::ownership::reference::ObjectReference;
 use crate::plan::policy::{policy_of, roster};
 
@@ -71,6 +72,14 @@ struct Explanation {
     rule: String,
 }
 
+/// What is asked about.
+struct Asked {
+    object: ObjectReference,
+    /// As it is, in place of what the release renders it to; `None` when it does not exist.
+    live: Option<Value>,
+    owners: Vec<Manager>,
+}
+
 /// Runs the command.
 pub(in crate::cli) fn run(arguments: &PolicyArguments) -> Result<(), CommandError> {
     let PolicyCommand::Explain(arguments) = &arguments.command;
@@ -78,10 +87,16 @@ pub(in crate::cli) fn run(arguments: &PolicyArguments) -> Result<(), CommandErro
         let releases: Api<HelmRelease> = Api::namespaced(cluster.client.clone(), &cluster.namespace);
         let release = releases.get(&arguments.release).await?;
         let policy = read_policy(&cluster, &release).await?;
-        let (object, owners) = arguments.owners(&cluster, &release).await?;
+        let Asked { object, live, owners } = arguments.owners(&cluster, &release).await?;
         let explanations: Vec<Explanation> = owners
             .iter()
-            .map(|owner| explain(&policy, &release, &object, &arguments.path, owner))
+            .map(|owner| {
+                let subject = Subject {
+                    object: &object,
+                    rendered: live.as_ref(),
+                };
+                explain(&policy, &release, subject, &arguments.path, owner)
+            })
             .collect();
         match arguments.output {
             Format::Json => print_json(&explanations),
@@ -114,11 +129,7 @@ pub(super) async fn shared_policies(cluster: &Cluster) -> Result<Vec<ConflictPol
 
 impl ExplainArguments {
     /// The object, and the owners to ask about.
-    async fn owners(
-        &self,
-        cluster: &Cluster,
-        release: &HelmRelease,
-    ) -> Result<(ObjectReference, Vec<Manager>), CommandError> {
+    async fn owners(&self, cluster: &Cluster, release: &HelmRelease) -> Result<Asked, CommandError> {
         let words = [self.object.clone()];
         let (word, name) = kinds::split(&words)?;
         let kind = kinds::find(&cluster.client, word).await?;
@@ -129,7 +140,12 @@ impl ExplainArguments {
             namespace: namespace.clone(),
             name: name.to_owned(),
         };
+        let api: Api<DynamicObject> = match &namespace {
+            Some(namespace) => Api::namespaced_with(cluster.client.clone(), namespace, &kind.api),
+            None => Api::all_with(cluster.client.clone(), &kind.api),
+        };
         if let Some(manager) = &self.manager {
+            let live = api.get_opt(name).await?.map(serde_json::to_value).transpose()?;
             let manager = Manager {
                 name: manager.clone(),
                 operation: Operation::Update,
@@ -137,12 +153,12 @@ impl ExplainArguments {
                 api_version: Some(object.api_version.clone()),
                 time: None,
             };
-            return Ok((object, vec![manager]));
+            return Ok(Asked {
+                object,
+                live,
+                owners: vec![manager],
+            });
         }
-        let api: Api<DynamicObject> = match &namespace {
-            Some(namespace) => Api::namespaced_with(cluster.client.clone(), namespace, &kind.api),
-            None => Api::all_with(cluster.client.clone(), &kind.api),
-        };
         let live = serde_json::to_value(api.get(name).await?)?;
         let managed = ManagedFields::of(&live)?;
         let ours = release.field_manager();
@@ -150,20 +166,25 @@ impl ExplainArguments {
             .owners_of(&self.path)
             .into_iter()
             .map(|owner| owner.manager.clone());
-        Ok((object, others.filter(|owner| owner.name != ours).collect()))
+        let owners = others.filter(|owner| owner.name != ours).collect();
+        Ok(Asked {
+            object,
+            live: Some(live),
+            owners,
+        })
     }
 }
 
 fn explain(
     policy: &Policy,
     release: &HelmRelease,
-    object: &ObjectReference,
+    subject: Subject<'_>,
     path: &FieldPath,
     owner: &Manager,
 ) -> Explanation {
     let class = roster(release).class_of(owner);
     let contest = Contest {
-        object,
+        subject,
         path: Some(path),
         manager: owner,
         ours: None,
@@ -175,7 +196,7 @@ fn explain(
     };
     let decision = policy.decide(&contest, moment);
     Explanation {
-        object: object.to_string(),
+        object: subject.object.to_string(),
         path: path.to_string(),
         manager: owner.name.clone(),
         subresource: owner.subresource.clone(),

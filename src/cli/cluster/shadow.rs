@@ -19,7 +19,7 @@ use crate::api::HelmRelease;
 use crate::api::helm_release::ownership::DEFAULT_ADOPT_FROM;
 use crate::api::listing::first_few;
 use crate::cli::CommandError;
-use crate::cluster::apply::{Adoption, Applier, ApplySettings, Shadowed};
+use crate::cluster::apply::{Adoption, Applier, ApplySettings, Shadowed, UnknownFields};
 use crate::cluster::calls::Calls;
 use crate::cluster::discovery::KindCache;
 use crate::cluster::records::Records;
@@ -35,6 +35,7 @@ use crate::ownership::redact::Redactor;
 use crate::plan::policy::roster;
 use crate::plan::retry::JITTER;
 use crate::plan::shadow::{Failure, ReleaseShadow, ShadowReports, Source, generate, is_generated, markdown};
+use crate::release::ApplyMethod;
 use crate::release::Labelled;
 use crate::template::Limits;
 
@@ -284,6 +285,8 @@ impl ShadowArguments {
             release: identity,
             redactor: redactor.clone(),
             adoption: Adoption::TakeOwnership,
+            method: ApplyMethod::ServerSide,
+            unknown_fields: UnknownFields::Refused,
             recreates: false,
             parallelism: PARALLEL,
             // What it applied last is what it would apply.

@@ -42,7 +42,7 @@ impl Applier {
         for _ in 0..MAX_ROUNDS {
             let mut answer = self.dry_run(plan, &draft.probe, live, false).await?;
             if let DryRun::Conflicts(found) = answer {
-                causes.extend(found);
+                causes.extend(found.into_iter().filter(|cause| !self.is_own_update(&cause.manager)));
                 answer = self.dry_run(plan, &draft.probe, live, true).await?;
             }
             match answer {

@@ -80,7 +80,7 @@ impl<'a> Case<'a> {
             _other => self.origin(owner),
         };
         let contest = Contest {
-            object: self.intent().reference(),
+            subject: self.plan.subject(),
             path: owner.path,
             manager: &origin,
             ours: owner.path.and_then(|path| lookup(self.intent().body(), path)),

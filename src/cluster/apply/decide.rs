@@ -67,6 +67,7 @@ impl Applier {
             step: Step::Create,
             contested: Vec::new(),
             comparison,
+            undeclared: Vec::new(),
             drifted: Vec::new(),
             autoscalers,
         };
@@ -110,6 +111,7 @@ impl Applier {
             self.check_ours(&plan, &live)?;
             let reviewed = match self.review(&plan, &live, scene).await {
                 Err(error) if self.recreates(&error) => Some((Step::Recreate, Vec::new())),
+                Err(error) if self.leaves_out(&mut plan, &error) => None,
                 reviewed => reviewed?,
             };
             if let Some((step, contested)) = reviewed {
@@ -243,10 +245,7 @@ impl Applier {
                 object: Box::new(reference.clone()),
             });
         }
-        let managed = ManagedFields::of(&object).map_err(|source| ApplyError::ManagedFields {
-            object: Box::new(reference.clone()),
-            source,
-        })?;
+        let managed = self.managed(reference, &object)?;
         let basis = Basis::of(&object);
         Ok(Some(Live { object, managed, basis }))
     }

@@ -45,8 +45,8 @@ pub enum ApplyError {
     },
     /// The object exists and is not part of this release.
     #[error(
-        "{object} exists and belongs to {owner}; delete it, give it the labels and annotations of this release, or allow \
-         the release to take ownership"
+        "{object} exists and belongs to {owner} (Helm's words: invalid ownership metadata); delete it, give it the labels and annotations \
+         of this release, or unset disableTakeOwnership"
     )]
     NotOurs {
         /// The object.
@@ -210,9 +210,14 @@ fn without_texts(rejection: Rejection) -> Rejection {
         Rejection::Invalid(causes) => Rejection::Invalid(strip(causes)),
         Rejection::Immutable(causes) => Rejection::Immutable(strip(causes)),
         Rejection::Union(causes) => Rejection::Union(strip(causes)),
-        Rejection::Schema { path, problem: _ } => Rejection::Schema {
+        Rejection::Schema {
+            path,
+            problem: _,
+            undeclared,
+        } => Rejection::Schema {
             path,
             problem: "does not fit the schema".to_owned(),
+            undeclared,
         },
         other => other,
     }
@@ -223,6 +228,7 @@ fn explain(object: &ObjectReference, rejection: &Rejection, message: &str) -> St
         Rejection::Schema {
             path: Some(path),
             problem,
+            undeclared: _,
         } => {
             return format!(
                 "{path}: {problem}; the manifest does not fit the kind's schema: correct the chart or its values"
@@ -244,7 +250,9 @@ fn explain(object: &ObjectReference, rejection: &Rejection, message: &str) -> St
         Rejection::Forbidden if message.contains("RBAC permissions not currently held") => {
             "the API server lets only those grant permissions who have them: grant these permissions themselves, too"
         }
-        Rejection::Forbidden => "grant the verbs get, create and patch on this resource",
+        Rejection::Forbidden => {
+            "grant the verbs get, create and patch on this resource, and update for a client-side apply"
+        }
         Rejection::NamespaceMissing => "create the namespace, or let the release create it",
         Rejection::NamespaceTerminating => "the namespace is being deleted",
         Rejection::KindMissing => "install the CustomResourceDefinition",

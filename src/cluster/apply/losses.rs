@@ -9,6 +9,7 @@ use crate::ownership::contested::ContestedField;
 use crate::ownership::fieldset::Relation;
 use crate::ownership::ledger::ObjectRecord;
 use crate::ownership::loss::{changed_behind, is_wiped, lost_fields, unknown_manager, written_as};
+use crate::ownership::managed::{ManagedEntry, Manager, Operation};
 use crate::ownership::path::FieldPath;
 use crate::ownership::policy::{Action, Decision};
 use crate::ownership::transfer::managers_in;
@@ -21,6 +22,9 @@ impl Case<'_> {
     /// Decides about the fields that were lost without a conflict, and tells of an object that has forgotten us.
     pub(super) fn note_losses(&self, draft: &mut Draft) {
         let Some(record) = self.record() else { return };
+        if self.is_to_be_applied() {
+            return;
+        }
         let (live, unknown) = (self.live, unknown_manager());
         if is_wiped(&record.owned, &live.managed, self.manager()) {
             // There is nobody to leave it to: what others wrote since comes up as a conflict.
@@ -45,6 +49,20 @@ impl Case<'_> {
         }
         self.note_changes_behind(record, draft);
         draft.probe.clone_from(&draft.body);
+    }
+
+    /// Whether we have updated the object so far and apply it from now on: nothing is lost by that.
+    pub(super) fn is_to_be_applied(&self) -> bool {
+        let is_own_update = |entry: &ManagedEntry| {
+            let Manager {
+                name,
+                operation,
+                subresource,
+                ..
+            } = &entry.manager;
+            name == self.manager() && *operation == Operation::Update && subresource.is_none()
+        };
+        self.live.managed.entries().iter().any(is_own_update)
     }
 
     /// Decides about fields that somebody changed without our losing them: the server would let us change them back without

@@ -5,9 +5,11 @@
 //! * `force` is sent only with the resourceVersion and uid that the decision was made on. If the object changed since,
 //!   it is decided anew, a bounded number of times.
 //! * A yielded field is left out for as long as somebody else holds it, and comes back when nobody does.
+//! * A client-side apply writes exactly the object that the decision was made on.
 //! * What did not change is not written, and not even read when the caller has seen its resourceVersion.
 
 mod ask;
+mod client_side;
 mod contest;
 mod decide;
 mod error;
@@ -20,6 +22,7 @@ mod resolve;
 mod review;
 mod shadow;
 mod types;
+mod undeclared;
 mod write;
 mod yielding;
 
@@ -30,7 +33,9 @@ use futures::StreamExt as _;
 
 pub use error::ApplyError;
 pub use shadow::Shadowed;
-pub use types::{Adoption, Applied, ApplyRequest, ApplySettings, Comparison, Decided, ObjectPlan, Observed, Operation};
+pub use types::{
+    Adoption, Applied, ApplyRequest, ApplySettings, Comparison, Decided, ObjectPlan, Observed, Operation, UnknownFields,
+};
 
 use decide::Care;
 

@@ -45,11 +45,23 @@ impl Applier {
     }
 
     async fn preflight_one(&self, plan: &ObjectPlan, companions: &Companions<'_>) -> Option<ApplyError> {
+        let mut plan = plan.clone();
+        loop {
+            match self.preflight_as_it_is(&plan, companions).await {
+                Some(error) if self.leaves_out(&mut plan, &error) => {}
+                answer => return answer,
+            }
+        }
+    }
+
+    async fn preflight_as_it_is(&self, plan: &ObjectPlan, companions: &Companions<'_>) -> Option<ApplyError> {
         let body = match &plan.step {
             Step::Create => plan.intent.body(),
             Step::Configure(configure) if !configure.dry_run => &configure.body,
             // Decided on by a dry run, or not to be sent at all.
-            Step::Configure(_) | Step::Recreate | Step::Repair(_) | Step::Skip(_) | Step::Stop => return None,
+            Step::Configure(_) | Step::Update(_) | Step::Recreate | Step::Repair(_) | Step::Skip(_) | Step::Stop => {
+                return None;
+            }
         };
         let resource = plan.resource.as_ref()?;
         let reference = plan.intent.reference();

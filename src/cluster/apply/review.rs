@@ -20,6 +20,7 @@ use crate::ownership::policy::Action;
 use crate::ownership::transfer::{Transfer, in_served_version};
 use crate::ownership::union::beside;
 use crate::ownership::value::{lookup, project};
+use crate::release::ApplyMethod;
 
 /// What a dry run said.
 pub(super) enum DryRun {
@@ -82,6 +83,7 @@ impl Applier {
             .record()
             .is_some_and(|record| is_wiped(&record.owned, &live.managed, manager));
         let dry_run = scene.care == Care::Thorough
+            || self.settings.method == ApplyMethod::ClientSide
             || is_wiped
             || may_conflict(&live.managed, manager, &live.object, &draft.body, api_version)
             || may_exclude(&live.managed, manager, &live.object, &draft.body);
@@ -112,6 +114,16 @@ impl Applier {
         let predecessors = Transfer::from_predecessors(&live.managed, &self.settings.roster, &body, is_protected);
         let transfer = Some(transfer.and(predecessors)).filter(|transfer| !transfer.is_empty());
         let transfer = transfer.map(|transfer| transfer.managed_fields(&live.object, manager, api_version));
+        if self.settings.method == ApplyMethod::ClientSide {
+            if let Some(managed_fields) = transfer {
+                // It is decided anew on what is ours then.
+                let basis = live.basis.clone();
+                let repair = Repair { basis, managed_fields };
+                return Ok(Some((Step::Repair(Box::new(repair)), contested)));
+            }
+            let step = self.client_side(plan, live, &body, dropped, scene).await?;
+            return Ok(step.map(|step| (step, contested)));
+        }
         let hand_over = self.hand_over(plan, live, &body, dropped, scene).await?;
         let takes = |field: &ContestedField| matches!(field.action, Action::Forced | Action::Resolved);
         let force = contested.iter().any(takes);
@@ -177,13 +189,12 @@ impl Applier {
         dropped: Vec<FieldPath>,
         scene: Scene<'_>,
     ) -> Result<Option<(Value, Vec<FieldPath>)>, ApplyError> {
-        let reference = plan.intent.reference();
         let abandoned = abandoned(&live.managed, self.settings.roster.field_manager(), &live.object, body);
         let mut paths = Vec::new();
         for path in abandoned.into_iter().chain(dropped) {
             // What the intent has, but the body has not, was yielded.
             let waits = lookup(plan.intent.body(), &path).is_some()
-                || self.settings.policy.may_yield(reference, &path, scene.moment.now)
+                || self.settings.policy.may_yield(plan.subject(), &path, scene.moment.now)
                 || is_replicas(&path) && self.is_autoscaled(plan, scene.autoscalers).await?;
             if waits {
                 paths.push(path);

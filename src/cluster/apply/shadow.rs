@@ -141,6 +141,7 @@ impl Applier {
             step: Step::Create,
             contested: Vec::new(),
             comparison: None,
+            undeclared: Vec::new(),
             drifted: Vec::new(),
             autoscalers: look.autoscalers.clone(),
         };
@@ -159,7 +160,10 @@ impl Applier {
             let known = look.before.get(plan.reference());
             let object = match known.filter(|known| known.seen.as_ref() == Some(&seen)) {
                 Some(known) => Some(ObjectShadow::clone(known)),
-                None => self.compare(&plan, &live, seen, look).await?,
+                None => match self.compare(&plan, &live, seen, look).await {
+                    Err(error) if self.leaves_out(&mut plan, &error) => None,
+                    compared => compared?,
+                },
             };
             if let Some(object) = object {
                 // What exists was dry-run; preflight has nothing to ask about it.

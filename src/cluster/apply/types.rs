@@ -15,10 +15,11 @@ use crate::ownership::intent::{Intent, ReleaseIdentity};
 use crate::ownership::ledger::{ObjectRecord, Observation};
 use crate::ownership::packed::PackedFields;
 use crate::ownership::path::FieldPath;
-use crate::ownership::policy::{Action, Policy};
+use crate::ownership::policy::{Action, Policy, Subject};
 use crate::ownership::redact::Redactor;
 use crate::ownership::reference::ObjectReference;
 use crate::ownership::summary::ObjectContest;
+use crate::release::ApplyMethod;
 
 /// Whether objects that exist and belong to nobody, or to somebody else, become part of the release.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +28,15 @@ pub enum Adoption {
     OnlyOurs,
     /// Any; as `helm install --take-ownership`.
     TakeOwnership,
+}
+
+/// What is done about fields that the schema of their kind does not have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnknownFields {
+    /// The server refuses the object.
+    Refused,
+    /// They are left out and told of.
+    LeftOut,
 }
 
 /// What is the same for all objects of a release.
@@ -42,6 +52,10 @@ pub struct ApplySettings {
     pub redactor: Redactor,
     /// Whether foreign objects are taken.
     pub adoption: Adoption,
+    /// How objects are written.
+    pub method: ApplyMethod,
+    /// What is done about fields that no schema has.
+    pub unknown_fields: UnknownFields,
     /// Whether objects of which a field changes that cannot be changed are deleted and created again.
     pub recreates: bool,
     /// How many objects are worked on at once.
@@ -146,6 +160,8 @@ pub struct Applied {
     pub contested: Vec<ContestedField>,
     /// What was given to the hand-over manager until its next owner comes.
     pub handed_over: Vec<FieldPath>,
+    /// What was left out because no schema has it.
+    pub undeclared: Vec<FieldPath>,
     /// What admission changed, sorted by path.
     pub overridden_by_admission: Vec<AdmissionOverride>,
 }
@@ -183,6 +199,8 @@ pub(super) enum Step {
     Create,
     /// The object exists.
     Configure(Box<Configure>),
+    /// The object exists, and is written as a client-side apply does.
+    Update(Box<Update>),
     /// A field of the object cannot be changed, so it is deleted and created again.
     Recreate,
     /// The object's managedFields must be repaired before anything can be decided.
@@ -210,6 +228,15 @@ pub(super) struct Configure {
     pub(super) transfer: Option<Vec<Value>>,
 }
 
+/// How an existing object is written by a client-side apply.
+#[derive(Debug, Clone)]
+pub(super) struct Update {
+    /// The whole object as it is to be, with the identity that it was decided on.
+    pub(super) object: Value,
+    /// The resourceVersion that it was decided on.
+    pub(super) before: String,
+}
+
 /// managedFields as they have to be for the server to apply anything.
 #[derive(Debug, Clone)]
 pub(super) struct Repair {
@@ -229,6 +256,8 @@ pub struct ObjectPlan {
     pub(super) step: Step,
     pub(super) contested: Vec<ContestedField>,
     pub(super) comparison: Option<Comparison>,
+    /// What is left out of the intent because no schema has it.
+    pub(super) undeclared: Vec<FieldPath>,
     /// How the live object differs from what was applied; found out only with a comparison.
     pub(super) drifted: Vec<DriftedField>,
     /// The autoscalers of the release, which matter again if it is decided anew.
@@ -239,6 +268,14 @@ impl ObjectPlan {
     /// The object.
     pub const fn reference(&self) -> &ObjectReference {
         self.intent.reference()
+    }
+
+    /// The object as rules see it.
+    pub(super) const fn subject(&self) -> Subject<'_> {
+        Subject {
+            object: self.intent.reference(),
+            rendered: Some(self.intent.body()),
+        }
     }
 
     /// What is contested, and what is done about it, sorted.
@@ -265,7 +302,7 @@ impl ObjectPlan {
     pub(super) fn was_dry_run(&self) -> bool {
         match &self.step {
             Step::Configure(configure) => configure.dry_run,
-            Step::Recreate | Step::Repair(_) | Step::Stop => true,
+            Step::Update(_) | Step::Recreate | Step::Repair(_) | Step::Stop => true,
             Step::Skip(_) | Step::Create => false,
         }
     }

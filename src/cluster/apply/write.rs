@@ -13,11 +13,11 @@ use crate::ownership::contested::AdmissionOverride;
 use crate::ownership::fieldset::FieldSet;
 use crate::ownership::intent::{Intent, is_identity};
 use crate::ownership::ledger::ObjectRecord;
-use crate::ownership::managed::ManagedFields;
 use crate::ownership::packed::PackedFields;
 use crate::ownership::path::{FieldPath, PathElement};
 use crate::ownership::policy::Moment;
 use crate::ownership::value::{is_empty, is_zero, lookup, satisfies};
+use crate::release::ApplyMethod;
 
 /// A resourceVersion that no object has: with it an apply creates, or is refused as stale, but never changes.
 const CREATE_ONLY: &str = "1";
@@ -46,6 +46,7 @@ impl Applier {
                 Step::Create => self.create(&plan).await.map(Some),
                 Step::Recreate => self.recreate(&plan).await.map(Some),
                 Step::Configure(configure) => self.configure(&plan, configure).await.map(Some),
+                Step::Update(update) => self.update(&plan, update).await.map(Some),
             };
             match written {
                 Ok(Some(mut applied)) => {
@@ -56,6 +57,12 @@ impl Applier {
                 Ok(None) => plan = self.decide_anew(plan, moment).await?,
                 Err(error) if is_outdated(&error) => plan = self.decide_anew(plan, moment).await?,
                 Err(error) if self.recreates(&error) => plan.step = Step::Recreate,
+                Err(error) if self.leaves_out(&mut plan, &error) => match plan.step {
+                    Step::Create | Step::Recreate => {}
+                    Step::Skip(_) | Step::Configure(_) | Step::Update(_) | Step::Repair(_) | Step::Stop => {
+                        plan = self.decide_anew(plan, moment).await?;
+                    }
+                },
                 Err(error) => return Err(error),
             }
         }
@@ -88,6 +95,7 @@ impl Applier {
             step: _,
             contested: _,
             comparison,
+            undeclared,
             drifted: _,
             autoscalers,
         } = plan;
@@ -97,10 +105,16 @@ impl Applier {
             record,
             comparison,
         };
-        self.decide_one(request, autoscalers, moment, Care::Thorough).await
+        let mut plan = self.decide_one(request, autoscalers, moment, Care::Thorough).await?;
+        // The intent is without them already.
+        plan.undeclared.extend(undeclared);
+        Ok(plan)
     }
 
     pub(super) async fn create(&self, plan: &ObjectPlan) -> Result<Applied, ApplyError> {
+        if self.settings.method == ApplyMethod::ClientSide {
+            return self.create_by_client(plan).await;
+        }
         let mut body = plan.intent.body().clone();
         if let Some(Value::Object(metadata)) = body.get_mut("metadata") {
             metadata.insert("resourceVersion".to_owned(), Value::String(CREATE_ONLY.to_owned()));
@@ -193,7 +207,7 @@ impl Applier {
         answer.map_err(|error| ApplyError::of_call(reference, error))
     }
 
-    fn applied(
+    pub(super) fn applied(
         &self,
         plan: &ObjectPlan,
         body: &Value,
@@ -202,10 +216,7 @@ impl Applier {
         handed_over: Vec<FieldPath>,
     ) -> Result<Applied, ApplyError> {
         let reference = plan.intent.reference();
-        let managed = ManagedFields::of(answer).map_err(|source| ApplyError::ManagedFields {
-            object: Box::new(reference.clone()),
-            source,
-        })?;
+        let managed = self.managed(reference, answer)?;
         // None at all: the server drops managedFields of objects that would be too large with them.
         let owned = managed
             .applied_by(self.settings.roster.field_manager())
@@ -228,6 +239,7 @@ impl Applier {
             owned: PackedFields::of(&owned),
             contested,
             handed_over,
+            undeclared: plan.undeclared.clone(),
         })
     }
 
@@ -268,6 +280,7 @@ fn skipped(plan: &ObjectPlan, record: &ObjectRecord) -> Applied {
         owned: record.owned.clone(),
         contested: record.contested.clone(),
         handed_over: Vec::new(),
+        undeclared: Vec::new(),
         overridden_by_admission: record.overridden.clone(),
     }
 }

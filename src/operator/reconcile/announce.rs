@@ -11,6 +11,7 @@ use super::record::{Recorded, conflict_labels, release_labels};
 use crate::api::conditions::Reason;
 use crate::api::helm_release::actions::HelmAction;
 use crate::api::helm_release::ownership::Fights;
+use crate::api::listing::first_few;
 use crate::cluster::apply::{Applied, Operation};
 use crate::operator::context::Context;
 use crate::operator::memory::ReleaseMemory;
@@ -39,7 +40,11 @@ pub(super) fn written(
     let (object, contested) = (&applied.reference, &applied.contested);
     let known = memory.ledger.as_ref().and_then(|ledger| ledger.get(object));
     let notices = count(context, recorded, known, object, contested);
-    let told = recreation(applied).into_iter().chain(hand_over(applied)).chain(notices);
+    let told = recreation(applied)
+        .into_iter()
+        .chain(hand_over(applied))
+        .chain(left_out(applied))
+        .chain(notices);
     publish(context, recorded, told, action);
     if applied.operation != Operation::Skipped {
         count_retaken(context, recorded, known, object, contested);
@@ -195,6 +200,16 @@ fn hand_over(applied: &Applied) -> Option<Notice> {
         fields.join(", ")
     );
     (!fields.is_empty()).then_some((Severity::Normal, Reason::FieldHandedOver, note))
+}
+
+/// One event for all fields that were left out because no schema has them.
+fn left_out(applied: &Applied) -> Option<Notice> {
+    let (object, fields) = (&applied.reference, &applied.undeclared);
+    let note = || {
+        let named = first_few(fields, fields.len(), TOLD, ", ");
+        format!("{object} is applied without what its kind has no field for: {named}")
+    };
+    (!fields.is_empty()).then(|| (Severity::Warning, Reason::FieldsLeftOut, note()))
 }
 
 /// Adds what was taken to the heat of its fields, and tells of the fights that begin with it.

@@ -16,7 +16,7 @@ use super::inputs::{self, InputError, Inputs};
 use super::record::{self, Recorded};
 use super::records::{self, Adopted};
 use super::render::{self, Purpose, Rendering};
-use super::{Done, Next, ReconcileError, dependencies, drift, execute, health, hooks, remediate};
+use super::{Done, Next, ReconcileError, dependencies, drift, execute, health, hooks, remediate, restart};
 use crate::api::HelmRelease;
 use crate::api::conditions::Reason;
 use crate::api::helm_release::actions::HelmAction;
@@ -29,10 +29,12 @@ use crate::plan::course::{Course, Observed, Wanted, course, was_attempted};
 use crate::plan::decide::{Input, Plan, Writes, decide};
 use crate::plan::dependencies::Requirement;
 use crate::plan::inventory;
+use crate::plan::method::method;
 use crate::plan::outcome::{self, Outcome};
 use crate::plan::records::{Standing, Stored};
 use crate::plan::remedy::Attempted;
 use crate::plan::revision::{Phase, Revision};
+use crate::release::Status;
 use crate::telemetry::events::Severity;
 
 /// What is desired: the first two steps' result.
@@ -83,6 +85,7 @@ pub(super) async fn attempt(
         }
     }
     debug!(revision = desired.revision.number, ?plan, "planned");
+    record::mark_ledger(context, recorded, memory, &desired.revision).await;
     let done = match plan {
         Plan::Hold { until } => standing_until(until),
         Plan::Rest => ended(context, recorded, memory, &desired).await?,
@@ -204,15 +207,22 @@ async fn desired(
     outlook: Outlook,
 ) -> Result<Desired, Done> {
     let Outlook {
-        inputs,
+        mut inputs,
         requirements,
         course,
         standing,
         stored,
     } = outlook;
+    let restores = match &course {
+        Course::RollBack { source, .. } => Some(*source),
+        Course::Release(_) | Course::Uninstall(_) | Course::Idle { .. } => None,
+    };
     let (revision, rendering, until) = match course {
         Course::Release(revision) => {
             let release = recorded.release();
+            if let Some(in_use) = name_in_use(recorded, &revision, &stored) {
+                return Err(in_use);
+            }
             dependencies::check(context, release, &requirements, revision.phase).await?;
             memory.step = Step::Rendering;
             let rendering = render::render(context, release, &inputs, &revision, Purpose::Apply, memory).await;
@@ -235,6 +245,12 @@ async fn desired(
     let rules = HealthRules::of(&recorded.release().spec, revision.action)
         .map_err(|error| blocked(Reason::InvalidCELExpression, &error, false))?;
     health::judge_by(memory, rules);
+    inputs.method = method(
+        &recorded.release().spec,
+        &recorded.status().history,
+        &revision,
+        restores,
+    );
     let adopted = match standing {
         Standing::Foreign { .. } => records::adopt(context, recorded, &stored).await,
         Standing::Own | Standing::Gone | Standing::Busy { .. } | Standing::Taken { .. } => Adopted::default(),
@@ -281,6 +297,30 @@ fn not_ours(standing: &Standing) -> Option<Done> {
             retryable: true,
         },
         next,
+    })
+}
+
+/// Why a release is not installed, if it is not: another one of its name was uninstalled and its history kept, which Helm does not go
+/// on with unasked.
+fn name_in_use(recorded: &Recorded, revision: &Revision, stored: &Stored) -> Option<Done> {
+    let release = recorded.release();
+    let replaces = release.spec.install.as_ref().is_some_and(|install| install.replace);
+    if replaces || !recorded.status().history.is_empty() || revision.action != HelmAction::Install {
+        return None;
+    }
+    let (number, record) = stored.last_key_value()?;
+    (record.status == Status::Uninstalled).then(|| Done {
+        outcome: Outcome::Blocked {
+            reason: Reason::InstallFailed,
+            message: format!(
+                "cannot reuse a name that is still in use: revision {number} of a release {} was uninstalled and its history kept; set \
+                 spec.install.replace to go on with it, or delete its records in the namespace {}",
+                release.release_name(),
+                release.storage_namespace(),
+            ),
+            retryable: true,
+        },
+        next: Next::Backoff,
     })
 }
 
@@ -376,6 +416,7 @@ async fn write(
             recorded.status_mut(),
             rendering.identity(),
             revision,
+            inputs.method,
             desired.adopted.first_deployed,
         );
         let storage = recorded.release().storage_namespace().to_owned();
@@ -388,6 +429,9 @@ async fn write(
         memory.failure = None;
         memory.conflict_retries = 0;
         memory.created.clear();
+    }
+    if let Some(newest) = recorded.status_mut().history.first_mut() {
+        newest.apply_method = inputs.method;
     }
     let inventory = recorded.status_mut().inventory.get_or_insert_default();
     inventory::extend(inventory, rendering.references());
@@ -414,7 +458,10 @@ async fn write(
             drift::ended(recorded, inputs.drift.mode());
             ended(context, recorded, memory, desired).await
         }
-        Ok(()) => settled(context, recorded, memory, desired, Written::Now).await,
+        Ok(()) => {
+            restart::restarted(context, recorded, desired).await;
+            settled(context, recorded, memory, desired, Written::Now).await
+        }
     }
 }
 

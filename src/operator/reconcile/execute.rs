@@ -20,7 +20,7 @@ use crate::api::listing::first_few;
 use crate::api::{HelmRelease, names};
 use crate::cluster::apply::{
     Adoption, Applied, Applier, ApplyError, ApplyRequest, ApplySettings, Comparison, Decided, ObjectPlan, Observed,
-    Operation,
+    Operation, UnknownFields,
 };
 use crate::cluster::delete::{DeleteError, Deleter};
 use crate::cluster::observe::LiveMetadata;
@@ -302,8 +302,18 @@ pub(super) fn applier(context: &Context, release: &HelmRelease, inputs: &Inputs,
         policy: inputs.policy.clone(),
         release: inputs.release_identity(),
         redactor: context.shared.redactor.clone(),
-        // As Flux does; conflicts over single fields are still the policy's.
-        adoption: Adoption::TakeOwnership,
+        // As Flux does; conflicts over single fields are the policy's in any case.
+        adoption: if release.spec.takes_ownership(action) {
+            Adoption::TakeOwnership
+        } else {
+            Adoption::OnlyOurs
+        },
+        method: inputs.method,
+        unknown_fields: if release.spec.leaves_out_unknown_fields(action) {
+            UnknownFields::LeftOut
+        } else {
+            UnknownFields::Refused
+        },
         recreates: release.spec.recreates(action),
         parallelism: context.shared.settings.parallel_writes,
         former: Some(Arc::new(former)),

@@ -9,6 +9,7 @@ use k8s_openapi::jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use super::chart;
+use super::preserved::{self, PreserveError, Preserved};
 use super::values::values;
 use crate::api::conditions::Reason;
 use crate::api::{HelmRelease, acted_on};
@@ -25,6 +26,7 @@ use crate::plan::drift::{DriftRuleError, DriftRules};
 use crate::plan::policy::{PolicyError, roster};
 use crate::plan::revision::{Identity, PostRenderingDigests};
 use crate::plan::values::Composed;
+use crate::release::ApplyMethod;
 use crate::render::{Program, Secrets};
 use crate::source::SourceError;
 
@@ -44,6 +46,8 @@ pub struct Inputs {
     pub capabilities: Arc<Capabilities>,
     /// What makes this revision this revision.
     pub identity: Identity,
+    /// How the objects are written; decided with the revision.
+    pub method: ApplyMethod,
     /// What decides about contested fields.
     pub policy: Policy,
     /// Who is who among the field managers.
@@ -109,6 +113,9 @@ pub enum InputError {
         /// What is wrong; never a value.
         problem: String,
     },
+    /// The values of the deployed revision could not be read.
+    #[error("spec.upgrade.preserveValues: {0}")]
+    Preserved(#[from] PreserveError),
     /// The ownership rules cannot be used.
     #[error(transparent)]
     Policy(#[from] PolicyError),
@@ -130,7 +137,7 @@ impl InputError {
             Self::Source(_) | Self::Chart(_) => Reason::ArtifactFailed,
             Self::Values { .. } => Reason::ValuesError,
             Self::Policy(error) => error.reason(),
-            Self::Capabilities(_) => Reason::ClusterError,
+            Self::Preserved(_) | Self::Capabilities(_) => Reason::ClusterError,
         }
     }
 
@@ -154,6 +161,7 @@ impl InputError {
         match self {
             Self::Sources(error) => error.is_retryable(),
             Self::Chart(error) => error.is_retryable(),
+            Self::Preserved(error) => error.is_retryable(),
             Self::Source(_) | Self::Values { .. } | Self::Capabilities(_) => true,
             Self::NotSupported(_) | Self::ElsewhereRefused { .. } | Self::Policy(_) | Self::Drift(_) => false,
         }
@@ -185,7 +193,16 @@ pub async fn observe(
     let program = context.shared.charts.program(&chart, &values_files).await?;
     memory.step = Step::Inputs;
     let Composed { values, from_secrets } = values(context, release).await?;
-    let capabilities = context.target.capabilities.get().await?;
+    let Preserved {
+        program,
+        values,
+        before,
+    } = preserved::below(context, release, memory, program, values).await?;
+    let capabilities = if release.spec.uses_known_capabilities() {
+        context.target.capabilities.get().await?
+    } else {
+        context.target.capabilities.ask_anew().await?
+    };
     let metadata = &program.chart().metadata;
     let identity = Identity {
         release_name: release.release_name(),
@@ -201,10 +218,14 @@ pub async fn observe(
     let policy_changes_at = policy.next_end(Timestamp::now());
     Ok(Inputs {
         program,
-        secrets: Secrets::of_values([&values]).and_all_of(&from_secrets),
+        // Of what was preserved nobody knows any more where it came from.
+        secrets: Secrets::of_values([&values])
+            .and_all_of(&from_secrets)
+            .and_all_of(&before),
         values,
         capabilities,
         identity,
+        method: ApplyMethod::default(),
         policy,
         roster,
         drift,

@@ -391,6 +391,14 @@ pub async fn ledger<'m>(
     Ok(memory.ledger.get_or_insert_default())
 }
 
+/// Gives the ledger other labels and annotations, where the spec says others than it has.
+pub async fn mark_ledger(context: &Context, recorded: &Recorded, memory: &mut ReleaseMemory, revision: &Revision) {
+    let written = memory.ledger_written.as_ref();
+    if written.is_some_and(|written| !written.is_marked_as(&recorded.release)) {
+        save_ledger(context, recorded, memory, revision).await;
+    }
+}
+
 /// Writes the ledger to the cluster if it differs from what was written last. A failure is not the release's: the
 /// ledger in memory serves until the next try.
 pub async fn save_ledger(context: &Context, recorded: &Recorded, memory: &mut ReleaseMemory, revision: &Revision) {
@@ -400,7 +408,7 @@ pub async fn save_ledger(context: &Context, recorded: &Recorded, memory: &mut Re
         &recorded.release,
         ledger,
         revision,
-        memory.ledger_written.as_deref(),
+        memory.ledger_written.as_ref(),
     )
     .await
     {

@@ -176,7 +176,7 @@ pub(super) fn storage(context: &Context, recorded: &Recorded, name: &str) -> Sto
     )
 }
 
-fn storage_at(context: &Context, namespace: &str, name: &str) -> Storage {
+pub(super) fn storage_at(context: &Context, namespace: &str, name: &str) -> Storage {
     let timeout = context.shared.settings.request_timeout;
     let known = context.target.records.known(namespace, name);
     let in_config_maps = known.iter().filter(|(_, record)| record.driver == Driver::ConfigMaps);
@@ -461,6 +461,7 @@ fn writing<'a>(revision: u32, status: Status, mark: &'a str, encoded: &'a str) -
 fn drafted(memory: &ReleaseMemory, newest: &Snapshot) -> Option<Document> {
     let Draft { revision, source } = memory.draft.as_ref().filter(|draft| draft.revision == newest.version)?;
     let (first_deployed, last_deployed) = (newest.first_deployed.0, newest.last_deployed.0);
+    let apply_method = newest.apply_method;
     Some(match source {
         DraftSource::Chart {
             content,
@@ -473,12 +474,13 @@ fn drafted(memory: &ReleaseMemory, newest: &Snapshot) -> Option<Document> {
             metadata: &program.chart().metadata,
             config,
             content,
+            apply_method,
             first_deployed,
             last_deployed,
         }),
         DraftSource::Record(document) => {
             let mut document = document.clone();
-            document.restored_as(*revision, last_deployed);
+            document.restored_as(*revision, last_deployed, apply_method);
             document
         }
     })

@@ -21,6 +21,7 @@ use crate::ownership::intent::Intent;
 use crate::ownership::policy::Moment;
 use crate::ownership::shadow::ObjectShadow;
 use crate::plan::inventory;
+use crate::plan::method::method;
 use crate::plan::outcome::Outcome;
 use crate::plan::records::Standing;
 use crate::plan::revision::{Known, Revision, revision};
@@ -114,8 +115,10 @@ pub async fn compare(
     before: Option<&ReleaseShadow>,
     memory: &mut ReleaseMemory,
 ) -> Result<(ReleaseShadow, Option<Timestamp>), ShadowError> {
-    let inputs = inputs::observe(context, release, memory).await?;
+    let mut inputs = inputs::observe(context, release, memory).await?;
     let revision = revision_of(release, &inputs);
+    let history = release.status.as_ref().map(|status| status.history.as_slice());
+    inputs.method = method(&release.spec, history.unwrap_or_default(), &revision, None);
     let rendering = render::render(context, release, &inputs, &revision, Purpose::Shadow, memory).await?;
     let mut namespaces: HashSet<String> = rendering.namespaces.clone();
     namespaces.extend(crds::namespace_to_create(release).cloned());

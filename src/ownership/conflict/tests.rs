@@ -87,13 +87,28 @@ fn conflicts_without_causes_are_told_apart() {
 #[test]
 fn schema_errors_are_the_charts_fault() {
     let text = "failed to create typed patch object (ns/n; apps/v1, Kind=Deployment): .spec.template.spec.containers[name=\"a\"].env: duplicate entries for key [name=\"A\"]";
-    let Rejection::Schema { path, problem } = Rejection::of(&status(500, "", text)) else {
+    let Rejection::Schema { path, problem, .. } = Rejection::of(&status(500, "", text)) else {
         panic!()
     };
     assert_eq!(path.unwrap(), ".spec.template.spec.containers[name=\"a\"].env");
     assert_eq!(problem, "duplicate entries for key [name=\"A\"]");
     assert!(!Rejection::of(&status(500, "", text)).is_retryable());
     assert!(Rejection::of(&status(500, "InternalError", "etcdserver: request timed out")).is_retryable());
+    let one = "failed to create typed patch object (ns/n; v1, Kind=ConfigMap): .datum: field not declared in schema";
+    let several = "failed to create typed patch object (ns/n; apps/v1, Kind=Deployment): errors:\n  .spec.bogus: field not declared in \
+                   schema\n  .spec.template.spec.containers[name=\"a\"].bogus: field not declared in schema\n  .x: expected map";
+    for (text, expected) in [
+        (one, [".datum"].as_slice()),
+        (
+            several,
+            &[".spec.bogus", ".spec.template.spec.containers[name=\"a\"].bogus"],
+        ),
+    ] {
+        let Rejection::Schema { undeclared, .. } = Rejection::of(&status(500, "", text)) else {
+            panic!()
+        };
+        assert_eq!(undeclared, expected);
+    }
     let text = "request to convert CR to an invalid group/version: x.io/v1alpha3";
     let removed = Rejection::RemovedVersion {
         api_version: "x.io/v1alpha3".to_owned(),

@@ -38,11 +38,13 @@ fn rule(name: &str, paths: &[&str], managers: &[&str], on_conflict: OnConflict) 
         paths.iter().map(ToString::to_string).collect(),
         managers.iter().map(ToString::to_string).collect(),
     );
+    let target = Selector {
+        kind: Some("Deploy.*".to_owned()),
+        name: Some("shop-.*".to_owned()),
+        ..Selector::default()
+    };
     let source = RuleSource {
-        group: None,
-        kind: Some("Deploy.*"),
-        object_name: Some("shop-.*"),
-        namespace: None,
+        target: Some(&target),
         paths: &paths,
         managers: &managers,
         on_conflict,
@@ -54,7 +56,7 @@ fn rule(name: &str, paths: &[&str], managers: &[&str], on_conflict: OnConflict) 
 fn decide(policy: &Policy, path: &str, manager: &Manager, class: Class) -> (Action, String) {
     let (object, path) = (object(), path.parse().unwrap());
     let contest = Contest {
-        object: &object,
+        subject: Subject::named(&object),
         path: Some(&path),
         manager,
         ours: Some(&json!(3)),
@@ -177,7 +179,7 @@ fn retry_falls_to_then() {
     };
     let (object, path, human) = (object(), ".spec.paused".parse().unwrap(), manager("kubectl-edit", None));
     let contest = Contest {
-        object: &object,
+        subject: Subject::named(&object),
         path: Some(&path),
         manager: &human,
         ours: None,
@@ -204,7 +206,7 @@ fn what_cannot_be_found_cannot_be_yielded() {
     };
     let (object, human) = (object(), manager("kubectl-edit", None));
     let contest = Contest {
-        object: &object,
+        subject: Subject::named(&object),
         path: None,
         manager: &human,
         ours: None,
@@ -230,6 +232,35 @@ fn caution_has_an_order() {
 }
 
 #[test]
+fn every_part_of_a_target_selects() {
+    let reference = object();
+    let rendered = json!({"metadata": {"labels": {"team": "a"}, "annotations": {"tier": "front"}}});
+    let subject = Subject {
+        object: &reference,
+        rendered: Some(&rendered),
+    };
+    for (part, selecting, other) in [
+        ("group", "apps", ""),
+        ("version", "v[1-9]", "v1beta1"),
+        ("kind", "Deploy.*", "Deploy"),
+        ("name", "shop-web", "web"),
+        ("namespace", "prod", "pro"),
+        ("labelSelector", "team in (a, b)", "tier=front"),
+        ("annotationSelector", "tier=front", "team=a"),
+    ] {
+        let is_about = |text: &str, subject| {
+            let target: Selector = serde_json::from_value(json!({part: text})).unwrap();
+            Target::parse(&target).unwrap().matches(subject)
+        };
+        assert!(is_about(selecting, subject), "{part}: {selecting}");
+        assert!(!is_about(other, subject), "{part}: {other}");
+        // What is not known is not selected by what it is.
+        let is_metadata = part.ends_with("Selector");
+        assert_eq!(is_about(selecting, Subject::named(&reference)), !is_metadata, "{part}");
+    }
+}
+
+#[test]
 fn bad_rules_name_the_field() {
     let error = Anchored::new("managers[0]", "a(").unwrap_err();
     assert!(error.to_string().starts_with("managers[0]: \"a(\""), "{error}");
@@ -241,6 +272,15 @@ fn bad_rules_name_the_field() {
         Anchored::new("x", "(a{1000}){1000}"),
         Err(RuleError::BadExpression { .. })
     ));
+    let target = Selector {
+        annotation_selector: Some("a in".to_owned()),
+        ..Selector::default()
+    };
+    let error = Target::parse(&target).unwrap_err().to_string();
+    assert!(
+        error.starts_with("target.annotationSelector is not a selector: "),
+        "{error}"
+    );
     // Alternatives are anchored as a whole, and a closing parenthesis cannot break out of the group.
     Anchored::new("x", "a)|(?:b").unwrap_err();
 }

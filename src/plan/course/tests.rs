@@ -39,6 +39,7 @@ fn snapshot(version: u32, status: &str, action: SnapshotAction) -> Snapshot {
         digest: String::new(),
         manifest_digest: None,
         action: Some(action),
+        apply_method: crate::api::helm_release::history::ApplyMethod::default(),
         name: "shop".into(),
         namespace: "prod".into(),
         version,

@@ -6,7 +6,7 @@ use k8s_openapi::jiff::Timestamp;
 use super::Outcome;
 use crate::api::helm_release::HelmReleaseStatus;
 use crate::api::helm_release::actions::HelmAction;
-use crate::api::helm_release::history::{MAX_HISTORY, SNAPSHOT_API_VERSION, Snapshot, SnapshotAction};
+use crate::api::helm_release::history::{ApplyMethod, MAX_HISTORY, SNAPSHOT_API_VERSION, Snapshot, SnapshotAction};
 use crate::plan::course::Removal;
 use crate::plan::remedy::Aftermath;
 use crate::plan::revision::{Identity, PostRenderingDigests, Revision};
@@ -17,6 +17,7 @@ pub fn begin(
     status: &mut HelmReleaseStatus,
     desired: &Identity,
     revision: &Revision,
+    apply_method: ApplyMethod,
     first_deployed: Option<Timestamp>,
 ) {
     let Revision {
@@ -68,6 +69,7 @@ pub fn begin(
             HelmAction::Upgrade => SnapshotAction::Upgrade,
             HelmAction::Rollback => SnapshotAction::Rollback,
         }),
+        apply_method,
         name: release_name,
         namespace,
         version: number,

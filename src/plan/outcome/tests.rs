@@ -36,6 +36,7 @@ fn begun(action: HelmAction, number: u32, status: &mut HelmReleaseStatus) {
             began,
             phase: None,
         },
+        crate::api::helm_release::history::ApplyMethod::default(),
         None,
     );
 }

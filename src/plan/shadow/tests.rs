@@ -9,7 +9,7 @@ use crate::api::helm_release::ownership::ConflictAction;
 use crate::ownership::class::Class;
 use crate::ownership::managed::{Manager, Operation};
 use crate::ownership::path::FieldPath;
-use crate::ownership::policy::{Action, Contest, Moment};
+use crate::ownership::policy::{Action, Contest, Moment, Subject};
 use crate::ownership::redact::Redactor;
 use crate::ownership::shadow::{Effect, FieldChange, ObjectShadow, count_actions};
 use crate::plan::policy::policy_of;
@@ -222,7 +222,7 @@ fn the_generated_policy_decides_all_that_policies_can_decide() {
     let mut seen = 0;
     for Undecided { object, field } in stopping {
         let contest = Contest {
-            object,
+            subject: Subject::named(object),
             path: field.path.as_ref(),
             manager: &field.manager,
             ours: None,
@@ -240,7 +240,7 @@ fn the_generated_policy_decides_all_that_policies_can_decide() {
     let path: FieldPath = ".data[\"a.yaml\"]".parse().unwrap();
     let by = manager("kubectl-edit", None);
     let contest = Contest {
-        object: &other,
+        subject: Subject::named(&other),
         path: Some(&path),
         manager: &by,
         ours: None,

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fairlead::cluster::apply::{
-    Adoption, Applied, Applier, ApplyError, ApplyRequest, ApplySettings, Decided, Observed,
+    Adoption, Applied, Applier, ApplyError, ApplyRequest, ApplySettings, UnknownFields, Decided, Observed,
 };
 use fairlead::cluster::calls::{ApplyOptions, Calls};
 use fairlead::cluster::discovery::{KindCache, Resource};
+use fairlead::release::ApplyMethod;
 use fairlead::ownership::class::Roster;
 use fairlead::ownership::intent::{Intent, ReleaseIdentity};
 use fairlead::ownership::ledger::Ledger;
@@ -72,10 +73,7 @@ impl Stage {
         let owned = |texts: &[&str]| texts.iter().map(ToString::to_string).collect::<Vec<_>>();
         let (paths, managers) = (owned(paths), owned(managers));
         let source = RuleSource {
-            group: None,
-            kind: None,
-            object_name: None,
-            namespace: None,
+            target: None,
             paths: &paths,
             managers: &managers,
             on_conflict,
@@ -92,6 +90,8 @@ impl Stage {
             release: self.release(),
             redactor: Redactor::new(*b"the salt of the tests"),
             adoption: self.adoption,
+            method: ApplyMethod::ServerSide,
+            unknown_fields: UnknownFields::Refused,
             recreates: false,
             parallelism: NonZeroUsize::new(4).unwrap(),
             former: None,

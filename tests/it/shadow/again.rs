@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fairlead::cluster::apply::{Adoption, Applier, ApplySettings, Shadowed};
+use fairlead::cluster::apply::{Adoption, Applier, ApplySettings, Shadowed, UnknownFields};
 use fairlead::cluster::calls::Calls;
 use fairlead::cluster::discovery::KindCache;
 use fairlead::ownership::class::Roster;
@@ -13,6 +13,7 @@ use fairlead::ownership::intent::{Intent, ReleaseIdentity};
 use fairlead::ownership::policy::{Moment, OnConflict, Policy};
 use fairlead::ownership::redact::Redactor;
 use fairlead::ownership::shadow::{Effect, ObjectShadow};
+use fairlead::release::ApplyMethod;
 use fairlead_controlplane::ControlPlane;
 use k8s_openapi::jiff::Timestamp;
 use kube::Client;
@@ -39,6 +40,8 @@ fn applier(client: &Client, namespace: &str, on_conflict: OnConflict) -> Applier
         release: release(namespace),
         redactor: Redactor::new(*b"salt"),
         adoption: Adoption::TakeOwnership,
+        method: ApplyMethod::ServerSide,
+        unknown_fields: UnknownFields::Refused,
         recreates: false,
         parallelism: NonZeroUsize::MIN,
         former: None,

@@ -1,8 +1,55 @@
-//! Label selectors as text, as `kubectl get -l` has them: `app=web,tier in (a, b),!canary`.
+//! Selectors as text, as `kubectl get -l` has them (`app=web,tier in (a, b),!canary`), of objects by their labels or annotations.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use kube::core::{Expression, Selector};
+use kube::core::{Expression, Selector, SelectorExt as _};
+use serde_json::Value;
+
+/// What the labels or the annotations of an object must be.
+#[derive(Debug, Clone)]
+pub struct MetadataSelector {
+    /// JSON pointer to the map in the object.
+    map: &'static str,
+    selector: Selector,
+}
+
+impl MetadataSelector {
+    /// Reads a selector of labels; none, and an empty text, select everything.
+    ///
+    /// # Errors
+    /// What is wrong, in words.
+    pub fn of_labels(text: Option<&str>) -> Result<Self, String> {
+        Self::of("/metadata/labels", text)
+    }
+
+    /// Reads a selector of annotations; none, and an empty text, select everything.
+    ///
+    /// # Errors
+    /// What is wrong, in words.
+    pub fn of_annotations(text: Option<&str>) -> Result<Self, String> {
+        Self::of("/metadata/annotations", text)
+    }
+
+    fn of(map: &'static str, text: Option<&str>) -> Result<Self, String> {
+        let selector = parse(text.unwrap_or_default())?;
+        Ok(Self { map, selector })
+    }
+
+    /// Whether it selects an object; what is not known is selected only by what selects everything.
+    pub fn selects(&self, object: Option<&Value>) -> bool {
+        let Self { map, selector } = self;
+        if selector.selects_all() {
+            return true;
+        }
+        let Some(object) = object else { return false };
+        let entries = object.pointer(map).and_then(Value::as_object);
+        let texts = entries
+            .into_iter()
+            .flatten()
+            .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())));
+        selector.matches(&texts.collect::<BTreeMap<_, _>>())
+    }
+}
 
 /// One word or sign of a selector.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,10 +59,7 @@ enum Token<'a> {
 }
 
 /// Reads a selector; an empty text selects everything.
-///
-/// # Errors
-/// What is wrong, in words.
-pub(super) fn parse(text: &str) -> Result<Selector, String> {
+fn parse(text: &str) -> Result<Selector, String> {
     let tokens = tokens(text)?;
     let mut rest = tokens.as_slice();
     let mut expressions = Vec::new();
@@ -143,6 +187,18 @@ mod tests {
                 "{text}"
             );
         }
+    }
+
+    #[test]
+    fn labels_and_annotations_are_told_apart_and_nothing_is_selected_unseen() {
+        let object = serde_json::json!({"metadata": {"labels": {"app": "web"}, "annotations": {"tier": "front"}}});
+        let labels = |text| MetadataSelector::of_labels(Some(text)).unwrap();
+        let annotations = |text| MetadataSelector::of_annotations(Some(text)).unwrap();
+        assert!(labels("app=web,!tier").selects(Some(&object)));
+        assert!(annotations("tier=front,!app").selects(Some(&object)));
+        assert!(!annotations("app").selects(Some(&object)));
+        assert!(!labels("!tier").selects(None));
+        assert!(labels("").selects(None) && MetadataSelector::of_labels(None).unwrap().selects(None));
     }
 
     #[test]
