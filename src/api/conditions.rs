@@ -176,8 +176,8 @@ names! {
         Failed,
         /// A plugin refused the release or failed.
         PluginFailed,
-        /// A signature could not be verified.
-        VerificationFailed,
+        /// There is no signature by anybody who is trusted.
+        VerificationError,
     }
 }
 

@@ -57,6 +57,11 @@ pub fn promtool() -> Result<PathBuf, Error> {
     Ok(build::build(Program::Promtool)?.join("promtool"))
 }
 
+/// The path of Sigstore's cosign; built when it is first needed.
+pub async fn cosign() -> Result<PathBuf, Error> {
+    Ok(built(Program::Cosign).await?.join("cosign"))
+}
+
 async fn built(program: Program) -> Result<PathBuf, Error> {
     tokio::task::spawn_blocking(move || build::build(program))
         .await

@@ -33,7 +33,12 @@ pub(crate) enum Program {
     Helm,
     /// Prometheus' promtool; 54 MB. A module of its own.
     Promtool,
+    /// Sigstore's cosign; 100 MB. A module of its own.
+    Cosign,
 }
+
+/// The programs that are modules of their own.
+const MODULES: [Program; 2] = [Program::Promtool, Program::Cosign];
 
 impl Program {
     fn name(self) -> &'static str {
@@ -43,6 +48,7 @@ impl Program {
             Self::Supervisor => "supervise",
             Self::Helm => "helm",
             Self::Promtool => "promtool",
+            Self::Cosign => "cosign",
         }
     }
 
@@ -53,6 +59,7 @@ impl Program {
             Self::Supervisor => "./cmd/supervise",
             Self::Helm => "helm.sh/helm/v4/cmd/helm",
             Self::Promtool => "github.com/prometheus/prometheus/cmd/promtool",
+            Self::Cosign => "github.com/sigstore/cosign/v3/cmd/cosign",
         }
     }
 
@@ -61,12 +68,13 @@ impl Program {
         match self {
             Self::ControlPlane | Self::Oracle | Self::Supervisor | Self::Helm => "",
             Self::Promtool => "promtool",
+            Self::Cosign => "cosign",
         }
     }
 
     fn tags(self) -> &'static str {
         match self {
-            Self::ControlPlane | Self::Oracle | Self::Supervisor | Self::Helm => "",
+            Self::ControlPlane | Self::Oracle | Self::Supervisor | Self::Helm | Self::Cosign => "",
             // Service discovery brings the clients of a dozen clouds.
             Self::Promtool => "remove_all_sd",
         }
@@ -75,12 +83,14 @@ impl Program {
     /// Whether a source, by its path in the module, goes into the program.
     fn is_made_of(self, source: &Path) -> bool {
         let is_of_oracle = source.starts_with("cmd/oracle");
-        let is_of_promtool = source.starts_with(Self::Promtool.module());
-        if is_of_promtool != matches!(self, Self::Promtool) {
-            return false;
+        let mut modules = MODULES.iter().map(|program| program.module());
+        match modules.find(|module| source.starts_with(module)) {
+            Some(module) if module == self.module() => return true,
+            Some(_) => return false,
+            None => {}
         }
         match self {
-            Self::Promtool => true,
+            Self::Promtool | Self::Cosign => false,
             Self::ControlPlane | Self::Supervisor | Self::Helm => !is_of_oracle,
             Self::Oracle => {
                 is_of_oracle || source.parent() == Some(Path::new("")) && source.extension() != Some("go".as_ref())
@@ -202,6 +212,7 @@ fn compile(program: Program, sources: &Path, folder: &Path) -> Result<(), Error>
         Program::Oracle => say("building the oracle with Go, once: half a minute, or three if Go's cache is empty"),
         Program::Helm => say("building Helm with Go, once: half a minute, or three if Go's cache is empty"),
         Program::Promtool => say("building promtool with Go, once: half a minute, or four if Go's cache is empty"),
+        Program::Cosign => say("building cosign with Go, once: half a minute, or three if Go's cache is empty"),
         Program::Supervisor => {}
     }
     let started = Instant::now();
