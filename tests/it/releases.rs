@@ -28,4 +28,5 @@ mod storms;
 mod takeover;
 mod testing;
 mod uninstalling;
+mod verification;
 mod waiting;

@@ -8,7 +8,6 @@ use tempfile::TempDir;
 use tokio::process::Command;
 
 use super::Result;
-use super::http::manifest_digest;
 
 /// A pair of keys, and cosign to sign with it.
 pub(crate) struct Cosign {
@@ -41,19 +40,30 @@ impl Cosign {
         Ok(fs::read_to_string(self.folder.path().join("cosign.pub"))?)
     }
 
-    /// Signs what a tag means now; gives the digest that was signed.
-    pub(crate) async fn sign(&self, registry: &Registry, repository: &str, tag: &str, format: Format) -> Result<String> {
-        let digest = manifest_digest(registry, repository, tag).await?;
-        let reference = format!("{}/{repository}@{digest}", registry.address());
+    /// Signs what a tag means now.
+    pub(crate) async fn sign(&self, registry: &Registry, chart: &str, format: Format) -> Result {
         let format = match format {
             Format::Bundle => "--new-bundle-format=true",
             Format::Payload => "--new-bundle-format=false",
         };
+        let reference = format!("{}/{chart}", registry.address());
         // No log: there is none here, and with keys none is asked for.
-        let sign = ["sign", "--key=cosign.key", "--use-signing-config=false", "--tlog-upload=false", "--yes"];
-        let sign = [&sign[..], &["--allow-http-registry", format, &reference]].concat();
-        self.run(&sign).await?;
-        Ok(digest)
+        let sign = [
+            "sign",
+            "--key=cosign.key",
+            "--use-signing-config=false",
+            "--tlog-upload=false",
+            "--yes",
+        ];
+        self.run(&[&sign[..], &["--allow-http-registry", format, &reference]].concat())
+            .await
+    }
+
+    /// Removes all signatures of what a tag means now.
+    pub(crate) async fn clean(&self, registry: &Registry, chart: &str) -> Result {
+        let reference = format!("{}/{chart}", registry.address());
+        self.run(&["clean", "--type=all", "--force", "--allow-http-registry", &reference])
+            .await
     }
 
     async fn run(&self, arguments: &[&str]) -> Result {
