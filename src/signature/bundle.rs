@@ -13,36 +13,34 @@ const STATEMENT: &str = "application/vnd.in-toto+json";
 /// What makes a statement a signature: others (provenance, scans) are by the same keys, and say less.
 const SIGNATURE: &str = "https://sigstore.dev/cosign/sign/v1";
 
-/// Whether the bundle holds a signature of this digest by one of the keys.
-pub(super) fn verify(json: &[u8], keys: &PublicKeys, digest: Sha256Hash) -> Result<(), Rejection> {
-    let bundle = read(json)?;
+/// Whether the bundle holds a signature by one of the keys; if it is of a statement, whatever that says.
+pub(super) fn verify(bundle: &Bundle, keys: &PublicKeys, digest: Sha256Hash) -> Result<(), Rejection> {
     match &bundle.verification_material.content {
         VerificationMaterialContent::PublicKey(_) => {}
         _ => return Err(Rejection::NotWithKey),
     }
     match &bundle.content {
-        SignatureContent::DsseEnvelope(envelope) => {
-            keys.verify(&envelope.pae(), &envelope.signature.sig)?;
-            is_about(envelope, digest)
-        }
-        SignatureContent::MessageSignature(message) => {
-            has_digest(message, digest)?;
-            keys.verify_digest(digest, &message.signature)
-        }
-        _ => Err(Rejection::unsupported(
-            "its content",
-            "another one",
-            "an envelope or a message",
-        )),
+        SignatureContent::DsseEnvelope(envelope) => keys.verify(&envelope.pae(), &envelope.signature.sig),
+        SignatureContent::MessageSignature(message) => keys.verify_digest(digest, &message.signature),
+        _ => Err(Rejection::of_another_kind()),
     }
 }
 
-fn read(json: &[u8]) -> Result<Bundle, Rejection> {
+/// Whether what is signed is that the artifact with this digest may be used.
+pub(super) fn is_about(bundle: &Bundle, digest: Sha256Hash) -> Result<(), Rejection> {
+    match &bundle.content {
+        SignatureContent::DsseEnvelope(envelope) => states(envelope, digest),
+        SignatureContent::MessageSignature(message) => has_digest(message, digest),
+        _ => Err(Rejection::of_another_kind()),
+    }
+}
+
+pub(super) fn read(json: &[u8]) -> Result<Bundle, Rejection> {
     serde_json::from_slice(json).map_err(|error| Rejection::malformed("its bundle", error))
 }
 
 /// Whether the envelope's statement is a signature of the artifact with this digest.
-fn is_about(envelope: &DsseEnvelope, digest: Sha256Hash) -> Result<(), Rejection> {
+fn states(envelope: &DsseEnvelope, digest: Sha256Hash) -> Result<(), Rejection> {
     let DsseEnvelope {
         payload_type, payload, ..
     } = envelope;

@@ -33,6 +33,26 @@ pub enum Rejection {
     /// It was made with a certificate, and keys are trusted.
     #[error("it was made with a certificate (keyless), and only keys are trusted")]
     NotWithKey,
+    /// It was made with a key, and identities are trusted.
+    #[error("it was made with a key, and only identities (keyless) are trusted")]
+    NotKeyless,
+    /// No log tells when it was made.
+    #[error("no transparency log tells of it")]
+    NotLogged,
+    /// It does not prove what it should.
+    #[error("it is not proven: {reason}")]
+    Unproven {
+        /// What is wrong.
+        reason: String,
+    },
+    /// Somebody else signed it.
+    #[error("it is by {subject:?} (of the issuer {issuer:?}), whom no entry of matchOIDCIdentity accepts")]
+    OtherIdentity {
+        /// Who.
+        subject: String,
+        /// Who says so.
+        issuer: String,
+    },
 }
 
 impl Rejection {
@@ -44,6 +64,20 @@ impl Rejection {
     pub(super) fn malformed(what: &'static str, reason: impl ToString) -> Self {
         let reason = bounded(&reason.to_string());
         Self::Malformed { what, reason }
+    }
+
+    pub(super) fn unproven(reason: impl ToString) -> Self {
+        let reason = bounded(&reason.to_string());
+        Self::Unproven { reason }
+    }
+
+    pub(super) fn other_identity(subject: &str, issuer: &str) -> Self {
+        let (subject, issuer) = (bounded(subject), bounded(issuer));
+        Self::OtherIdentity { subject, issuer }
+    }
+
+    pub(super) fn of_another_kind() -> Self {
+        Self::unsupported("its content", "another one", "an envelope or a message")
     }
 
     pub(super) fn unsupported(what: &'static str, found: &str, known: &'static str) -> Self {
@@ -72,9 +106,41 @@ pub enum TrustError {
         /// What is wrong with it; never its content.
         reason: String,
     },
+    /// Anybody would be trusted.
+    #[error(
+        "matchOIDCIdentity has no entry, and anybody can sign without a key: say whose signatures are accepted, by issuer and subject"
+    )]
+    NoIdentities,
+    /// There is more than is read.
+    #[error("matchOIDCIdentity has more than {limit} entries")]
+    TooManyIdentities {
+        /// How many are read.
+        limit: usize,
+    },
+    /// An identity is not one.
+    #[error("matchOIDCIdentity[{index}].{field} is not a regular expression: {reason}")]
+    Identity {
+        /// Which entry.
+        index: usize,
+        /// Which part of it.
+        field: &'static str,
+        /// What the parser says.
+        reason: String,
+    },
+    /// The trusted root cannot be used.
+    #[error("the trusted root cannot be used: {reason}")]
+    Root {
+        /// What is wrong with it.
+        reason: String,
+    },
 }
 
 impl TrustError {
+    pub(super) fn root(reason: impl ToString) -> Self {
+        let reason = bounded(&reason.to_string());
+        Self::Root { reason }
+    }
+
     pub(super) fn key(name: &str, reason: impl ToString) -> Self {
         Self::Key {
             name: name.to_owned(),

@@ -6,6 +6,7 @@
 
 mod bundle;
 mod error;
+mod keyless;
 mod keys;
 mod payload;
 mod provider;
@@ -18,6 +19,7 @@ use sha2::{Digest as _, Sha256};
 use sigstore_verify::types::Sha256Hash;
 
 pub use self::error::{Rejection, TrustError};
+pub use self::keyless::Keyless;
 pub use self::keys::{PublicKeys, is_key_name};
 pub use self::payload::SignedPayload;
 
@@ -33,10 +35,18 @@ pub enum Signature<'a> {
 /// Whose signatures are accepted.
 #[derive(Debug)]
 pub struct Trust {
-    keys: PublicKeys,
+    who: Who,
     /// Where they are from, for messages.
     origin: String,
     fingerprint: [u8; 32],
+}
+
+#[derive(Debug)]
+enum Who {
+    /// Whoever has one of these keys.
+    Keys(PublicKeys),
+    /// Whoever is one of these identities.
+    Identities(Box<Keyless>),
 }
 
 impl Trust {
@@ -45,8 +55,21 @@ impl Trust {
         let mut hasher = Sha256::new_with_prefix(b"cosign, keys");
         keys.hash(&mut hasher);
         let fingerprint = hasher.finalize().into();
+        let who = Who::Keys(keys);
         Self {
-            keys,
+            who,
+            origin,
+            fingerprint,
+        }
+    }
+
+    /// Trusts signatures without a key by these identities; the trusted root is from `origin`.
+    pub fn in_identities(keyless: Keyless, origin: String) -> Self {
+        let hasher = Sha256::new_with_prefix(b"cosign, identities").chain_update(keyless.fingerprint());
+        let fingerprint = hasher.finalize().into();
+        let who = Who::Identities(Box::new(keyless));
+        Self {
+            who,
             origin,
             fingerprint,
         }
@@ -60,10 +83,20 @@ impl Trust {
         let digest = Sha256Hash::new(digest);
         match signature {
             Signature::Payload(payload) => {
-                self.keys.verify(payload.bytes, &payload.signature()?)?;
+                match &self.who {
+                    Who::Keys(keys) => keys.verify(payload.bytes, &payload.signature()?)?,
+                    Who::Identities(keyless) => keyless.verify_payload(&payload)?,
+                }
                 payload.is_about(digest)
             }
-            Signature::Bundle(json) => bundle::verify(json, &self.keys, digest),
+            Signature::Bundle(json) => {
+                let bundle = bundle::read(json)?;
+                match &self.who {
+                    Who::Keys(keys) => bundle::verify(&bundle, keys, digest)?,
+                    Who::Identities(keyless) => keyless.verify_digest(&bundle, digest)?,
+                }
+                bundle::is_about(&bundle, digest)
+            }
         }
     }
 
@@ -75,6 +108,13 @@ impl Trust {
 
 impl fmt::Display for Trust {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "cosign with {} of {}", self.keys, self.origin)
+        let Self { who, origin, .. } = self;
+        match who {
+            Who::Keys(keys) => write!(formatter, "cosign with {keys} of {origin}"),
+            Who::Identities(_) => write!(
+                formatter,
+                "cosign without a key, by the identities in matchOIDCIdentity and {origin}"
+            ),
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! cosign's older format: a small JSON document that names the digest, signed as it is.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use sigstore_verify::types::{Sha256Hash, SignatureBytes};
 
@@ -13,9 +15,12 @@ const TYPES: [&str; 2] = ["cosign container image signature", "atomic container 
 pub struct SignedPayload<'a> {
     /// The payload.
     pub bytes: &'a [u8],
-    /// The signature in base64, as it stands in the annotation.
-    pub signature: &'a str,
+    /// What stands beside it, by name: the signature in base64, and what proves whose it is if nobody has a key.
+    pub annotations: &'a BTreeMap<String, String>,
 }
+
+/// The annotation with the signature.
+const SIGNATURE: &str = "dev.cosignproject.cosign/signature";
 
 #[derive(Deserialize)]
 struct Document {
@@ -37,7 +42,9 @@ struct Image {
 
 impl SignedPayload<'_> {
     pub(super) fn signature(&self) -> Result<SignatureBytes, Rejection> {
-        let bytes = SignatureBytes::from_base64(self.signature.trim());
+        let signature = self.annotations.get(SIGNATURE);
+        let signature = signature.ok_or_else(|| Rejection::malformed("its signature", "it has none"))?;
+        let bytes = SignatureBytes::from_base64(signature.trim());
         bytes.map_err(|error| Rejection::malformed("its signature", error))
     }
 

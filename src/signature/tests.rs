@@ -1,5 +1,7 @@
 //! Real signatures by keys that are made here, and everything that can be wrong with one.
 
+use std::collections::BTreeMap;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use p256::ecdsa::signature::Signer as _;
@@ -83,7 +85,9 @@ fn verify_bundle(trust: &Trust, bundle: &Value, digest: [u8; 32]) -> Result<(), 
 }
 
 fn verify_payload(trust: &Trust, bytes: &[u8], signature: &str, digest: [u8; 32]) -> Result<(), Rejection> {
-    trust.verify(Signature::Payload(SignedPayload { bytes, signature }), digest)
+    let annotations = BTreeMap::from([("dev.cosignproject.cosign/signature".to_owned(), signature.to_owned())]);
+    let annotations = &annotations;
+    trust.verify(Signature::Payload(SignedPayload { bytes, annotations }), digest)
 }
 
 #[test]

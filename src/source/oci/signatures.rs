@@ -31,8 +31,6 @@ const PREDICATE: &str = "dev.sigstore.bundle.predicateType";
 const SIGN: &str = "https://sigstore.dev/cosign/sign/v1";
 /// The media type of signed payloads.
 const PAYLOAD: &str = "application/vnd.dev.cosign.simplesigning.v1+json";
-/// The annotation with the signature of a payload.
-const SIGNATURE: &str = "dev.cosignproject.cosign/signature";
 /// What is looked for, for messages.
 const LOOKED_FOR: &str = "Sigstore bundle and no cosign signature";
 /// How many pages of referrers are read.
@@ -187,13 +185,10 @@ impl Registry {
             if !examined.may_look() {
                 return Ok(false);
             }
-            let Some(signature) = layer.annotations.get(SIGNATURE) else {
-                continue;
-            };
-            let called = format!("payload {}", layer.digest);
+            let (called, annotations) = (format!("payload {}", layer.digest), &layer.annotations);
             let bytes = self.signature_blob(repository, layer).await;
             if let Some(bytes) = &examined.sound(&called, bytes)?
-                && examined.accepts(called, Signature::Payload(SignedPayload { bytes, signature }))
+                && examined.accepts(called, Signature::Payload(SignedPayload { bytes, annotations }))
             {
                 return Ok(true);
             }

@@ -35,6 +35,8 @@ pub(crate) enum Program {
     Promtool,
     /// Sigstore's cosign; 100 MB. A module of its own.
     Cosign,
+    /// What signs without keys, with a Sigstore of its own; in cosign's module.
+    Keyless,
 }
 
 /// The programs that are modules of their own.
@@ -49,6 +51,7 @@ impl Program {
             Self::Helm => "helm",
             Self::Promtool => "promtool",
             Self::Cosign => "cosign",
+            Self::Keyless => "keyless",
         }
     }
 
@@ -60,6 +63,7 @@ impl Program {
             Self::Helm => "helm.sh/helm/v4/cmd/helm",
             Self::Promtool => "github.com/prometheus/prometheus/cmd/promtool",
             Self::Cosign => "github.com/sigstore/cosign/v3/cmd/cosign",
+            Self::Keyless => "./keyless",
         }
     }
 
@@ -68,13 +72,13 @@ impl Program {
         match self {
             Self::ControlPlane | Self::Oracle | Self::Supervisor | Self::Helm => "",
             Self::Promtool => "promtool",
-            Self::Cosign => "cosign",
+            Self::Cosign | Self::Keyless => "cosign",
         }
     }
 
     fn tags(self) -> &'static str {
         match self {
-            Self::ControlPlane | Self::Oracle | Self::Supervisor | Self::Helm | Self::Cosign => "",
+            Self::ControlPlane | Self::Oracle | Self::Supervisor | Self::Helm | Self::Cosign | Self::Keyless => "",
             // Service discovery brings the clients of a dozen clouds.
             Self::Promtool => "remove_all_sd",
         }
@@ -90,7 +94,7 @@ impl Program {
             None => {}
         }
         match self {
-            Self::Promtool | Self::Cosign => false,
+            Self::Promtool | Self::Cosign | Self::Keyless => false,
             Self::ControlPlane | Self::Supervisor | Self::Helm => !is_of_oracle,
             Self::Oracle => {
                 is_of_oracle || source.parent() == Some(Path::new("")) && source.extension() != Some("go".as_ref())
@@ -212,6 +216,9 @@ fn compile(program: Program, sources: &Path, folder: &Path) -> Result<(), Error>
         Program::Oracle => say("building the oracle with Go, once: half a minute, or three if Go's cache is empty"),
         Program::Helm => say("building Helm with Go, once: half a minute, or three if Go's cache is empty"),
         Program::Promtool => say("building promtool with Go, once: half a minute, or four if Go's cache is empty"),
+        Program::Keyless => {
+            say("building the keyless signer with Go, once: half a minute, or three if Go's cache is empty")
+        }
         Program::Cosign => say("building cosign with Go, once: half a minute, or three if Go's cache is empty"),
         Program::Supervisor => {}
     }

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::support::Result;
 use crate::support::chart_repository::push;
-use crate::support::cosign::{Cosign, Format};
+use crate::support::cosign::{Cosign, Format, Keyless, Person};
 use crate::support::installation::{DEADLINE, Installation, condition};
 use crate::support::wait::becomes;
 
@@ -124,10 +124,22 @@ impl Scene {
         Ok(json!(map.and_then(|map| map.data))["color"].clone())
     }
 
+    /// Waits until this was released.
+    async fn shows(&self, color: &str) -> Result {
+        let is_shown = |map: Option<&ConfigMap>| json!(map)["data"]["color"] == color;
+        becomes(&self.installation.api(), "shop", DEADLINE, is_shown).await?;
+        Ok(())
+    }
+
+    /// Asks for a look now.
+    async fn request(&self) -> Result {
+        let number = self.requests.fetch_add(1, Ordering::Relaxed);
+        self.installation.request("shop", &number.to_string()).await
+    }
+
     /// Asks for a look now, and waits until `Ready` is as said.
     async fn ready_is(&self, status: &str, texts: &[&str]) -> Result {
-        let number = self.requests.fetch_add(1, Ordering::Relaxed);
-        self.installation.request("shop", &format!("{number}")).await?;
+        self.request().await?;
         self.installation.ready_is("shop", status, texts).await?;
         Ok(())
     }
@@ -247,8 +259,7 @@ async fn an_artifact_says_whether_it_is_verified_and_what_was_verified_stays_in_
 
     scene.sign(&scene.ours, Format::Bundle).await?;
     scene.artifact_is("SourceVerified", "True", &["verified"]).await?;
-    let is_blue = |map: Option<&ConfigMap>| json!(map)["data"]["color"] == "blue";
-    becomes(&scene.installation.api(), "shop", DEADLINE, is_blue).await?;
+    scene.shows("blue").await?;
 
     // Who is no longer trusted was not trusted before either, as far as what is applied from now on is concerned.
     scene.trust(&scene.theirs).await?;
@@ -308,6 +319,29 @@ async fn a_verification_that_cannot_be_made_is_refused_by_name() -> Result {
         .await?;
     assert!(!json!(release).to_string().contains("hunter2"));
 
+    // What cannot be done, or would do nothing, is not passed over.
+    scene
+        .release(json!({"provider": "notation", "secretRef": {"name": "keys"}}))
+        .await?;
+    scene
+        .installation
+        .ready_is(
+            "shop",
+            "False",
+            &["spec.chart.spec.verify", "notation is not supported"],
+        )
+        .await?;
+    let both = json!({"secretRef": {"name": "keys"}, "matchOIDCIdentity": [{"issuer": "a", "subject": "b"}]});
+    scene.release(both).await?;
+    scene
+        .installation
+        .ready_is(
+            "shop",
+            "False",
+            &["spec.chart.spec.verify", "remove the one or the other"],
+        )
+        .await?;
+
     // A chart that comes over HTTP has no signature of this kind.
     scene.trust(&scene.ours).await?;
     let source = json!({"kind": "HelmRepository", "name": "charts"});
@@ -318,5 +352,109 @@ async fn a_verification_that_cannot_be_made_is_refused_by_name() -> Result {
         .ready_is("shop", "False", &["HelmRepository charts is not of the type oci"])
         .await?;
     assert_eq!(scene.color().await?, Value::Null);
+    Ok(())
+}
+
+const DEVELOPER: Person = Person {
+    identity: "dev@example.com",
+    issuer: "https://accounts.example.com",
+};
+const WORKFLOW: Person = Person {
+    identity: "https://github.com/example/shop/.github/workflows/release.yaml@refs/tags/1.0.0",
+    issuer: "https://token.actions.githubusercontent.com",
+};
+const STRANGER: Person = Person {
+    identity: "dev@example.org",
+    issuer: "https://accounts.example.com",
+};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_chart_that_is_signed_without_a_key_is_released_for_the_identities_that_are_accepted() -> Result {
+    let scene = Scene::open("keyless").await?;
+    let mut instance = Keyless::start().await?;
+    let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "sigstore"},
+        "stringData": {"trusted_root.json": instance.trusted_root.to_string()}});
+    scene.installation.apply::<Secret>(&secret).await?;
+    let verify = |identities: Value| json!({"provider": "cosign", "matchOIDCIdentity": identities, "trustedRootSecretRef": {"name": "sigstore"}});
+    scene.release(verify(json!([]))).await?;
+    scene
+        .installation
+        .ready_is("shop", "False", &["matchOIDCIdentity has no entry"])
+        .await?;
+    let identities = json!([
+        {"issuer": "^https://accounts[.]example[.]com$", "subject": "@example[.]com$"},
+        {"issuer": "^https://token[.]actions[.]githubusercontent[.]com$", "subject": "^https://github[.]com/example/shop/"},
+    ]);
+    scene.release(verify(identities)).await?;
+    scene.installation.ready_is("shop", "False", &["is not signed"]).await?;
+
+    let mut sign = async |person, format, damage| {
+        instance
+            .sign(&scene.registry, "charts/shop:1.0.0", person, format, damage)
+            .await
+    };
+    // Each is added to those before; none is accepted, each for a reason of its own.
+    scene.sign(&scene.ours, Format::Bundle).await?;
+    scene.ready_is("False", &["made with a key"]).await?;
+    for (format, damage, reason) in [
+        (Format::Bundle, "unlogged", "it is not proven"),
+        (Format::Bundle, "forged log", "it is not proven"),
+    ] {
+        sign(DEVELOPER, format, damage).await?;
+        scene
+            .ready_is("False", &["signed by nobody who is trusted", reason])
+            .await?;
+    }
+    scene.publish("blue").await?;
+    for (format, damage, reason) in [
+        (
+            Format::Bundle,
+            "unlogged certificate",
+            "it is not proven: invalid signed certificate timestamp",
+        ),
+        (Format::Payload, "unlogged", "no transparency log tells of it"),
+        (Format::Bundle, "expired", "it is not proven"),
+    ] {
+        sign(DEVELOPER, format, damage).await?;
+        scene
+            .ready_is("False", &["signed by nobody who is trusted", reason])
+            .await?;
+    }
+    scene.publish("green").await?;
+    sign(DEVELOPER, Format::Bundle, "other artifact").await?;
+    scene
+        .ready_is("False", &["signed by nobody who is trusted", "artifact"])
+        .await?;
+    sign(STRANGER, Format::Bundle, "").await?;
+    let stranger = r#"by "dev@example.org" (of the issuer "https://accounts.example.com")"#;
+    scene.ready_is("False", &[stranger]).await?;
+    sign(STRANGER, Format::Payload, "").await?;
+    scene.ready_is("False", &["payload sha256:", stranger]).await?;
+    assert_eq!(scene.color().await?, Value::Null, "nothing is applied");
+
+    sign(DEVELOPER, Format::Bundle, "").await?;
+    scene.ready_is("True", &[]).await?;
+    assert_eq!(scene.color().await?, "green");
+    scene.publish("yellow").await?;
+    sign(WORKFLOW, Format::Payload, "").await?;
+    scene.request().await?;
+    scene.shows("yellow").await?;
+
+    // Another instance vouches for nobody here.
+    let other = Keyless::start().await?;
+    let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "sigstore"},
+        "stringData": {"trusted_root.json": other.trusted_root.to_string()}});
+    scene.installation.apply::<Secret>(&secret).await?;
+    scene
+        .installation
+        .ready_is("shop", "False", &["signed by nobody who is trusted"])
+        .await?;
+    let broken = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "sigstore"},
+        "stringData": {"trusted_root.json": "{}"}});
+    scene.installation.apply::<Secret>(&broken).await?;
+    scene
+        .installation
+        .ready_is("shop", "False", &["/sigstore: the trusted root cannot be used"])
+        .await?;
     Ok(())
 }

@@ -97,6 +97,21 @@ func (i *instance) bundle(asked request, key *ecdsa.PrivateKey, certificate *x50
 		return nil, err
 	}
 	logged := entry.TransparencyLogEntry()
+	logged.KindVersion = &protorekor.KindVersion{Kind: "dsse", Version: "0.0.1"}
+	id, err := i.rekor.RekorLogID()
+	if err != nil {
+		return nil, err
+	}
+	promise, err := i.rekor.RekorSignPayload(tlog.RekorPayload{
+		Body:           entry.Body(),
+		IntegratedTime: logged.IntegratedTime,
+		LogIndex:       logged.LogIndex,
+		LogID:          id,
+	})
+	if err != nil {
+		return nil, err
+	}
+	logged.InclusionPromise = &protorekor.InclusionPromise{SignedEntryTimestamp: promise}
 	var entries []*protorekor.TransparencyLogEntry
 	switch asked.Damage {
 	case "unlogged":
