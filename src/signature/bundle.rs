@@ -36,7 +36,7 @@ pub(super) fn is_about(bundle: &Bundle, digest: Sha256Hash) -> Result<(), Reject
 }
 
 pub(super) fn read(json: &[u8]) -> Result<Bundle, Rejection> {
-    serde_json::from_slice(json).map_err(|error| Rejection::malformed("its bundle", error))
+    serde_json::from_slice(json).map_err(|error| Rejection::malformed("its bundle", &error))
 }
 
 /// Whether the envelope's statement is a signature of the artifact with this digest.
@@ -52,7 +52,7 @@ fn states(envelope: &DsseEnvelope, digest: Sha256Hash) -> Result<(), Rejection> 
         ));
     }
     let statement: Statement =
-        serde_json::from_slice(payload.as_bytes()).map_err(|error| Rejection::malformed("its statement", error))?;
+        serde_json::from_slice(payload.as_bytes()).map_err(|error| Rejection::malformed("its statement", &error))?;
     if statement.predicate_type != SIGNATURE {
         let found = &statement.predicate_type;
         return Err(Rejection::unsupported(

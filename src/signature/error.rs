@@ -1,5 +1,7 @@
 //! Why a signature is not accepted, and why nothing can be trusted.
 
+use std::fmt::Display;
+
 /// What a signature or a manifest of an attacker may add to a message.
 const QUOTED: usize = 200;
 
@@ -57,16 +59,16 @@ pub enum Rejection {
 
 impl Rejection {
     /// Of one that could not even be fetched as it should be.
-    pub fn unreadable(reason: &impl ToString) -> Self {
-        Self::malformed("it", reason.to_string())
+    pub fn unreadable(reason: &dyn Display) -> Self {
+        Self::malformed("it", reason)
     }
 
-    pub(super) fn malformed(what: &'static str, reason: impl ToString) -> Self {
+    pub(super) fn malformed(what: &'static str, reason: &dyn Display) -> Self {
         let reason = bounded(&reason.to_string());
         Self::Malformed { what, reason }
     }
 
-    pub(super) fn unproven(reason: impl ToString) -> Self {
+    pub(super) fn unproven(reason: &dyn Display) -> Self {
         let reason = bounded(&reason.to_string());
         Self::Unproven { reason }
     }
@@ -136,12 +138,12 @@ pub enum TrustError {
 }
 
 impl TrustError {
-    pub(super) fn root(reason: impl ToString) -> Self {
+    pub(super) fn root(reason: &dyn Display) -> Self {
         let reason = bounded(&reason.to_string());
         Self::Root { reason }
     }
 
-    pub(super) fn key(name: &str, reason: impl ToString) -> Self {
+    pub(super) fn key(name: &str, reason: &dyn Display) -> Self {
         Self::Key {
             name: name.to_owned(),
             reason: bounded(&reason.to_string()),

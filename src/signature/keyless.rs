@@ -16,7 +16,7 @@ use sigstore_verify::types::{
     Artifact, Bundle, CanonicalizedBody, DerCertificate, KindVersion, LogIndex, LogKeyId, MediaType, Sha256Hash,
     SignatureContent, SignedTimestamp, VerificationMaterial,
 };
-use sigstore_verify::{VerificationPolicy, VerificationResult, Verifier};
+use sigstore_verify::{SubjectAltName, VerificationPolicy, VerificationResult, Verifier};
 
 use super::error::{Rejection, TrustError};
 use super::payload::SignedPayload;
@@ -83,13 +83,13 @@ impl Keyless {
         provider::install();
         let json = root.unwrap_or(SIGSTORE_PRODUCTION_TRUSTED_ROOT.as_bytes());
         if json.len() > ROOT {
-            return Err(TrustError::root(format_args!("it is larger than {ROOT} bytes")));
+            return Err(TrustError::root(&format_args!("it is larger than {ROOT} bytes")));
         }
-        let root: TrustedRoot = serde_json::from_slice(json).map_err(TrustError::root)?;
-        let verifier = Verifier::new(&root).map_err(TrustError::root)?;
+        let root: TrustedRoot = serde_json::from_slice(json).map_err(|error| TrustError::root(&error))?;
+        let verifier = Verifier::new(&root).map_err(|error| TrustError::root(&error))?;
         if root.certificate_authorities.is_empty() || root.tlogs.is_empty() {
             return Err(TrustError::root(
-                "it has no certificate authority or no transparency log",
+                &"it has no certificate authority or no transparency log",
             ));
         }
         let policy = VerificationPolicy::any_identity();
@@ -138,14 +138,11 @@ impl Keyless {
             return Err(Rejection::NotKeyless);
         }
         let verified = self.verifier.verify(artifact, bundle, &self.policy);
-        self.accepts(&verified.map_err(Rejection::unproven)?)
+        self.accepts(&verified.map_err(|error| Rejection::unproven(&error))?)
     }
 
     fn accepts(&self, verified: &VerificationResult) -> Result<(), Rejection> {
-        let subject = verified
-            .identity()
-            .map(|identity| identity.as_str())
-            .unwrap_or_default();
+        let subject = verified.identity().map(SubjectAltName::as_str).unwrap_or_default();
         let issuer = verified.issuer().unwrap_or_default();
         let is_accepted = |identity: &Identity| {
             identity.issuer.is_match(issuer.as_bytes()) && identity.subject.is_match(subject.as_bytes())
@@ -201,7 +198,7 @@ fn certificates(own: &str, chain: &str) -> Result<Vec<X509Certificate>, Rejectio
     let blocks = own.split_inclusive(END).take(1).chain(chain.split_inclusive(END));
     let blocks = blocks.filter(|block| block.contains(END)).take(CERTIFICATES);
     let read = blocks.map(|block| {
-        let der = DerCertificate::from_pem(block).map_err(|error| Rejection::malformed("its certificate", error))?;
+        let der = DerCertificate::from_pem(block).map_err(|error| Rejection::malformed("its certificate", &error))?;
         Ok(X509Certificate::new(der))
     });
     read.collect()

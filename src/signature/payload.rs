@@ -43,15 +43,15 @@ struct Image {
 impl SignedPayload<'_> {
     pub(super) fn signature(&self) -> Result<SignatureBytes, Rejection> {
         let signature = self.annotations.get(SIGNATURE);
-        let signature = signature.ok_or_else(|| Rejection::malformed("its signature", "it has none"))?;
+        let signature = signature.ok_or_else(|| Rejection::malformed("its signature", &"it has none"))?;
         let bytes = SignatureBytes::from_base64(signature.trim());
-        bytes.map_err(|error| Rejection::malformed("its signature", error))
+        bytes.map_err(|error| Rejection::malformed("its signature", &error))
     }
 
     /// Whether it is about the artifact with this digest.
     pub(super) fn is_about(&self, digest: Sha256Hash) -> Result<(), Rejection> {
         let document: Document =
-            serde_json::from_slice(self.bytes).map_err(|error| Rejection::malformed("its payload", error))?;
+            serde_json::from_slice(self.bytes).map_err(|error| Rejection::malformed("its payload", &error))?;
         let Document {
             critical: Critical { image, type_ },
         } = document;

@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use p256::ecdsa::signature::Signer as _;
+use p256::ecdsa::signature::hazmat::PrehashSigner as _;
 use p256::pkcs8::EncodePublicKey;
 use serde_json::{Value, json};
-use sigstore_verify::types::DerPublicKey;
+use sha2::Digest as _;
 use sigstore_verify::types::dsse::pae;
+use sigstore_verify::types::{DerPublicKey, Sha256Hash};
 
 use super::{PublicKeys, Rejection, Signature, SignedPayload, Trust, TrustError};
 
@@ -34,7 +36,7 @@ fn trust_in(keys: &[&str]) -> Trust {
 }
 
 fn hexadecimal(digest: [u8; 32]) -> String {
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha256Hash::new(digest).to_hex()
 }
 
 fn sign(key: &p256::ecdsa::SigningKey, message: &[u8]) -> String {
@@ -175,7 +177,6 @@ fn only_a_statement_that_is_a_signature_counts() {
 
 #[test]
 fn a_signature_of_the_digest_itself_is_accepted() {
-    use p256::ecdsa::signature::hazmat::PrehashSigner as _;
     let ours = key(1);
     let trust = trust_in(&[&pem(&ours)]);
     let signature: p256::ecdsa::Signature = ours.sign_prehash(&DIGEST).unwrap();
@@ -250,8 +251,6 @@ fn keys_of_each_kind_verify() {
     assert_eq!(verify_payload(&trust, &message, &signature, DIGEST), Ok(()));
 
     // As cosign does for every key: SHA-256.
-    use p384::ecdsa::signature::hazmat::PrehashSigner as _;
-    use sha2::Digest as _;
     let signature: p384::ecdsa::Signature = p384.sign_prehash(&sha2::Sha256::digest(&message)).unwrap();
     let signature = STANDARD.encode(signature.to_der());
     assert_eq!(verify_payload(&trust, &message, &signature, DIGEST), Ok(()));

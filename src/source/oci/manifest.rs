@@ -1,7 +1,5 @@
 //! What a chart's manifest says.
 
-use std::collections::BTreeMap;
-
 use serde::Deserialize;
 
 use crate::source::digest::Digest;
@@ -36,10 +34,12 @@ pub(super) struct Descriptor {
     pub(super) media_type: String,
     pub(super) digest: String,
     /// Of a manifest in an index: what the manifest says that it is.
+    #[cfg(feature = "verification")]
     #[serde(default)]
     pub(super) artifact_type: Option<String>,
+    #[cfg(feature = "verification")]
     #[serde(default)]
-    pub(super) annotations: BTreeMap<String, String>,
+    pub(super) annotations: std::collections::BTreeMap<String, String>,
 }
 
 /// The configuration of a chart's manifest: its `Chart.yaml` as JSON.

@@ -217,7 +217,7 @@ fn compile(program: Program, sources: &Path, folder: &Path) -> Result<(), Error>
         Program::Helm => say("building Helm with Go, once: half a minute, or three if Go's cache is empty"),
         Program::Promtool => say("building promtool with Go, once: half a minute, or four if Go's cache is empty"),
         Program::Keyless => {
-            say("building the keyless signer with Go, once: half a minute, or three if Go's cache is empty")
+            say("building the keyless signer with Go, once: half a minute, or three if Go's cache is empty");
         }
         Program::Cosign => say("building cosign with Go, once: half a minute, or three if Go's cache is empty"),
         Program::Supervisor => {}
