@@ -219,6 +219,32 @@ mod tests {
     }
 
     #[test]
+    fn what_is_said_of_signatures_is_what_the_last_look_that_saw_them_found() {
+        let mut status = HelmRepositoryStatus::default();
+        let verified = |is_verified| match found("1.0.0@sha256:a") {
+            Look::Found(fetched) => Look::Found(Fetched { is_verified, ..fetched }),
+            other => other,
+        };
+        let unverified = || Look::Failed {
+            reason: Reason::VerificationError,
+            message: "it is not signed".to_owned(),
+            retryable: false,
+        };
+        told(&mut status, verified(true), 1);
+        assert_eq!(condition(&status, ConditionType::SourceVerified), Some("True"));
+        told(&mut status, failed(true), 2);
+        assert_eq!(condition(&status, ConditionType::SourceVerified), Some("True"));
+        told(&mut status, unverified(), 3);
+        assert_eq!(condition(&status, ConditionType::SourceVerified), Some("False"));
+        assert_eq!(condition(&status, ConditionType::Ready), Some("False"));
+        assert!(status.artifact.is_some(), "what was verified before stays");
+        told(&mut status, verified(true), 4);
+        assert_eq!(condition(&status, ConditionType::SourceVerified), Some("True"));
+        told(&mut status, verified(false), 5);
+        assert_eq!(condition(&status, ConditionType::SourceVerified), None);
+    }
+
+    #[test]
     fn a_registry_needs_no_artifact() {
         let mut status = HelmRepositoryStatus::default();
         told(&mut status, found("sha256:a"), 1);

@@ -89,7 +89,7 @@ func (i *instance) bundle(asked request, key *ecdsa.PrivateKey, certificate *x50
 		return nil, err
 	}
 	at := time.Now()
-	if asked.Damage == "expired" {
+	if asked.Damage == "early" {
 		at = at.Add(-10 * time.Minute)
 	}
 	entry, err := i.rekor.GenerateTlogEntry(certificate, envelope, signature, at.Unix(), true)
