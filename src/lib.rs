@@ -1,7 +1,7 @@
 //! Fairlead: Helm releases applied with server-side apply, every contested field decided by policy and recorded.
 //!
 //! Modules are of two kinds. **Pure** ones (`go`, `yaml`, `template`, `chart`, `render`, `parallel`, `postrender`,
-//! `ownership`, `health`, `release`, `plan`, `api`) never do IO: time, randomness and look-ups come in as parameters. **Edge** ones (`source`,
+//! `ownership`, `health`, `release`, `plan`, `api`, `signature`) never do IO: time, randomness and look-ups come in as parameters. **Edge** ones (`source`,
 //! `cluster`, `operator`, `telemetry`, `clock`, `cli`) do it for them. `tests/architecture` holds the line.
 //!
 //! With `default-features = false, features = ["render"]` this crate is the chart engine alone, without tokio or kube:
@@ -35,6 +35,8 @@ pub mod postrender;
 pub mod release;
 #[cfg(feature = "render")]
 pub mod render;
+#[cfg(feature = "verification")]
+pub mod signature;
 #[cfg(feature = "source")]
 pub mod source;
 #[cfg(feature = "operator")]

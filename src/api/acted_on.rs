@@ -27,6 +27,7 @@ const ACTED_ON: &[ActedOn] = &[
     all("chart.spec.ignoreMissingValuesFiles"),
     all("chart.spec.reconcileStrategy"),
     all("chart.spec.sourceRef"),
+    all("chart.spec.verify"),
     all("chartRef"),
     all("dependsOn"),
     all("driftDetection"),
@@ -117,7 +118,7 @@ pub fn fields_not_acted_on(spec: &HelmReleaseSpec) -> Result<Vec<String>, serde_
 }
 
 /// Fields that a release must not go on without: each says where, as whom, whether at all, or what exactly is applied.
-const NOT_WITHOUT: &[&str] = &["spec.chart.spec.verify", "spec.plugins"];
+const NOT_WITHOUT: &[&str] = &["spec.plugins"];
 
 /// Of the fields that are not acted on, those without which it would be wrong to apply anything.
 ///

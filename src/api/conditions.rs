@@ -178,8 +178,8 @@ names! {
         Failed,
         /// A plugin refused the release or failed.
         PluginFailed,
-        /// A signature could not be verified.
-        VerificationFailed,
+        /// There is no signature by anybody who is trusted.
+        VerificationError,
     }
 }
 

@@ -74,34 +74,36 @@ pub enum VerificationProvider {
     /// Sigstore's cosign, with keys or keyless.
     #[default]
     Cosign,
-    /// The Notary Project's notation.
+    /// The Notary Project's notation. Refused: it is not supported yet.
     Notation,
 }
 
-/// An identity that a keyless signature must have been made by.
+/// An identity that a keyless signature must have been made by. Both parts must match; the expressions are Go's, without anchors.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OidcIdentity {
-    /// Regular expression that the issuer of the certificate must match.
+    /// Regular expression that the issuer of the certificate must match, for example `^https://token[.]actions[.]githubusercontent[.]com$`.
     pub issuer: String,
-    /// Regular expression that the subject of the certificate must match.
+    /// Regular expression that the subject of the certificate (an address of mail or of a workflow) must match.
     pub subject: String,
 }
 
-/// How the signature of an artifact is verified before it is used.
+/// How the signature of an artifact is verified before it is used. Secrets are in the namespace of the source.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Verification {
-    /// The tool whose signatures are verified: `cosign` or `notation`.
+    /// The tool whose signatures are verified: `cosign`; `notation` is not supported yet, and nothing is fetched without.
     #[serde(default)]
     pub provider: VerificationProvider,
-    /// Secret with the trusted public keys. Without it, a keyless signature is required.
+    /// Secret with the trusted public keys, as PEM in its data below names that end in `.pub`: one of them must have signed. Without it,
+    /// a keyless signature is required.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret_ref: Option<LocalReference>,
-    /// Identities of which one must have made a keyless signature.
+    /// Identities of which one must have made a keyless signature. Required for those, since anybody can make one.
     #[serde(default, rename = "matchOIDCIdentity", skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "atomic"))]
     pub match_oidc_identity: Vec<OidcIdentity>,
-    /// Secret with Sigstore's `trusted_root.json`, for a private Sigstore.
+    /// Secret with Sigstore's trusted root in `trusted_root.json`, for a private Sigstore. Without it, the public one's is used, as it was when
+    /// Fairlead was built.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trusted_root_secret_ref: Option<LocalReference>,
 }

@@ -13,6 +13,7 @@ use crate::chart::archive::ArchiveLimits;
 use crate::chart::load::LoadError;
 use crate::chart::{Chart, ValuesFilesError};
 use crate::render::Program;
+use crate::signature::Trust;
 use crate::source::{ChartContent, ChartReference, Fetcher, HttpReference, IndexState, ResolvedChart, SourceError};
 
 /// How many parsed charts are kept: enough for every chart of a large cluster, few enough to fit in memory.
@@ -108,9 +109,17 @@ impl Charts {
         }
     }
 
-    /// Which chart a reference means now.
-    pub async fn resolve(&self, reference: &ChartReference) -> Result<ResolvedChart, SourceError> {
-        self.fetcher.resolve(reference).await
+    /// Which chart a reference means now. Where somebody must have signed it, nothing but its manifest is fetched before that is certain.
+    pub async fn resolve(
+        &self,
+        reference: &ChartReference,
+        trust: Option<&Trust>,
+    ) -> Result<ResolvedChart, SourceError> {
+        let chart = self.fetcher.resolve(reference).await?;
+        if let Some(trust) = trust {
+            self.fetcher.verify(&chart, trust).await?;
+        }
+        Ok(chart)
     }
 
     /// Which index a repository has now.

@@ -28,6 +28,8 @@ where
     pub(super) store: Store<K>,
     /// What came, changed or went.
     pub(super) changes: mpsc::UnboundedReceiver<ObjectRef<K>>,
+    /// Says that one changed by something else than itself.
+    pub(super) changed: mpsc::UnboundedSender<ObjectRef<K>>,
 }
 
 /// Follows other resources, and wakes the releases that are concerned when one changes. Cheap to clone.
@@ -101,12 +103,17 @@ impl Follow {
             .touched_objects();
         let follow = self.clone();
         let (changed, changes) = mpsc::unbounded_channel();
+        let sender = changed.clone();
         self.each(events, move |source| {
             follow.wake(|release| refers(release, source));
             // Nobody listens where sources are only looked up.
-            let _ = changed.send(ObjectRef::from_obj(source));
+            let _ = sender.send(ObjectRef::from_obj(source));
         });
-        FollowedSource { store, changes }
+        FollowedSource {
+            store,
+            changes,
+            changed,
+        }
     }
 
     /// Calls `changed` with each object that comes, changes or goes, in a task of its own, until the operator shuts down.

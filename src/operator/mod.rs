@@ -99,16 +99,17 @@ impl Operator {
         let repositories = follow.source::<HelmRepository>(scoped(&client, &settings), follow::refers_to_repository);
         let artifacts = follow.source::<OCIRepository>(scoped(&client, &settings), follow::refers_to_artifact);
         let policies = Policies::follow(&client, &follow);
+        let sources = Sources::new(
+            &client,
+            repositories.store.clone(),
+            artifacts.store.clone(),
+            &policies,
+            &follow,
+        );
         let followed = Followed {
             targets: Targets::new(&client, &settings, &metrics, follow.clone(), child_changed),
-            references: References::new(&client, follow.clone()),
-            sources: Sources::new(
-                &client,
-                repositories.store.clone(),
-                artifacts.store.clone(),
-                &policies,
-                &follow,
-            ),
+            references: References::new(&client, follow.clone(), sources.stir(artifacts.changed.clone())),
+            sources,
             policies,
             dependencies: Dependencies::new(follow.clone(), settings.namespace.clone()),
         };
@@ -130,9 +131,9 @@ impl Operator {
                 tokio::join!(repositories.store.wait_until_ready(), artifacts.store.wait_until_ready(), shared.policies.wait_until_ready())
             } => {}
         }
-        let FollowedSource { store, changes } = repositories;
+        let FollowedSource { store, changes, .. } = repositories;
         tokio::spawn(keep(shared.clone(), store, changes, shutdown.clone()));
-        let FollowedSource { store, changes } = artifacts;
+        let FollowedSource { store, changes, .. } = artifacts;
         tokio::spawn(keep(shared.clone(), store, changes, shutdown.clone()));
         let mut readiness = Some(readiness);
         let (watching, reporting) = (shared.clone(), shared.clone());
@@ -207,16 +208,17 @@ pub async fn observer(
     let artifacts = follow.source::<OCIRepository>(scoped(client, &settings), follow::refers_to_artifact);
     let policies = Policies::follow(client, &follow);
     let metrics = Arc::default();
+    let sources = Sources::new(
+        client,
+        repositories.store.clone(),
+        artifacts.store.clone(),
+        &policies,
+        &follow,
+    );
     let followed = Followed {
         targets: Targets::new(client, &settings, &metrics, follow.clone(), child_changed),
-        references: References::new(client, follow.clone()),
-        sources: Sources::new(
-            client,
-            repositories.store.clone(),
-            artifacts.store.clone(),
-            &policies,
-            &follow,
-        ),
+        references: References::new(client, follow.clone(), sources.stir(artifacts.changed.clone())),
+        sources,
         policies,
         dependencies: Dependencies::new(follow.clone(), settings.namespace.clone()),
     };

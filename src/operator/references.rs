@@ -1,4 +1,4 @@
-//! The ConfigMaps and Secrets that releases refer to, watched as metadata: a change wakes the releases that it is of.
+//! The ConfigMaps and Secrets that releases and verified sources refer to, watched as metadata: a change wakes those that it is of.
 //!
 //! Edge. One watch a kind and namespace, begun when a release first refers to such an object there and ended with the last one
 //! that does. Nothing is kept but the versions of the objects; what they hold is read when it is used.
@@ -18,6 +18,7 @@ use tracing::warn;
 
 use super::follow::Follow;
 use super::memory::ReleaseMemory;
+use super::sources::{Stir, verification_secrets};
 use crate::api::HelmRelease;
 use crate::api::helm_release::values::ValuesKind;
 use crate::release::label;
@@ -42,18 +43,28 @@ pub struct Needed {
     _end: DropGuard,
 }
 
-/// The watches of what releases refer to.
+impl Needed {
+    /// Waits until the objects were listed once. That they could not be is in the log; they may be readable all the same.
+    async fn is_answered(&self) {
+        let mut answered = self.answered.clone();
+        let _ = tokio::time::timeout(ANSWERED_WITHIN, answered.wait_for(|answered| *answered)).await;
+    }
+}
+
+/// The watches of what releases and sources refer to.
 pub struct References {
     client: Client,
     follow: Follow,
+    sources: Stir,
     watches: Mutex<HashMap<Place, Weak<Needed>>>,
 }
 
 impl References {
-    pub(super) fn new(client: &Client, follow: Follow) -> Self {
+    pub(super) fn new(client: &Client, follow: Follow, sources: Stir) -> Self {
         Self {
             client: client.clone(),
             follow,
+            sources,
             watches: Mutex::default(),
         }
     }
@@ -66,10 +77,19 @@ impl References {
             memory.references = places.into_iter().map(|place| self.needed(place)).collect();
         }
         for needed in &memory.references {
-            let mut answered = needed.answered.clone();
-            // That it could not be listed is in the log; the objects themselves may be readable all the same.
-            let _ = tokio::time::timeout(ANSWERED_WITHIN, answered.wait_for(|answered| *answered)).await;
+            needed.is_answered().await;
         }
+    }
+
+    /// Watches the Secrets of a namespace, for as long as what is returned is kept. What is read after this returns, and changes
+    /// afterwards, wakes the sources and the releases that it is of.
+    pub async fn secrets(&self, namespace: &str) -> Arc<Needed> {
+        let needed = self.needed(Place {
+            kind: ValuesKind::Secret,
+            namespace: namespace.to_owned(),
+        });
+        needed.is_answered().await;
+        needed
     }
 
     fn needed(&self, place: Place) -> Arc<Needed> {
@@ -83,6 +103,7 @@ impl References {
         let end = self.follow.token().child_token();
         let watch = Watch {
             follow: self.follow.clone(),
+            sources: self.sources.clone(),
             place: place.clone(),
             versions: HashMap::new(),
             answered: sender,
@@ -100,34 +121,38 @@ impl References {
 
 /// Where the objects are that a release refers to, in order.
 fn places(release: &HelmRelease) -> BTreeSet<Place> {
-    let kinds = referred(release).map(|(kind, _)| kind);
-    let namespace = release.own_namespace();
-    kinds
-        .map(|kind| Place {
-            kind,
-            namespace: namespace.to_owned(),
-        })
-        .collect()
+    let places = referred(release).map(|(kind, namespace, _)| Place {
+        kind,
+        namespace: namespace.to_owned(),
+    });
+    places.collect()
 }
 
-/// Kind and name of the objects that a release refers to; all are in its own namespace.
-fn referred(release: &HelmRelease) -> impl Iterator<Item = (ValuesKind, &str)> {
+/// Kind, namespace and name of the objects that a release refers to.
+fn referred(release: &HelmRelease) -> impl Iterator<Item = (ValuesKind, &str, &str)> {
+    let own = release.own_namespace();
     let values = release.spec.values_from.iter();
-    let values = values.map(|reference| (reference.kind, reference.name.as_str()));
-    let cluster = release.spec.kube_config.iter().flat_map(|cluster| {
+    let values = values.map(move |reference| (reference.kind, own, reference.name.as_str()));
+    let cluster = release.spec.kube_config.iter().flat_map(move |cluster| {
         let secret = cluster
             .secret_ref
             .iter()
-            .map(|secret| (ValuesKind::Secret, secret.name.as_str()));
+            .map(move |secret| (ValuesKind::Secret, own, secret.name.as_str()));
         let map = cluster.config_map_ref.iter();
-        secret.chain(map.map(|map| (ValuesKind::ConfigMap, map.name.as_str())))
+        secret.chain(map.map(move |map| (ValuesKind::ConfigMap, own, map.name.as_str())))
     });
-    values.chain(cluster)
+    // Who is trusted to sign its chart stands beside the source of the chart.
+    let (source, _) = release.source_namespace();
+    let verify = release.spec.chart.iter().filter_map(|chart| chart.spec.verify.as_ref());
+    let verify = verify.flat_map(verification_secrets);
+    let verify = verify.map(move |secret| (ValuesKind::Secret, source, secret));
+    values.chain(cluster).chain(verify)
 }
 
 /// One watch, while it runs.
 struct Watch {
     follow: Follow,
+    sources: Stir,
     place: Place,
     /// The versions that were seen last, by name.
     versions: HashMap<String, String>,
@@ -190,8 +215,11 @@ impl Watch {
 
     fn wake(&self, name: &str) {
         let Place { kind, namespace } = &self.place;
-        self.follow.wake(|release| {
-            release.own_namespace() == namespace && referred(release).any(|referred| referred == (*kind, name))
-        });
+        let changed = (*kind, namespace.as_str(), name);
+        self.follow
+            .wake(|release| referred(release).any(|referred| referred == changed));
+        if let ValuesKind::Secret = kind {
+            self.sources.secret_changed(namespace, name);
+        }
     }
 }

@@ -39,6 +39,8 @@ pub struct Fetched {
     pub size: u64,
     /// Where it is, fit to be shown.
     pub url: String,
+    /// Whether somebody who is trusted has signed it; `false` if nobody asked.
+    pub is_verified: bool,
 }
 
 /// What a look was for.
@@ -76,10 +78,15 @@ pub fn tell(status: StatusParts<'_>, wanted: Wanted<'_>, look: Look, now: &Time)
             now,
         );
     };
-    let mut is_stalled = false;
+    let (mut is_stalled, mut is_unverified) = (false, false);
     match look {
         Look::Found(fetched) => {
             let message = format!("stored artifact {}", fetched.revision);
+            is_unverified = !fetched.is_verified;
+            if fetched.is_verified {
+                let message = format!("verified signature of revision {}", fetched.revision);
+                set(ConditionType::SourceVerified, true, Reason::Succeeded, &message);
+            }
             set(ConditionType::Ready, true, Reason::Succeeded, &message);
             set(ConditionType::ArtifactInStorage, true, Reason::Succeeded, &message);
             *url = Some(fetched.url.clone());
@@ -97,6 +104,9 @@ pub fn tell(status: StatusParts<'_>, wanted: Wanted<'_>, look: Look, now: &Time)
             retryable,
         } => {
             set(ConditionType::Ready, false, reason, &message);
+            if reason == Reason::VerificationError {
+                set(ConditionType::SourceVerified, false, reason, &message);
+            }
             if !retryable {
                 is_stalled = true;
                 set(ConditionType::Stalled, true, reason, &message);
@@ -105,6 +115,9 @@ pub fn tell(status: StatusParts<'_>, wanted: Wanted<'_>, look: Look, now: &Time)
     }
     if !is_stalled {
         conditions::remove(conditions, ConditionType::Stalled);
+    }
+    if is_unverified {
+        conditions::remove(conditions, ConditionType::SourceVerified);
     }
 }
 
@@ -115,6 +128,7 @@ fn renewed(known: Option<Artifact>, fetched: Fetched, now: &Time) -> Artifact {
         digest,
         size,
         url: _,
+        is_verified: _,
     } = fetched;
     let same = known.filter(|known| known.revision == revision && known.digest == digest);
     Artifact {
@@ -158,6 +172,7 @@ mod tests {
             revision: revision.to_owned(),
             digest: revision.to_owned(),
             size: 7,
+            is_verified: false,
             url: "https://charts.example.com/index.yaml".to_owned(),
         })
     }
@@ -201,6 +216,32 @@ mod tests {
         assert_eq!(condition(&status, ConditionType::Stalled), Some("True"));
         told(&mut status, found("sha256:a"), 4);
         assert_eq!(condition(&status, ConditionType::Stalled), None);
+    }
+
+    #[test]
+    fn what_is_said_of_signatures_is_what_the_last_look_that_saw_them_found() {
+        let mut status = HelmRepositoryStatus::default();
+        let verified = |is_verified| match found("1.0.0@sha256:a") {
+            Look::Found(fetched) => Look::Found(Fetched { is_verified, ..fetched }),
+            other => other,
+        };
+        let unverified = || Look::Failed {
+            reason: Reason::VerificationError,
+            message: "it is not signed".to_owned(),
+            retryable: false,
+        };
+        told(&mut status, verified(true), 1);
+        assert_eq!(condition(&status, ConditionType::SourceVerified), Some("True"));
+        told(&mut status, failed(true), 2);
+        assert_eq!(condition(&status, ConditionType::SourceVerified), Some("True"));
+        told(&mut status, unverified(), 3);
+        assert_eq!(condition(&status, ConditionType::SourceVerified), Some("False"));
+        assert_eq!(condition(&status, ConditionType::Ready), Some("False"));
+        assert!(status.artifact.is_some(), "what was verified before stays");
+        told(&mut status, verified(true), 4);
+        assert_eq!(condition(&status, ConditionType::SourceVerified), Some("True"));
+        told(&mut status, verified(false), 5);
+        assert_eq!(condition(&status, ConditionType::SourceVerified), None);
     }
 
     #[test]

@@ -25,6 +25,12 @@ impl Digest {
         Self(hasher.finalize().into())
     }
 
+    /// The bytes.
+    #[cfg(feature = "verification")]
+    pub(super) const fn bytes(&self) -> [u8; 32] {
+        self.0
+    }
+
     /// The 64 hexadecimal digits.
     pub fn hexadecimal(&self) -> String {
         self.0.iter().fold(String::with_capacity(64), |mut text, byte| {

@@ -219,6 +219,27 @@ pub enum SourceError {
         /// What came.
         actual: Digest,
     },
+    /// Nobody has signed it.
+    #[error("{what} is not signed: the registry has no {looked_for} of it; sign it, or do not ask for a signature")]
+    NotSigned {
+        /// The artifact, with its digest.
+        what: String,
+        /// What kinds of signature were looked for.
+        looked_for: &'static str,
+    },
+    /// Nobody who is trusted has signed it.
+    #[error(
+        "{what} is signed by nobody who is trusted ({trusted}): {reason}; sign it as somebody who is trusted, \
+             or trust whoever signed it"
+    )]
+    NotTrusted {
+        /// The artifact, with its digest.
+        what: String,
+        /// Who is trusted.
+        trusted: String,
+        /// What is wrong with each signature (of the first few).
+        reason: String,
+    },
     /// The index gives something else than a SHA-256 digest.
     #[error(
         "the index of chart repository {url} gives chart {chart} {version} the digest {digest:?}, \
@@ -297,7 +318,7 @@ impl SourceError {
             | Self::ArchiveMissing { .. } => Category::NotFound,
             Self::Unauthorized { .. } => Category::Unauthorized,
             Self::Unreachable { .. } | Self::Timeout { .. } | Self::Status { .. } => Category::Unavailable,
-            Self::DigestMismatch { .. } => Category::Integrity,
+            Self::DigestMismatch { .. } | Self::NotSigned { .. } | Self::NotTrusted { .. } => Category::Integrity,
             Self::TooLarge { .. } | Self::TooMany { .. } => Category::TooLarge,
             Self::Redirect { .. }
             | Self::BrokenIndex { .. }
@@ -311,6 +332,11 @@ impl SourceError {
             | Self::Irregular { .. }
             | Self::Local { .. } => Category::Local,
         }
+    }
+
+    /// Whether the signatures are what is wrong: the artifact itself is there.
+    pub const fn is_about_signatures(&self) -> bool {
+        matches!(self, Self::NotSigned { .. } | Self::NotTrusted { .. })
     }
 
     /// Whether the same request may succeed soon without anybody changing anything.

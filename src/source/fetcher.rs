@@ -159,6 +159,24 @@ impl Fetcher {
         self.0.repositories.refresh(repository).await
     }
 
+    /// Whether somebody who is trusted has signed a chart. The digest that is signed is that of its manifest, and everything that is
+    /// fetched of it later is held to digests that follow from that one.
+    ///
+    /// # Errors
+    /// When nobody has, the registry does not tell, or the chart is not in a registry.
+    #[cfg(feature = "verification")]
+    pub async fn verify(&self, chart: &ResolvedChart, trust: &crate::signature::Trust) -> Result<(), SourceError> {
+        match (&chart.location, chart.manifest_digest) {
+            (Location::Oci { repository, layer: _ }, Some(manifest)) => {
+                self.0.registry.verify(repository, manifest, trust).await
+            }
+            _ => Err(SourceError::NotSigned {
+                what: chart.url.clone(),
+                looked_for: "registry, and so no signature",
+            }),
+        }
+    }
+
     /// The content of a resolved chart, from the cache if it is there. It has the promised digest.
     pub async fn fetch(&self, chart: &ResolvedChart) -> Result<ChartContent, SourceError> {
         let (what, actual, content) = match &chart.location {

@@ -19,6 +19,10 @@ pub struct Limits {
     pub manifest: u64,
     /// How many tags of an OCI repository are read (50 000).
     pub tags: usize,
+    /// How many signatures of one artifact are looked at (50).
+    pub signatures: usize,
+    /// One signature with what proves it (1 MiB; the largest in use have some 20 KiB).
+    pub signature: u64,
 }
 
 impl Default for Limits {
@@ -33,6 +37,8 @@ impl Default for Limits {
             redirects: 10,
             manifest: 4 * MEBIBYTE,
             tags: 50_000,
+            signatures: 50,
+            signature: MEBIBYTE,
         }
     }
 }

@@ -15,7 +15,7 @@ const fn proof(field: &'static str, file: &'static str, test: &'static str) -> P
 }
 
 /// The fields that are accepted and not acted on; releases that set them say so.
-pub(crate) const NOT_ACTED_ON: &[&str] = &["chart.spec.verify"];
+pub(crate) const NOT_ACTED_ON: &[&str] = &[];
 
 pub(crate) const PROOFS: &[Proof] = &[
     proof(
@@ -107,6 +107,21 @@ pub(crate) const PROOFS: &[Proof] = &[
         "chart.spec.sourceRef",
         "tests/it/releases/flux_sources.rs",
         "sources_of_flux_and_of_other_namespaces",
+    ),
+    proof(
+        "chart.spec.verify",
+        "tests/it/releases/verification.rs",
+        "a_chart_is_released_only_if_somebody_who_is_trusted_has_signed_it",
+    ),
+    proof(
+        "chart.spec.verify.matchOIDCIdentity",
+        "tests/it/releases/verification.rs",
+        "a_chart_that_is_signed_without_a_key_is_released_for_the_identities_that_are_accepted",
+    ),
+    proof(
+        "chart.spec.verify.trustedRootSecretRef",
+        "tests/it/releases/verification.rs",
+        "a_chart_that_is_signed_without_a_key_is_released_for_the_identities_that_are_accepted",
     ),
     proof(
         "chart.spec.valuesFiles",

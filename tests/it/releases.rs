@@ -32,4 +32,5 @@ mod storms;
 mod takeover;
 mod testing;
 mod uninstalling;
+mod verification;
 mod waiting;

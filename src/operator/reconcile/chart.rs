@@ -10,6 +10,7 @@ use crate::api::helm_release::chart::ReconcileStrategy;
 use crate::operator::context::Context;
 use crate::operator::memory::{LookedUp, ReleaseMemory};
 use crate::operator::sources::{Located, SourcesError};
+use crate::signature::Trust;
 use crate::source::ResolvedChart;
 
 /// The chart that the release means now: what was looked up last, while neither the source nor the release changed. It is looked up
@@ -23,9 +24,12 @@ pub(super) async fn current(
     memory: &mut ReleaseMemory,
 ) -> Result<ResolvedChart, InputError> {
     let located = context.shared.sources.locate(release).await?;
+    // Read each time: who is no longer trusted is not trusted from the next look on, whether or not a watch told of it.
+    let trust = context.shared.sources.trust(&located).await?;
     let requested = release.requested_at().unwrap_or_default();
     let revision = located.revision().unwrap_or_default();
-    let (scope, key) = (located.scope(), format!("{revision} {requested}"));
+    let scope = format!("{} {:x?}", located.scope(), trust.as_ref().map(Trust::fingerprint));
+    let key = format!("{revision} {requested}");
     let known = memory.chart.as_ref().filter(|known| known.scope == scope);
     if let Some(known) = known
         && known.key == key
@@ -38,7 +42,7 @@ pub(super) async fn current(
         let chart = known.map(|known| known.chart.clone());
         return chart.ok_or_else(|| SourcesError::Suspended { source_name }.into());
     }
-    let found = find(context, &located).await?;
+    let found = find(context, &located, trust.as_ref()).await?;
     let chart = match known {
         Some(known) if !is_another(&located, release, &known.chart, &found) => known.chart.clone(),
         Some(_) | None => found,
@@ -59,13 +63,13 @@ fn interval(release: &HelmRelease) -> std::time::Duration {
     interval.unwrap_or(release.spec.interval).as_std()
 }
 
-async fn find(context: &Context, located: &Located) -> Result<ResolvedChart, InputError> {
+async fn find(context: &Context, located: &Located, trust: Option<&Trust>) -> Result<ResolvedChart, InputError> {
     let shared = &context.shared;
-    if let Some(chart) = shared.sources.known(located) {
+    if let Some(chart) = shared.sources.known(located, trust) {
         return Ok(chart);
     }
     let reference = shared.sources.reference(located).await?;
-    Ok(shared.charts.resolve(&reference).await?)
+    Ok(shared.charts.resolve(&reference, trust).await?)
 }
 
 /// Whether a chart is released anew. A folder of a Git repository or a bucket changes with every commit: by default only a version that

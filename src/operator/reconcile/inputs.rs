@@ -134,6 +134,7 @@ impl InputError {
             Self::NotSupported(_) | Self::Drift(_) => Reason::InvalidSpec,
             Self::ElsewhereRefused { .. } => Reason::AccessDenied,
             Self::Sources(error) => error.reason(),
+            Self::Source(error) if error.is_about_signatures() => Reason::VerificationError,
             Self::Source(_) | Self::Chart(_) => Reason::ArtifactFailed,
             Self::Values { .. } => Reason::ValuesError,
             Self::Policy(error) => error.reason(),

@@ -38,13 +38,13 @@ pub enum SourcesError {
         /// Its kind and name.
         source_name: String,
     },
-    /// The source asks for something that would be unsafe to go without.
-    #[error("{source_name}: spec.{field} is not supported yet, and nothing is fetched without; remove it")]
-    NotSupported {
-        /// The source.
-        source_name: String,
-        /// The field.
-        field: &'static str,
+    /// A signature is asked for, and it cannot be said whose.
+    #[error("{field}: {problem}")]
+    Verification {
+        /// The field that asks for it, and whose field it is.
+        field: String,
+        /// What is wrong, and the way out.
+        problem: String,
     },
     /// The source has nothing to use yet.
     #[error("{source_name} is not ready: {message}")]
@@ -80,10 +80,10 @@ impl SourcesError {
         match self {
             Self::NoChart => Reason::InvalidSpec,
             Self::AccessDenied { .. } => Reason::AccessDenied,
+            Self::Verification { .. } => Reason::VerificationError,
             Self::Missing { .. }
             | Self::Secret { .. }
             | Self::Suspended { .. }
-            | Self::NotSupported { .. }
             | Self::NotReady { .. }
             | Self::Digest { .. } => Reason::SourceNotReady,
         }
@@ -96,7 +96,7 @@ impl SourcesError {
             Self::Missing { .. }
             | Self::Secret { .. }
             | Self::Suspended { .. }
-            | Self::NotSupported { .. }
+            | Self::Verification { .. }
             | Self::NotReady { .. }
             | Self::AccessDenied { .. }
             | Self::Digest { .. } => true,

@@ -27,12 +27,15 @@ use crate::api::conditions::Reason;
 use crate::api::helm_repository::HelmRepository;
 use crate::api::names;
 use crate::api::oci_repository::OCIRepository;
+use crate::api::reference::Verification;
 use crate::api::source_status::StatusParts;
 use crate::operator::context::Shared;
 use crate::operator::reconcile::{now, random_fraction};
+use crate::operator::references::Needed;
 use crate::plan::outcome::Verdict;
 use crate::plan::retry::jittered;
 use crate::plan::source::{Fetched, Look, Wanted, next_look, tell};
+use crate::signature::Trust;
 use crate::source::{ChartReference, ResolvedChart, SourceError};
 use crate::telemetry::events::Severity;
 
@@ -56,6 +59,7 @@ impl LookError {
     fn into_look(self) -> Look {
         let (reason, retryable) = match &self {
             Self::Sources(error) => (error.reason(), error.is_retryable()),
+            Self::Fetch(error) if error.is_about_signatures() => (Reason::VerificationError, error.is_retryable()),
             Self::Fetch(error) => (Reason::ArtifactFailed, error.is_retryable()),
         };
         Look::Failed {
@@ -66,8 +70,19 @@ impl LookError {
     }
 }
 
-/// What was found, and the chart that it is, where the source is of one chart only.
-type Seen = (Look, Option<ResolvedChart>);
+/// What a look came to.
+pub(in crate::operator) struct Seen {
+    look: Look,
+    /// The chart that the source is, where it is of one chart only.
+    chart: Option<ResolvedChart>,
+}
+
+/// The chart that a source was, and whose signatures were trusted then.
+#[derive(Clone)]
+struct Vouched {
+    chart: ResolvedChart,
+    trust: Option<[u8; 32]>,
+}
 
 /// A kind of source that is kept.
 pub(in crate::operator) trait Kept:
@@ -90,8 +105,12 @@ pub(in crate::operator) trait Kept:
     fn interval(&self) -> Duration;
     /// Its status, to be written.
     fn status_parts(&mut self) -> StatusParts<'_>;
+    /// How what it is fetches is verified.
+    fn verification(&self) -> Option<&Verification>;
+    /// Whose signatures are trusted.
+    fn trust(&self, shared: &Shared) -> impl Future<Output = Result<Option<Trust>, LookError>> + Send;
     /// Looks at it.
-    fn look(&self, shared: &Shared) -> impl Future<Output = Result<Seen, LookError>> + Send;
+    fn look(&self, shared: &Shared, trust: Option<&Trust>) -> impl Future<Output = Result<Seen, LookError>> + Send;
 }
 
 impl Kept for HelmRepository {
@@ -109,10 +128,21 @@ impl Kept for HelmRepository {
         self.status.get_or_insert_default().parts()
     }
 
-    async fn look(&self, shared: &Shared) -> Result<Seen, LookError> {
+    fn verification(&self) -> Option<&Verification> {
+        None
+    }
+
+    async fn trust(&self, _: &Shared) -> Result<Option<Trust>, LookError> {
+        Ok(None)
+    }
+
+    async fn look(&self, shared: &Shared, _: Option<&Trust>) -> Result<Seen, LookError> {
         let reference = shared.sources.repository_reference(self, "", "").await?;
         let ChartReference::HttpRepository(reference) = reference else {
-            return Ok((Look::Static, None));
+            return Ok(Seen {
+                look: Look::Static,
+                chart: None,
+            });
         };
         let index = shared.charts.refresh(&reference).await?;
         let digest = index.digest.to_string();
@@ -121,8 +151,12 @@ impl Kept for HelmRepository {
             digest,
             size: index.size,
             url: index.url,
+            is_verified: false,
         };
-        Ok((Look::Found(fetched), None))
+        Ok(Seen {
+            look: Look::Found(fetched),
+            chart: None,
+        })
     }
 }
 
@@ -144,9 +178,17 @@ impl Kept for OCIRepository {
         status.parts()
     }
 
-    async fn look(&self, shared: &Shared) -> Result<Seen, LookError> {
+    fn verification(&self) -> Option<&Verification> {
+        self.spec.verify.as_ref()
+    }
+
+    async fn trust(&self, shared: &Shared) -> Result<Option<Trust>, LookError> {
+        Ok(shared.sources.artifact_trust(self).await?)
+    }
+
+    async fn look(&self, shared: &Shared, trust: Option<&Trust>) -> Result<Seen, LookError> {
         let reference = shared.sources.artifact_reference(self).await?;
-        let chart = shared.charts.resolve(&reference).await?;
+        let chart = shared.charts.resolve(&reference, trust).await?;
         let size = shared.charts.store(&chart).await?;
         let manifest = chart.manifest_digest.unwrap_or(chart.digest);
         let fetched = Fetched {
@@ -154,14 +196,26 @@ impl Kept for OCIRepository {
             digest: chart.digest.to_string(),
             size,
             url: chart.url.clone(),
+            is_verified: trust.is_some(),
         };
-        Ok((Look::Found(fetched), Some(chart)))
+        Ok(Seen {
+            look: Look::Found(fetched),
+            chart: Some(chart),
+        })
     }
 }
 
 /// What is known of the sources that are kept. Cheap to clone; all of it can be lost.
 #[derive(Clone, Default)]
-pub(super) struct Known(Arc<Mutex<HashMap<String, Sighting>>>);
+pub(super) struct Known(Arc<Mutex<HashMap<String, Memory>>>);
+
+/// What is known of one source.
+#[derive(Default)]
+struct Memory {
+    /// How often one of its Secrets changed.
+    stirs: u64,
+    sighting: Option<Sighting>,
+}
 
 /// How a source was when it was last looked at.
 #[derive(Clone)]
@@ -169,9 +223,12 @@ struct Sighting {
     uid: Option<String>,
     generation: Option<i64>,
     requested_at: Option<String>,
+    stirs: u64,
     due: Instant,
     failures: u32,
-    chart: Option<ResolvedChart>,
+    vouched: Option<Vouched>,
+    /// The watch of its Secrets, for as long as they matter.
+    _secrets: Option<Arc<Needed>>,
 }
 
 impl Sighting {
@@ -183,25 +240,39 @@ impl Sighting {
 }
 
 impl Known {
-    /// The chart that a source was when it was last looked at; `None` if the source has changed since.
-    pub(super) fn chart<K: Kept>(&self, source: &K) -> Option<ResolvedChart> {
-        self.sighting(source)?.chart
+    /// The chart that a source was when it was last looked at; `None` if the source, or whose signatures are trusted, has changed since.
+    pub(super) fn chart<K: Kept>(&self, source: &K, trust: Option<&Trust>) -> Option<ResolvedChart> {
+        let (sighting, _) = self.sighting(source);
+        let Vouched { chart, trust: then } = sighting?.vouched?;
+        (then == trust.map(Trust::fingerprint)).then_some(chart)
     }
 
-    fn sighting<K: Kept>(&self, source: &K) -> Option<Sighting> {
-        let sighting = self.lock().get(&key(&ObjectRef::from_obj(source))).cloned();
-        sighting.filter(|sighting| sighting.is_of(source))
+    /// How it was last seen, unless it or one of its Secrets changed since, and how often the latter have changed so far.
+    fn sighting<K: Kept>(&self, source: &K) -> (Option<Sighting>, u64) {
+        let known = self.lock();
+        let Some(Memory { stirs, sighting }) = known.get(&key(&ObjectRef::from_obj(source))) else {
+            return (None, 0);
+        };
+        let sighting = sighting.clone();
+        let sighting = sighting.filter(|sighting| sighting.is_of(source) && sighting.stirs == *stirs);
+        (sighting, *stirs)
     }
 
     fn put<K: Kept>(&self, source: &K, sighting: Sighting) {
-        self.lock().insert(key(&ObjectRef::from_obj(source)), sighting);
+        let mut known = self.lock();
+        known.entry(key(&ObjectRef::from_obj(source))).or_default().sighting = Some(sighting);
+    }
+
+    /// One of its Secrets changed: what was seen before is no longer how it is.
+    pub(super) fn stir<K: Kept>(&self, source: &ObjectRef<K>) {
+        self.lock().entry(key(source)).or_default().stirs += 1;
     }
 
     fn forget<K: Kept>(&self, source: &ObjectRef<K>) {
         self.lock().remove(&key(source));
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Sighting>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Memory>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -248,7 +319,12 @@ async fn reconcile<K: Kept>(source: Arc<K>, shared: Arc<Shared>) -> kube::Result
     if source.is_suspended() {
         return Ok(Action::await_change());
     }
-    let known = shared.sources.known.sighting(source.as_ref());
+    // Watched before they are read, so that no change is missed.
+    let secrets = match source.verification() {
+        Some(_) => Some(shared.references.secrets(&source.namespace().unwrap_or_default()).await),
+        None => None,
+    };
+    let (known, stirs) = shared.sources.known.sighting(source.as_ref());
     let wait = known
         .as_ref()
         .map(|known| known.due.saturating_duration_since(Instant::now()));
@@ -256,10 +332,7 @@ async fn reconcile<K: Kept>(source: Arc<K>, shared: Arc<Shared>) -> kube::Result
         return Ok(Action::requeue(wait));
     }
     let started = Instant::now();
-    let (look, chart) = match source.look(&shared).await {
-        Ok(seen) => seen,
-        Err(error) => (error.into_look(), None),
-    };
+    let (look, vouched) = look_at(source.as_ref(), &shared).await;
     let failures = match &look {
         Look::Found(_) | Look::Static => 0,
         Look::Failed { .. } => known.as_ref().map_or(0, |known| known.failures).saturating_add(1),
@@ -275,10 +348,12 @@ async fn reconcile<K: Kept>(source: Arc<K>, shared: Arc<Shared>) -> kube::Result
         uid: source.uid(),
         generation: source.meta().generation,
         requested_at: requested_at(source.as_ref()).map(str::to_owned),
+        stirs,
         due: started + wait,
         failures,
         // What was found before stays in use when the source fails.
-        chart: chart.or_else(|| known.and_then(|known| known.chart)),
+        vouched: vouched.or_else(|| known.and_then(|known| known.vouched)),
+        _secrets: secrets,
     };
     shared.sources.known.put(source.as_ref(), sighting);
     if let Look::Failed { reason, message, .. } = &look {
@@ -292,6 +367,16 @@ async fn reconcile<K: Kept>(source: Arc<K>, shared: Arc<Shared>) -> kube::Result
     }
     write(&shared, source.as_ref(), look).await?;
     Ok(Action::requeue(wait))
+}
+
+async fn look_at<K: Kept>(source: &K, shared: &Shared) -> (Look, Option<Vouched>) {
+    let seen = async {
+        let trust = source.trust(shared).await?;
+        let Seen { look, chart } = source.look(shared, trust.as_ref()).await?;
+        let trust = trust.as_ref().map(Trust::fingerprint);
+        Ok((look, chart.map(|chart| Vouched { chart, trust })))
+    };
+    seen.await.unwrap_or_else(|error: LookError| (error.into_look(), None))
 }
 
 fn ended(look: &Look) -> (&'static str, Verdict) {

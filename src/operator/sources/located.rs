@@ -8,6 +8,7 @@ use kube::{Resource as _, ResourceExt as _};
 use super::flux::Published;
 use crate::api::helm_repository::HelmRepository;
 use crate::api::oci_repository::OCIRepository;
+use crate::api::reference::Verification;
 use crate::api::source_status::Artifact;
 
 /// A source as it stands, and what a release wants of it.
@@ -21,6 +22,8 @@ pub enum Located {
         chart: String,
         /// Version or range.
         version: String,
+        /// How its signature is verified.
+        verify: Option<Box<Verification>>,
     },
     /// An artifact.
     Artifact {
@@ -82,6 +85,7 @@ impl Located {
                 repository,
                 chart,
                 version,
+                verify: _, // whom it makes trusted is another part of the scope
             } => format!("{} {chart} {version}", identity(repository.meta())),
             Self::Artifact { repository } => identity(repository.meta()),
             Self::Published(published) => {

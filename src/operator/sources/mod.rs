@@ -8,6 +8,8 @@ mod keep;
 mod located;
 mod reference;
 mod secrets;
+mod stir;
+mod verification;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,18 +18,22 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::api::PartialObjectMeta;
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::{Client, Resource, ResourceExt};
+use tokio::sync::mpsc;
 
 pub use self::error::SourcesError;
 use self::flux::{FluxKind, FluxReference, FluxSources, Published};
 use self::keep::Known;
 pub(super) use self::keep::keep;
 pub use self::located::Located;
+pub(super) use self::stir::Stir;
+pub(super) use self::verification::secrets as verification_secrets;
 use crate::api::HelmRelease;
 use crate::api::helm_release::chart::{ChartReference, ChartTemplate, SourceReference};
 use crate::api::helm_repository::HelmRepository;
 use crate::api::oci_repository::OCIRepository;
 use crate::operator::follow::Follow;
 use crate::operator::policies::Policies;
+use crate::signature::Trust;
 use crate::source::ResolvedChart;
 
 /// The sources of the cluster.
@@ -60,12 +66,18 @@ impl Sources {
         }
     }
 
-    /// The chart that a source was when it was last looked at, if it is of one chart only and has not changed since.
-    pub fn known(&self, located: &Located) -> Option<ResolvedChart> {
+    /// The chart that a source was when it was last looked at, if it is of one chart only, and neither it nor whose signatures are
+    /// trusted has changed since.
+    pub fn known(&self, located: &Located, trust: Option<&Trust>) -> Option<ResolvedChart> {
         match located {
             Located::Repository { .. } | Located::Published(_) => None,
-            Located::Artifact { repository } => self.known.chart(repository.as_ref()),
+            Located::Artifact { repository } => self.known.chart(repository.as_ref(), trust),
         }
+    }
+
+    /// Makes the artifacts be looked at anew whose Secrets change; `changed` wakes the one who keeps them.
+    pub(super) fn stir(&self, changed: mpsc::UnboundedSender<ObjectRef<OCIRepository>>) -> Stir {
+        Stir::new(self.known.clone(), self.artifacts.clone(), changed)
     }
 
     /// Whether a repository lets releases of this namespace use it. Its own may always.
@@ -141,6 +153,7 @@ impl Sources {
             repository,
             chart: template.spec.chart.clone(),
             version: template.spec.version.clone(),
+            verify: template.spec.verify.clone().map(Box::new),
         })
     }
 }

@@ -20,6 +20,7 @@ impl Sources {
                 repository,
                 chart,
                 version,
+                verify: _,
             } => self.repository_reference(repository, chart, version).await,
             Located::Artifact { repository } => self.artifact_reference(repository).await,
             Located::Published(published) => Ok(ChartReference::Published(published.reference.clone())),
@@ -34,7 +35,7 @@ impl Sources {
     ) -> Result<ChartReference, SourcesError> {
         let HelmRepositorySpec {
             url,
-            type_,
+            type_: _,
             interval,
             timeout,
             suspend: _,
@@ -50,7 +51,7 @@ impl Sources {
             namespace: repository.namespace().unwrap_or_default(),
             source_name: format!("HelmRepository {}", repository.name_any()),
         };
-        let is_registry = *type_ == Some(RepositoryType::Oci) || url.starts_with("oci://");
+        let is_registry = is_registry(repository);
         let mut access = Access::default();
         if let Some(timeout) = timeout {
             access.timeout = timeout.as_std();
@@ -94,17 +95,11 @@ impl Sources {
             service_account_name: _,
             cert_secret_ref,
             proxy_secret_ref: _,
-            verify,
+            verify: _,
             insecure,
             ignore: _,
         } = &repository.spec;
         let source_name = format!("OCIRepository {}", repository.name_any());
-        if verify.is_some() {
-            return Err(SourcesError::NotSupported {
-                source_name,
-                field: "verify",
-            });
-        }
         let secrets = Secrets {
             client: &self.client,
             namespace: repository.namespace().unwrap_or_default(),
@@ -146,4 +141,9 @@ impl Sources {
             insecure: *insecure,
         }))
     }
+}
+
+/// Whether the repository's charts are in a registry.
+pub(super) fn is_registry(repository: &HelmRepository) -> bool {
+    repository.spec.type_ == Some(RepositoryType::Oci) || repository.spec.url.starts_with("oci://")
 }

@@ -33,11 +33,17 @@ impl Secrets<'_> {
     }
 
     async fn read(&self, name: &str) -> Result<BTreeMap<String, ByteString>, SourcesError> {
+        let data = self.data(name).await;
+        data.map_err(|problem| self.error(name, problem))
+    }
+
+    /// What a Secret holds, or what is wrong.
+    pub(super) async fn data(&self, name: &str) -> Result<BTreeMap<String, ByteString>, String> {
         let secrets: Api<KubernetesSecret> = Api::namespaced(self.client.clone(), &self.namespace);
         match secrets.get_opt(name).await {
             Ok(Some(secret)) => Ok(secret.data.unwrap_or_default()),
-            Ok(None) => Err(self.error(name, "it does not exist")),
-            Err(error) => Err(self.error(name, error.to_string())),
+            Ok(None) => Err("it does not exist".to_owned()),
+            Err(error) => Err(error.to_string()),
         }
     }
 

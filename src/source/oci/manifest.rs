@@ -21,17 +21,25 @@ pub(super) struct Manifest {
     #[serde(default)]
     config: Option<Descriptor>,
     #[serde(default)]
-    layers: Vec<Descriptor>,
+    pub(super) layers: Vec<Descriptor>,
     #[serde(default)]
-    manifests: Vec<Descriptor>,
+    pub(super) manifests: Vec<Descriptor>,
 }
 
+/// What a manifest refers to.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Descriptor {
+pub(super) struct Descriptor {
     #[serde(default)]
-    media_type: String,
-    digest: String,
+    pub(super) media_type: String,
+    pub(super) digest: String,
+    /// Of a manifest in an index: what the manifest says that it is.
+    #[cfg(feature = "verification")]
+    #[serde(default)]
+    pub(super) artifact_type: Option<String>,
+    #[cfg(feature = "verification")]
+    #[serde(default)]
+    pub(super) annotations: std::collections::BTreeMap<String, String>,
 }
 
 /// The configuration of a chart's manifest: its `Chart.yaml` as JSON.

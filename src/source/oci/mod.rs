@@ -3,6 +3,8 @@
 mod manifest;
 mod registry;
 mod repository;
+#[cfg(feature = "verification")]
+mod signatures;
 
 use sha2::{Digest as _, Sha256};
 

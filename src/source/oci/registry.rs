@@ -14,6 +14,8 @@ use url::Url;
 
 use super::manifest::{ACCEPT, Manifest};
 use super::repository::Repository;
+#[cfg(feature = "verification")]
+use super::signatures::Verified;
 use super::verify;
 use crate::source::credentials::{Credentials, Secret};
 use crate::source::digest::Digest;
@@ -34,6 +36,8 @@ pub(in crate::source) struct Registry {
     /// The login that a registry accepted, by repository and own credentials. Tokens that have expired are replaced
     /// when the registry refuses them.
     logins: Mutex<HashMap<Digest, Credentials>>,
+    #[cfg(feature = "verification")]
+    verified: Verified,
 }
 
 #[derive(Deserialize)]
@@ -56,7 +60,15 @@ impl Registry {
             transport,
             limits,
             logins: Mutex::default(),
+            #[cfg(feature = "verification")]
+            verified: Verified::default(),
         }
+    }
+
+    /// What was verified before.
+    #[cfg(feature = "verification")]
+    pub(super) fn verified(&self) -> &Verified {
+        &self.verified
     }
 
     pub(super) fn limits(&self) -> &Limits {
@@ -80,7 +92,8 @@ impl Registry {
         Ok(inner.map(|(manifest, _)| (manifest, digest)))
     }
 
-    async fn single_manifest(
+    /// A manifest by tag or digest, as it is; `None` if there is none.
+    pub(super) async fn single_manifest(
         &self,
         repository: &Repository,
         tag: &str,
@@ -159,7 +172,7 @@ impl Registry {
     }
 
     /// Sends a request with the known login; logs in and sends it again when the registry wants that.
-    async fn get(
+    pub(super) async fn get(
         &self,
         repository: &Repository,
         url: &Url,
@@ -286,7 +299,7 @@ impl Registry {
 }
 
 /// The next page that a `Link` header names; it has to be on the same server, which gets our login.
-fn next_page(current: &Url, headers: &HeaderMap) -> Result<Option<Url>, SourceError> {
+pub(super) fn next_page(current: &Url, headers: &HeaderMap) -> Result<Option<Url>, SourceError> {
     let link = headers.get(LINK).and_then(|link| link.to_str().ok());
     let target = link.filter(|link| link.contains("rel=\"next\"") || link.contains("rel=next"));
     let Some(target) = target
@@ -301,6 +314,6 @@ fn next_page(current: &Url, headers: &HeaderMap) -> Result<Option<Url>, SourceEr
         .filter(|next| next.origin() == current.origin());
     next.map(Some).ok_or_else(|| SourceError::Protocol {
         url: shown(current),
-        reason: "the next page of its tags is on another server".to_owned(),
+        reason: "the next page of its list is on another server".to_owned(),
     })
 }

@@ -67,6 +67,16 @@ pub(crate) async fn helm_controller() -> Result<PathBuf, Error> {
     built(Program::HelmController).await
 }
 
+/// The path of Sigstore's cosign; built when it is first needed.
+pub async fn cosign() -> Result<PathBuf, Error> {
+    Ok(built(Program::Cosign).await?.join("cosign"))
+}
+
+/// The path of the signer that has a Sigstore of its own; built when it is first needed.
+pub async fn keyless() -> Result<PathBuf, Error> {
+    Ok(built(Program::Keyless).await?.join("keyless"))
+}
+
 async fn built(program: Program) -> Result<PathBuf, Error> {
     tokio::task::spawn_blocking(move || build::build(program))
         .await

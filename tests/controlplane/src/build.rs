@@ -43,7 +43,19 @@ pub(crate) enum Program {
     Helm3,
     /// Flux's helm-controller; 114 MB, with its resource definitions beside it. A module of its own.
     HelmController,
+    /// Sigstore's cosign; 100 MB. A module of its own.
+    Cosign,
+    /// What signs without keys, with a Sigstore of its own; in cosign's module.
+    Keyless,
 }
+
+/// The programs that are modules of their own.
+const MODULES: [Program; 4] = [
+    Program::Promtool,
+    Program::Helm3,
+    Program::HelmController,
+    Program::Cosign,
+];
 
 impl Program {
     fn name(self) -> &'static str {
@@ -55,6 +67,8 @@ impl Program {
             Self::Promtool => "promtool",
             Self::Helm3 => "helm3",
             Self::HelmController => "helm-controller",
+            Self::Cosign => "cosign",
+            Self::Keyless => "keyless",
         }
     }
 
@@ -67,6 +81,8 @@ impl Program {
             Self::Promtool => "github.com/prometheus/prometheus/cmd/promtool",
             Self::Helm3 => "helm.sh/helm/v3/cmd/helm",
             Self::HelmController => HELM_CONTROLLER,
+            Self::Cosign => "github.com/sigstore/cosign/v3/cmd/cosign",
+            Self::Keyless => "./keyless",
         }
     }
 
@@ -77,14 +93,20 @@ impl Program {
             Self::Promtool => "promtool",
             Self::Helm3 => "helm3",
             Self::HelmController => "flux",
+            Self::Cosign | Self::Keyless => "cosign",
         }
     }
 
     fn tags(self) -> &'static str {
         match self {
-            Self::ControlPlane | Self::Oracle | Self::Supervisor | Self::Helm | Self::Helm3 | Self::HelmController => {
-                ""
-            }
+            Self::ControlPlane
+            | Self::Oracle
+            | Self::Supervisor
+            | Self::Helm
+            | Self::Helm3
+            | Self::HelmController
+            | Self::Cosign
+            | Self::Keyless => "",
             // Service discovery brings the clients of a dozen clouds.
             Self::Promtool => "remove_all_sd",
         }
@@ -93,13 +115,14 @@ impl Program {
     /// Whether a source, by its path in the module, goes into the program.
     fn is_made_of(self, source: &Path) -> bool {
         let is_of_oracle = source.starts_with("cmd/oracle");
-        let own = [Self::Promtool, Self::Helm3, Self::HelmController].map(Self::module);
-        let module = own.into_iter().find(|module| source.starts_with(module));
-        if module.unwrap_or_default() != self.module() {
-            return false;
+        let mut modules = MODULES.iter().map(|program| program.module());
+        match modules.find(|module| source.starts_with(module)) {
+            Some(module) if module == self.module() => return true,
+            Some(_) => return false,
+            None => {}
         }
         match self {
-            Self::Promtool | Self::Helm3 | Self::HelmController => true,
+            Self::Promtool | Self::Helm3 | Self::HelmController | Self::Cosign | Self::Keyless => false,
             Self::ControlPlane | Self::Supervisor | Self::Helm => !is_of_oracle,
             Self::Oracle => {
                 is_of_oracle || source.parent() == Some(Path::new("")) && source.extension() != Some("go".as_ref())
@@ -229,6 +252,10 @@ fn compile(program: Program, sources: &Path, folder: &Path) -> Result<(), Error>
         Program::HelmController => {
             say("building Flux's helm-controller with Go, once: half a minute, or five if Go's cache is empty");
         }
+        Program::Keyless => {
+            say("building the keyless signer with Go, once: half a minute, or three if Go's cache is empty");
+        }
+        Program::Cosign => say("building cosign with Go, once: half a minute, or three if Go's cache is empty"),
         Program::Supervisor => {}
     }
     let started = Instant::now();

@@ -29,7 +29,7 @@ mod requests;
 mod service_account;
 
 pub use audit::{AuditEvent, AuditMark, AuditedObject};
-pub use binaries::{promtool, standalone_helm};
+pub use binaries::{cosign, keyless, promtool, standalone_helm};
 pub use command::Output;
 pub use control_plane::{ControlPlane, Options};
 pub use error::Error;
