@@ -11,6 +11,7 @@ use super::decide::{Live, Scene, resource_of};
 use super::error::ApplyError;
 use super::review::DryRun;
 use super::types::{Applied, Basis, ObjectPlan, Operation, Step, Update};
+use crate::cluster::calls::ApplyOptions;
 use crate::ownership::contention::to_be_removed;
 use crate::ownership::managed::{self, ManagedFields, Manager};
 use crate::ownership::path::FieldPath;
@@ -79,13 +80,14 @@ impl Applier {
         }
         Ok(Some(Step::Update(Box::new(Update {
             object,
+            body: body.clone(),
             before: resource_version,
         }))))
     }
 
     /// Writes an object as decided; refused by the server if it has changed since.
     pub(super) async fn update(&self, plan: &ObjectPlan, update: &Update) -> Result<Applied, ApplyError> {
-        let Update { object, before } = update;
+        let Update { object, body, before } = update;
         let (reference, manager) = (plan.intent.reference(), self.settings.roster.field_manager());
         let namespace = reference.namespace.as_deref();
         let answer = self
@@ -99,19 +101,28 @@ impl Applier {
         } else {
             Operation::Configured
         };
-        self.applied(plan, plan.intent.body(), &answer, operation, Vec::new())
+        self.applied(plan, body, &answer, operation, Vec::new())
     }
 
-    /// Creates an object that does not exist yet.
-    pub(super) async fn create_by_client(&self, plan: &ObjectPlan) -> Result<Applied, ApplyError> {
+    /// Creates an object that does not exist yet; `probe` is what a server-side apply would send to create it.
+    pub(super) async fn create_by_client(&self, plan: &ObjectPlan, probe: &Value) -> Result<Applied, ApplyError> {
         let (reference, manager) = (plan.intent.reference(), self.settings.roster.field_manager());
-        let namespace = reference.namespace.as_deref();
+        let (resource, namespace) = (resource_of(plan)?, reference.namespace.as_deref());
+        let failed = |error| ApplyError::of_call(reference, error);
+        // Creating would lose without a word what no schema has.
+        let options = ApplyOptions {
+            manager,
+            force: false,
+            dry_run: true,
+        };
+        let foretold = self.calls.apply(resource, namespace, &reference.name, probe, options);
+        foretold.await.map_err(failed)?;
         let body = plan.intent.body();
         let answer = self
             .calls
-            .create(resource_of(plan)?, namespace, body, manager)
+            .create(resource, namespace, body, manager)
             .await
-            .map_err(|error| ApplyError::of_call(reference, error))?;
+            .map_err(failed)?;
         self.applied(plan, body, &answer, Operation::Created, Vec::new())
     }
 }

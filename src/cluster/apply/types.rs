@@ -233,6 +233,8 @@ pub(super) struct Configure {
 pub(super) struct Update {
     /// The whole object as it is to be, with the identity that it was decided on.
     pub(super) object: Value,
+    /// What of it is ours: the intent without yielded fields.
+    pub(super) body: Value,
     /// The resourceVersion that it was decided on.
     pub(super) before: String,
 }

@@ -112,12 +112,12 @@ impl Applier {
     }
 
     pub(super) async fn create(&self, plan: &ObjectPlan) -> Result<Applied, ApplyError> {
-        if self.settings.method == ApplyMethod::ClientSide {
-            return self.create_by_client(plan).await;
-        }
         let mut body = plan.intent.body().clone();
         if let Some(Value::Object(metadata)) = body.get_mut("metadata") {
             metadata.insert("resourceVersion".to_owned(), Value::String(CREATE_ONLY.to_owned()));
+        }
+        if self.settings.method == ApplyMethod::ClientSide {
+            return self.create_by_client(plan, &body).await;
         }
         let answer = self
             .send(plan, &body, self.settings.roster.field_manager(), false)

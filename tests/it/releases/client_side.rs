@@ -7,6 +7,7 @@ use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::api::{Api, Patch, PatchParams};
 use serde_json::{Value, json};
 
+use super::options::BOGUS;
 use super::stage::history;
 use crate::support::Result;
 use crate::support::installation::{DEADLINE, Installation, condition};
@@ -262,4 +263,25 @@ async fn a_rollback_is_applied_as_its_option_says() -> Result {
         );
     }
     Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_no_schema_has_is_not_lost_silently() -> Result {
+    let installation = Installation::start("declared").await?;
+    let files = [("templates/all.yaml", BOGUS), ("values.yaml", "bogus: true\ntag: a\n")];
+    installation.repository.add("shop", "1.0.0", &files).await?;
+    installation
+        .release("shop", json!({"install": {"serverSideApply": false}}))
+        .await?;
+    installation
+        .ready_is("shop", "False", &["field not declared in schema"])
+        .await?;
+    assert!(installation.api::<Deployment>().get_opt("shop").await?.is_none());
+    let install = json!({"serverSideApply": false, "disableOpenAPIValidation": true});
+    installation.release("shop", json!({"install": install})).await?;
+    let release = installation.ready_is("shop", "True", &[]).await?;
+    installation
+        .event_is(&release, "FieldsLeftOut", &[".spec.bogus"])
+        .await?;
+    both_are_owned_by(&installation, "Update").await
 }

@@ -94,7 +94,8 @@ async fn objects_of_others_are_refused_where_ownership_is_not_taken() -> Result 
     Ok(())
 }
 
-const BOGUS: &str = r#"
+/// Fields that no schema has, unless a value says otherwise.
+pub(super) const BOGUS: &str = r#"
 apiVersion: apps/v1
 kind: Deployment
 metadata: {name: {{ .Release.Name }}}
