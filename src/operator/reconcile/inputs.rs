@@ -145,10 +145,13 @@ impl InputError {
     /// Whether nothing is known but that the source does not answer now.
     pub fn is_of_a_source_that_is_away(&self) -> bool {
         match self {
-            Self::Source(error) | Self::Chart(ChartError::Source(error)) => error.is_retryable(),
+            Self::Source(error) | Self::Chart(ChartError::Source(error)) => {
+                error.is_retryable() && !error.is_about_signatures()
+            }
             Self::Chart(ChartError::Load { .. } | ChartError::ValuesFiles { .. } | ChartError::Interrupted)
             | Self::Sources(_)
             | Self::Values { .. }
+            | Self::Preserved(_)
             | Self::Capabilities(_)
             | Self::NotSupported(_)
             | Self::ElsewhereRefused { .. }

@@ -153,7 +153,12 @@ pub(crate) fn build(program: Program) -> Result<PathBuf, Error> {
         // It tells the API server the name that it is called by.
         Program::Helm3 => link(partial.path(), program, &["helm"])?,
         Program::HelmController => copy_definitions(&sources, partial.path())?,
-        Program::Oracle | Program::Supervisor | Program::Helm | Program::Promtool => {}
+        Program::Oracle
+        | Program::Supervisor
+        | Program::Helm
+        | Program::Promtool
+        | Program::Cosign
+        | Program::Keyless => {}
     }
     fs::rename(partial.path(), &folder).map_err(Error::io(format!("the build's folder {}", folder.display())))?;
     Ok(folder)
@@ -308,7 +313,12 @@ fn compile(program: Program, sources: &Path, folder: &Path) -> Result<(), Error>
                 started.elapsed().as_secs()
             ));
         }
-        Program::Oracle | Program::Supervisor | Program::Helm | Program::Promtool => {}
+        Program::Oracle
+        | Program::Supervisor
+        | Program::Helm
+        | Program::Promtool
+        | Program::Cosign
+        | Program::Keyless => {}
     }
     Ok(())
 }
