@@ -198,10 +198,7 @@ const ROWS: &[Row] = &[
         here: "Well-known owners keep their fields, through upgrades and rollbacks; what is forced is told with both values",
         lacking: "",
         tests: &[
-            (
-                "policies.rs",
-                "an_autoscaler_keeps_its_replicas_and_vain_fields_are_named",
-            ),
+            ("policies.rs", "an_autoscaler_keeps_its_replicas"),
             ("conflicts/controllers.rs", "row_01_an_autoscaler_keeps_its_replicas"),
             ("policies.rs", "a_forced_field_is_taken_and_told"),
         ],
