@@ -31,7 +31,7 @@ mod parallel;
 pub mod plan;
 #[cfg(feature = "cluster")]
 pub mod postrender;
-#[cfg(feature = "render")]
+#[cfg(feature = "cluster")]
 pub mod release;
 #[cfg(feature = "render")]
 pub mod render;
