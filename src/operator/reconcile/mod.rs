@@ -106,11 +106,6 @@ enum Next {
     After(Duration),
     /// At a time.
     At(Timestamp),
-    /// At a time, and what is waited for is told only then: it is mostly over by that time, and takes no write of the status.
-    Untold {
-        /// When it is told.
-        until: Timestamp,
-    },
     /// With the backoff of a release that keeps failing.
     Backoff,
 }
@@ -275,12 +270,7 @@ async fn forward(
         &recorded.release().spec,
         context.shared.settings.interval_jitter,
     );
-    let written = match done.next {
-        Next::Untold { .. } => false,
-        Next::Interval { .. } | Next::After(_) | Next::At(_) | Next::Backoff => {
-            record::record(context, recorded, memory, &done.outcome).await?
-        }
-    };
+    let written = record::record(context, recorded, memory, &done.outcome).await?;
     Ok((done, written))
 }
 
@@ -456,7 +446,7 @@ fn wait(next: &Next, memory: &ReleaseMemory, interval: Duration, jitter: u8) -> 
         }
         Next::After(wait) => *wait,
         // Also a long wait does not keep a new version of the chart from being seen.
-        Next::At(time) | Next::Untold { until: time } => until(*time).min(interval),
+        Next::At(time) => until(*time).min(interval),
         Next::Backoff => {
             let blocked = backoff(memory.blocked, interval);
             let wait = memory.failure.map_or(blocked, |failure| failure.wait.max(blocked));
