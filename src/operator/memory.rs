@@ -10,6 +10,7 @@ use std::time::Instant;
 use k8s_openapi::jiff::Timestamp;
 
 use crate::api::HelmRelease;
+use crate::api::helm_release::HelmReleaseStatus;
 use crate::health::Health;
 use crate::health::rules::HealthRules;
 use crate::ownership::fights::Fights;
@@ -121,6 +122,8 @@ pub struct ReleaseMemory {
     /// The resourceVersion of the HelmRelease that the operator's own last write gave: an object from the cache with
     /// another one may be older than that write.
     pub written: Option<String>,
+    /// The status that a reconcile came to and did not write, because a later one is about to come further.
+    pub untold: Option<HelmReleaseStatus>,
     /// The labels of the HelmRelease, by which policies select it; `None` until it is looked at.
     pub labels: Option<BTreeMap<String, String>>,
     /// The annotation with a person's decisions, as it was acted on last.
@@ -178,6 +181,7 @@ impl ReleaseMemory {
         Self {
             // The HelmRelease is read anew.
             written: Some(String::new()),
+            untold: self.untold,
             labels: self.labels,
             resolve: self.resolve,
             target: self.target,

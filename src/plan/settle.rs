@@ -13,11 +13,22 @@ use crate::ownership::reference::ObjectReference;
 /// How many objects that are not ready a message names.
 const NAMED: usize = 3;
 
+/// How long after objects were applied it is not told that they are not ready: controllers need a moment for what takes them no time,
+/// and a status that says so would be as many writes as all that follows.
+const UNTOLD: SignedDuration = SignedDuration::from_secs(1);
+
 /// Where a revision stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Settled {
     /// All objects are ready.
     Ready,
+    /// Some are not, as is usual so soon after they were applied.
+    JustApplied {
+        /// As of [`Self::Waiting`].
+        progress: String,
+        /// From when on it counts as waiting.
+        until: Timestamp,
+    },
     /// Some are not, and there is time left.
     Waiting {
         /// `3/7 ready, waiting for ...`.
@@ -56,7 +67,10 @@ pub fn settle(objects: &[(ObjectReference, Health)], started: Timestamp, timeout
             message: format!("not ready after {}s: {progress}", timeout.as_secs()),
         };
     }
-    Settled::Waiting { progress, deadline }
+    match started.checked_add(UNTOLD) {
+        Ok(until) if now < until => Settled::JustApplied { progress, until },
+        Ok(_) | Err(_) => Settled::Waiting { progress, deadline },
+    }
 }
 
 fn progress(total: usize, pending: &[&(ObjectReference, Health)]) -> String {
@@ -126,6 +140,20 @@ mod tests {
                 message: format!("not ready after 60s: {progress}")
             }
         );
+    }
+
+    #[test]
+    fn what_was_applied_just_now_may_be_unready_for_a_second() {
+        let objects = [object("a", State::InProgress, "0 of 1 pods ready")];
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let progress = "0/1 ready, waiting for Deployment prod/a: 0 of 1 pods ready".to_owned();
+        let just_applied = Settled::JustApplied {
+            progress: progress.clone(),
+            until: at(101),
+        };
+        assert_eq!(settled(&objects, 100), just_applied);
+        let deadline = at(160);
+        assert_eq!(settled(&objects, 101), Settled::Waiting { progress, deadline });
     }
 
     #[test]

@@ -246,9 +246,13 @@ pub(super) async fn settled(
     let done = match settle(&health, began, options.timeout.as_std(), now) {
         Settled::Ready => return finish(context, recorded, memory, desired).await,
         // That the attempt failed is known; its objects may still come up, and then it is deployed after all.
-        Settled::Waiting { .. } | Settled::Failed { .. } if has_failed => Done {
+        Settled::JustApplied { .. } | Settled::Waiting { .. } | Settled::Failed { .. } if has_failed => Done {
             outcome: Outcome::Standing,
             next: Next::After(inputs::POLL),
+        },
+        Settled::JustApplied { progress, until } => Done {
+            outcome: Outcome::Progressing { action, progress },
+            next: Next::Untold { until },
         },
         Settled::Waiting { progress, deadline } => {
             let poll = now.saturating_add(inputs::POLL).unwrap_or(deadline);

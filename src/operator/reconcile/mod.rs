@@ -106,6 +106,11 @@ enum Next {
     After(Duration),
     /// At a time.
     At(Timestamp),
+    /// At a time, and what is waited for is told only then: it is mostly over by that time, and takes no write of the status.
+    Untold {
+        /// When it is told.
+        until: Timestamp,
+    },
     /// With the backoff of a release that keeps failing.
     Backoff,
 }
@@ -172,7 +177,7 @@ async fn cut_short(
         let Some(release) = record::fresh(shared, cached, memory).await? else {
             return Ok((IS_GONE, Action::await_change()));
         };
-        let mut recorded = Recorded::new(release);
+        let mut recorded = Recorded::new(release, memory);
         let next = Next::Backoff;
         let (Done { outcome, next }, _) = recorded_only(shared, &mut recorded, memory, Done { outcome, next }).await?;
         let interval = recorded.release().spec.interval.as_std();
@@ -214,7 +219,7 @@ async fn pass(
     let Some(release) = record::fresh(shared, cached, memory).await? else {
         return Ok((IS_GONE, Action::await_change()));
     };
-    let mut recorded = Recorded::new(release);
+    let mut recorded = Recorded::new(release, memory);
     if recorded.release().metadata.deletion_timestamp.is_some() {
         return end(shared, &mut recorded, memory).await;
     }
@@ -270,7 +275,15 @@ async fn forward(
         &recorded.release().spec,
         context.shared.settings.interval_jitter,
     );
-    let written = record::record(context, recorded, memory, &done.outcome).await?;
+    let written = match done.next {
+        Next::Untold { until: _ } => {
+            record::keep(recorded, memory);
+            false
+        }
+        Next::Interval { .. } | Next::After(_) | Next::At(_) | Next::Backoff => {
+            record::record(context, recorded, memory, &done.outcome).await?
+        }
+    };
     Ok((done, written))
 }
 
@@ -446,7 +459,7 @@ fn wait(next: &Next, memory: &ReleaseMemory, interval: Duration, jitter: u8) -> 
         }
         Next::After(wait) => *wait,
         // Also a long wait does not keep a new version of the chart from being seen.
-        Next::At(time) => until(*time).min(interval),
+        Next::At(time) | Next::Untold { until: time } => until(*time).min(interval),
         Next::Backoff => {
             let blocked = backoff(memory.blocked, interval);
             let wait = memory.failure.map_or(blocked, |failure| failure.wait.max(blocked));

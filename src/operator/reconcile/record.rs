@@ -38,9 +38,10 @@ pub struct Recorded {
 }
 
 impl Recorded {
-    /// Begins with the status that the release has.
-    pub fn new(release: Arc<HelmRelease>) -> Self {
-        let status = release.status.clone().unwrap_or_default();
+    /// Begins with the status that the release has, or that an earlier reconcile left unwritten.
+    pub fn new(release: Arc<HelmRelease>, memory: &ReleaseMemory) -> Self {
+        let status = memory.untold.as_ref().or(release.status.as_ref());
+        let status = status.cloned().unwrap_or_default();
         Self { release, status }
     }
 
@@ -191,6 +192,11 @@ pub async fn record(
     write(&context.shared, recorded, memory, outcome, before.as_ref(), &time).await
 }
 
+/// Keeps the status for the next reconcile, which comes soon and goes on with it.
+pub fn keep(recorded: &Recorded, memory: &mut ReleaseMemory) {
+    memory.untold = Some(recorded.status.clone());
+}
+
 /// Records why nothing could be done where the release is to be released to: the status alone.
 pub async fn record_unreached(
     shared: &Shared,
@@ -235,6 +241,7 @@ async fn write(
     }
     export(shared, recorded, memory);
     if recorded.release.status.as_ref() == Some(&recorded.status) {
+        memory.untold = None;
         return Ok(false);
     }
     let mut desired = HelmRelease::clone(&recorded.release);
@@ -250,6 +257,7 @@ async fn write(
         Ok(release) => recorded.wrote(release, memory),
         Err(source) => return Err(failed(&recorded.release.clone(), memory, source)),
     }
+    memory.untold = None;
     announce(shared, recorded, before, outcome);
     Ok(true)
 }
