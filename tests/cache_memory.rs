@@ -11,7 +11,7 @@ use fairlead::ownership::ledger::{Ledger, Observation};
 use fairlead::ownership::managed::ManagedFields;
 use fairlead::ownership::packed::PackedFields;
 use fairlead::ownership::reference::ObjectReference;
-use kube::api::{ApiResource, DynamicObject, PartialObjectMeta};
+use kube::api::{ApiResource, DynamicObject};
 use serde_json::{Value, json};
 
 const OBJECTS: usize = 10_000;
@@ -82,7 +82,7 @@ async fn a_child_takes_little_memory() {
         plural: "deployments".to_owned(),
     };
     let see = |number: usize| {
-        let object: PartialObjectMeta<DynamicObject> = serde_json::from_value(deployment(number)).unwrap();
+        let object: DynamicObject = serde_json::from_value(deployment(number)).unwrap();
         children.seen(&resource, &object);
         let reference = ObjectReference::of(&deployment(number)).unwrap();
         children.wrote(&reference, "1");

@@ -13,12 +13,15 @@ mod resources;
 #[path = "../../tests/it/support/mod.rs"]
 mod support;
 
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use fairlead::api::HelmRelease;
 use fairlead_controlplane::{ControlPlane, Options};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
-use kube::api::{ListParams, Patch, PatchParams};
+use kube::ResourceExt as _;
+use kube::api::{Patch, PatchParams};
+use kube::runtime::{WatchStreamExt as _, watcher};
 use serde_json::json;
 
 use reading::{Cost, Reading, rest};
@@ -117,22 +120,25 @@ async fn create(installation: &Installation, releases: usize) -> Result {
     Ok(())
 }
 
-/// Looks from outside until all releases are ready, rarely enough not to be what is measured.
+/// Watches from outside until all releases are ready: a list every now and then would cost the API server more than what is measured.
 async fn until_ready(installation: &Installation, releases: usize) -> Result {
-    let started = Instant::now();
-    loop {
-        let all = installation.api::<HelmRelease>().list(&ListParams::default()).await?;
-        let ready = all
-            .iter()
-            .filter(|release| condition(release, "Ready")["status"] == "True")
-            .count();
-        if ready == releases {
-            return Ok(());
+    let changes = watcher(installation.api::<HelmRelease>(), watcher::Config::default()).default_backoff();
+    let mut changes = std::pin::pin!(changes.applied_objects());
+    let mut ready = HashSet::new();
+    let all_ready = async {
+        while ready.len() < releases {
+            let Some(release) = changes.try_next().await? else {
+                break;
+            };
+            if condition(&release, "Ready")["status"] == "True" {
+                ready.insert(release.name_any());
+            }
         }
-        if started.elapsed() > DEADLINE {
-            return Err(format!("{ready} of {releases} releases are ready").into());
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        Ok::<_, watcher::Error>(())
+    };
+    match tokio::time::timeout(DEADLINE, all_ready).await {
+        Ok(ended) => Ok(ended?),
+        Err(_elapsed) => Err(format!("{} of {releases} releases are ready", ready.len()).into()),
     }
 }
 

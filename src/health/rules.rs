@@ -8,6 +8,7 @@ use super::{Health, Rules, generic, group, legacy, status_with};
 use crate::api::helm_release::HelmReleaseSpec;
 use crate::api::helm_release::actions::HelmAction;
 use crate::api::helm_release::drift::{HealthCheckExpression, WaitStrategyName};
+use crate::ownership::reference::ObjectReference;
 
 /// An expression of `spec.healthCheckExprs` that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -90,17 +91,31 @@ impl HealthRules {
         })
     }
 
+    /// Whether an object of the kind is judged by the rules of kstatus and nothing else: [`super::status_with`] with Jobs awaited.
+    pub fn are_plain_for(&self, reference: &ObjectReference) -> bool {
+        let Self {
+            strategy,
+            jobs,
+            expressions,
+        } = self;
+        let kind = (reference.group(), reference.kind.as_str());
+        let is_asked = |expressions: &KindExpressions| expressions.are_about(kind.0, Some(kind.1));
+        *strategy == WaitStrategyName::Poller
+            && (*jobs == Jobs::Awaited || kind != ("batch", "Job"))
+            && !expressions.iter().any(is_asked)
+    }
+
     /// The verdict on a live object.
     pub fn judge(&self, object: &Value) -> Health {
+        let kind = (group(object), text(object, "/kind"));
         if let Some(expressions) = self
             .expressions
             .iter()
-            .find(|expressions| expressions.are_about(object))
+            .find(|expressions| expressions.are_about(kind.0, kind.1))
         {
             return expressions.judge(object);
         }
-        let is_job = group(object) == "batch" && text(object, "/kind") == Some("Job");
-        if is_job && self.jobs == Jobs::Ignored {
+        if kind == ("batch", Some("Job")) && self.jobs == Jobs::Ignored {
             return Health::current("not awaited");
         }
         match self.strategy {
@@ -162,12 +177,8 @@ impl KindExpressions {
         })
     }
 
-    fn are_about(&self, object: &Value) -> bool {
-        self.group == group(object)
-            && self
-                .kind
-                .as_deref()
-                .is_none_or(|kind| text(object, "/kind") == Some(kind))
+    fn are_about(&self, group: &str, kind: Option<&str>) -> bool {
+        self.group == group && self.kind.as_deref().is_none_or(|own| kind == Some(own))
     }
 
     /// As Flux does it: an object whose generation was not observed is in progress, then the expressions are asked in order; when
@@ -268,6 +279,30 @@ mod tests {
         }
         assert_eq!(judged("example.com/v1", "Other", json!({})).0, State::Current);
         assert_eq!(judged("other.example.com/v1", "Database", json!({})).0, State::Current);
+    }
+
+    #[test]
+    fn what_others_judged_counts_only_where_the_rules_are_those_of_kubernetes() {
+        let job = ObjectReference {
+            api_version: "batch/v1".into(),
+            kind: "Job".into(),
+            namespace: None,
+            name: "migrate".into(),
+        };
+        let deployment = ObjectReference {
+            api_version: "apps/v1".into(),
+            kind: "Deployment".into(),
+            ..job.clone()
+        };
+        let plain = |spec: Value| {
+            let rules = rules(spec).unwrap();
+            (rules.are_plain_for(&job), rules.are_plain_for(&deployment))
+        };
+        assert_eq!(plain(json!({})), (true, true));
+        assert_eq!(plain(json!({"waitStrategy": {"name": "legacy"}})), (false, false));
+        assert_eq!(plain(json!({"install": {"disableWaitForJobs": true}})), (false, true));
+        let of_apps = json!({"apiVersion": "apps/v1", "current": "true"});
+        assert_eq!(plain(json!({"healthCheckExprs": [of_apps]})), (true, false));
     }
 
     #[test]

@@ -1,8 +1,10 @@
-//! The live objects of all releases, watched as metadata.
+//! The live objects of all releases, watched: workloads whole, others as metadata.
 //!
 //! Edge. One watch a kind, started when a release first has an object of it, selected by Fairlead's label. The index
-//! answers "does it exist, and is it as we left it" without a request, and a change that Fairlead did not make wakes the
-//! release. It knows nothing of what the objects hold.
+//! answers "does it exist, is it as we left it, and is it ready" without a request, and a change that Fairlead did not make
+//! wakes the release. It keeps nothing of what the objects hold.
+
+mod delivered;
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -19,7 +21,9 @@ use tracing::{debug, warn};
 
 use crate::api::{HelmRelease, names};
 use crate::cluster::observe::LiveMetadata;
+use crate::health::Health;
 use crate::ownership::reference::ObjectReference;
+use delivered::{Child, Delivered, is_workload};
 
 /// Page size of the initial lists: small, because the allocator does not give the memory of a large one back.
 const PAGE_SIZE: u32 = 100;
@@ -58,7 +62,7 @@ struct State {
     started: HashSet<Watched>,
     /// Kinds whose watch has delivered its initial list.
     synced: HashSet<Watched>,
-    objects: HashMap<Identity, LiveMetadata>,
+    objects: HashMap<Identity, Child>,
     /// What Fairlead itself wrote last, so that its own writes wake nobody.
     written: HashMap<Identity, String>,
 }
@@ -106,9 +110,16 @@ impl Children {
             return Known::Unknown;
         }
         match state.objects.get(&identity) {
-            Some(live) => Known::Present(live.clone()),
+            Some(child) => Known::Present(child.live.clone()),
             None => Known::Absent,
         }
+    }
+
+    /// How an object is by the rules of Kubernetes, if its watch tells, and the resourceVersion that it is so at.
+    pub fn health(&self, reference: &ObjectReference) -> Option<(String, Health)> {
+        let state = self.lock();
+        let child = state.objects.get(&Identity::of(reference))?;
+        Some((child.live.resource_version.clone(), child.health.clone()?))
     }
 
     /// What is known of these objects, as one number: another one means that somebody wrote to one of them.
@@ -116,19 +127,20 @@ impl Children {
         let state = self.lock();
         let mut hasher = DefaultHasher::new();
         for reference in references {
-            let live = state.objects.get(&Identity::of(reference));
+            let child = state.objects.get(&Identity::of(reference));
+            let live = child.map(|child| &child.live);
             live.map(|live| (&live.uid, &live.fingerprint)).hash(&mut hasher);
         }
         hasher.finish()
     }
 
-    /// Takes note of a live object, as a watch tells it.
-    pub fn seen(&self, resource: &ApiResource, object: &PartialObjectMeta<DynamicObject>) {
+    /// Takes note of a live object, as the watch of a workload tells it.
+    pub fn seen(&self, resource: &ApiResource, object: &DynamicObject) {
         let watched = Watched {
             group: resource.group.clone(),
             kind: resource.kind.clone(),
         };
-        self.changed_to(identity_of(&watched, object), object);
+        self.changed_to(identity_of(&watched, object), object, resource);
     }
 
     /// Remembers that Fairlead wrote `reference` at `resource_version`, so that the watch's echo wakes nobody.
@@ -151,15 +163,22 @@ impl Children {
         let resource = resource.clone();
         tokio::spawn(async move {
             let shutdown = children.shutdown.clone();
+            let follow = async {
+                if is_workload(&resource) {
+                    children.follow::<DynamicObject>(watched, &resource).await;
+                } else {
+                    children.follow::<PartialObjectMeta<DynamicObject>>(watched, &resource).await;
+                }
+            };
             tokio::select! {
                 () = shutdown.cancelled() => {}
-                () = children.follow(watched, resource) => {}
+                () = follow => {}
             }
         });
     }
 
-    async fn follow(self, watched: Watched, resource: ApiResource) {
-        let api: Api<PartialObjectMeta<DynamicObject>> = Api::all_with(self.client.clone(), &resource);
+    async fn follow<K: Delivered>(self, watched: Watched, resource: &ApiResource) {
+        let api: Api<K> = Api::all_with(self.client.clone(), resource);
         let config = watcher::Config::default()
             .labels(names::LABEL_NAME)
             .page_size(PAGE_SIZE);
@@ -171,10 +190,10 @@ impl Children {
                 Ok(watcher::Event::InitApply(object)) => {
                     let identity = identity_of(&watched, &object);
                     listed.insert(identity.clone());
-                    self.changed_to(identity, &object);
+                    self.changed_to(identity, &object, resource);
                 }
                 Ok(watcher::Event::InitDone) => self.synced(&watched, &listed),
-                Ok(watcher::Event::Apply(object)) => self.changed_to(identity_of(&watched, &object), &object),
+                Ok(watcher::Event::Apply(object)) => self.changed_to(identity_of(&watched, &object), &object, resource),
                 Ok(watcher::Event::Delete(object)) => self.gone(&identity_of(&watched, &object), &object),
                 Err(error) if is_not_served(&error) => {
                     debug!(group = watched.group, kind = watched.kind, "no longer served");
@@ -186,8 +205,8 @@ impl Children {
         }
     }
 
-    fn changed_to(&self, identity: Identity, object: &PartialObjectMeta<DynamicObject>) {
-        let Some(live) = LiveMetadata::of(&object.metadata) else {
+    fn changed_to<K: Delivered>(&self, identity: Identity, object: &K, resource: &ApiResource) {
+        let Some(child) = object.child(resource) else {
             return;
         };
         let ours = {
@@ -195,8 +214,8 @@ impl Children {
             let ours = state
                 .written
                 .get(&identity)
-                .is_some_and(|written| *written == live.resource_version);
-            state.objects.insert(identity, live);
+                .is_some_and(|written| *written == child.live.resource_version);
+            state.objects.insert(identity, child);
             ours
         };
         if !ours {
@@ -204,7 +223,7 @@ impl Children {
         }
     }
 
-    fn gone(&self, identity: &Identity, object: &PartialObjectMeta<DynamicObject>) {
+    fn gone(&self, identity: &Identity, object: &impl Delivered) {
         {
             let mut state = self.lock();
             state.objects.remove(identity);
@@ -238,7 +257,7 @@ impl Children {
         state.started.remove(watched);
     }
 
-    fn wake(&self, object: &PartialObjectMeta<DynamicObject>) {
+    fn wake(&self, object: &impl Delivered) {
         let labels = object.labels();
         if let (Some(name), Some(namespace)) = (labels.get(names::LABEL_NAME), labels.get(names::LABEL_NAMESPACE)) {
             // Nobody listens only while the operator shuts down.
@@ -265,7 +284,7 @@ fn is_not_served(error: &watcher::Error) -> bool {
     }
 }
 
-fn identity_of(watched: &Watched, object: &PartialObjectMeta<DynamicObject>) -> Identity {
+fn identity_of(watched: &Watched, object: &impl Delivered) -> Identity {
     Identity {
         watched: watched.clone(),
         namespace: object.namespace(),
