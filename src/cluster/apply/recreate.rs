@@ -47,7 +47,7 @@ impl Applier {
         let (reference, resource) = (plan.intent.reference(), resource_of(plan)?);
         let namespace = reference.namespace.as_deref();
         let Some(live) = self.read(resource, &plan.intent).await? else {
-            return self.create(plan).await;
+            return self.send_new(plan).await;
         };
         self.check_deletable(plan, &live)?;
         let uid = &live.basis.uid;
@@ -66,7 +66,7 @@ impl Applier {
             let left = self.calls.metadata(resource, namespace, &reference.name).await;
             let left = left.map_err(|error| ApplyError::of_call(reference, error))?;
             if left.is_none_or(|left| left.uid != *uid) {
-                let created = self.create(plan).await?;
+                let created = self.send_new(plan).await?;
                 return Ok(Applied {
                     operation: Operation::Recreated,
                     ..created

@@ -23,6 +23,15 @@ use crate::release::ApplyMethod;
 const CREATE_ONLY: &str = "1";
 
 impl Applier {
+    /// Creates an object that was taken not to exist (see [`Observed::Absent`]). Where one of its name exists, it is refused: nothing
+    /// is decided anew, and nothing is changed.
+    ///
+    /// # Errors
+    /// When the object exists, or is refused for another reason.
+    pub async fn create(&self, plan: ObjectPlan) -> Result<Applied, ApplyError> {
+        self.send_new(&self.with_resource(plan).await?).await
+    }
+
     /// Writes one object as decided; decides anew where it has changed since.
     pub(super) async fn write_one(&self, plan: ObjectPlan, moment: Moment) -> Result<Applied, ApplyError> {
         let mut plan = self.with_resource(plan).await?;
@@ -43,7 +52,7 @@ impl Applier {
                         contested,
                     });
                 }
-                Step::Create => self.create(&plan).await.map(Some),
+                Step::Create => self.send_new(&plan).await.map(Some),
                 Step::Recreate => self.recreate(&plan).await.map(Some),
                 Step::Configure(configure) => self.configure(&plan, configure).await.map(Some),
                 Step::Update(update) => self.update(&plan, update).await.map(Some),
@@ -111,7 +120,7 @@ impl Applier {
         Ok(plan)
     }
 
-    pub(super) async fn create(&self, plan: &ObjectPlan) -> Result<Applied, ApplyError> {
+    pub(super) async fn send_new(&self, plan: &ObjectPlan) -> Result<Applied, ApplyError> {
         let mut body = plan.intent.body().clone();
         if let Some(Value::Object(metadata)) = body.get_mut("metadata") {
             metadata.insert("resourceVersion".to_owned(), Value::String(CREATE_ONLY.to_owned()));

@@ -79,18 +79,12 @@ pub(super) async fn before(
     desired: &Desired,
     writes: &Writes,
 ) -> Result<Option<Done>, ReconcileError> {
-    let Desired {
-        inputs,
-        revision,
-        rendering,
-        ..
-    } = desired;
     let event = hooks_of(recorded, desired, When::Before);
     if !hooks::is_due(recorded, event) {
         return Ok(None);
     }
     if !hooks::is_running(recorded, event) {
-        let checked = execute::check(context, recorded, memory, inputs, revision, rendering, writes).await;
+        let checked = execute::check(context, recorded, memory, desired, writes).await;
         if let Err(error) = checked {
             return Ok(Some(failed_attempt(context, recorded, memory, desired, &error)));
         }

@@ -447,7 +447,7 @@ async fn write(
             return Ok(done);
         }
     }
-    let executed = execute::execute(context, recorded, memory, inputs, revision, rendering, writes).await;
+    let executed = execute::execute(context, recorded, memory, desired, writes).await;
     if let Some(ledger) = &memory.ledger {
         watch(context, rendering, ledger);
     }

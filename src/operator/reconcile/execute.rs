@@ -6,14 +6,14 @@
 use std::sync::Arc;
 
 use k8s_openapi::jiff::Timestamp;
-use tracing::warn;
+use tracing::{debug, warn};
 
 use super::announce;
 use super::attempt::Desired;
 use super::drift::{self, Response};
 use super::inputs::Inputs;
 use super::record::Recorded;
-use super::render::{DesiredObject, Rendering};
+use super::render::DesiredObject;
 use crate::api::conditions::Reason;
 use crate::api::helm_release::actions::{DeletionPropagation, HelmAction};
 use crate::api::listing::first_few;
@@ -129,37 +129,56 @@ fn list<E: std::error::Error>(errors: &[E]) -> String {
 
 /// Finds out whether what was planned can be written, and makes what must be there first: hooks run only for an attempt that
 /// nothing stands against.
-pub async fn check(
+pub(super) async fn check(
     context: &Context,
     recorded: &mut Recorded,
     memory: &mut ReleaseMemory,
-    inputs: &Inputs,
-    revision: &Revision,
-    rendering: &Rendering,
+    desired: &Desired,
     writes: &Writes,
 ) -> Result<(), AttemptError> {
-    decided(context, recorded, memory, inputs, revision, rendering, writes).await?;
+    define(context, recorded, desired).await?;
+    decide(context, recorded, memory, desired, writes, None).await?;
     crds::ensure_namespace(context, recorded.release()).await?;
     Ok(())
 }
 
-/// Applies the CRDs, decides about every object and dry-runs what others write, too. Gives what is to be written, the policy's
-/// fingerprint and the moment of the decision.
-async fn decided(
+/// Applies the CRDs of an action. First, as Helm does: the objects are dry-run against them.
+async fn define(context: &Context, recorded: &Recorded, desired: &Desired) -> Result<(), CrdError> {
+    if is_correction(&desired.revision) {
+        return Ok(());
+    }
+    let action = desired.revision.action;
+    crds::apply(context, recorded.release(), &desired.rendering, action).await
+}
+
+fn is_correction(revision: &Revision) -> bool {
+    revision.phase == Some(Phase::Deployed)
+}
+
+/// What is to be written, and what that was decided on.
+struct Decision {
+    plans: Vec<ObjectPlan>,
+    /// The policy's fingerprint.
+    policy: String,
+    moment: Moment,
+}
+
+/// Decides about every object and dry-runs what others write, too. `unseen` is taken not to exist.
+async fn decide(
     context: &Context,
     recorded: &mut Recorded,
     memory: &mut ReleaseMemory,
-    inputs: &Inputs,
-    revision: &Revision,
-    rendering: &Rendering,
+    desired: &Desired,
     writes: &Writes,
-) -> Result<(Vec<ObjectPlan>, String, Moment), AttemptError> {
+    unseen: Option<&ObjectReference>,
+) -> Result<Decision, AttemptError> {
+    let Desired {
+        inputs,
+        revision,
+        rendering,
+        ..
+    } = desired;
     let Writes { apply, remove: _ } = writes;
-    let is_correction = revision.phase == Some(Phase::Deployed);
-    if !is_correction {
-        // First, as Helm does: the objects are dry-run against them.
-        crds::apply(context, recorded.release(), rendering, revision.action).await?;
-    }
     let ledger = memory.ledger.get_or_insert_default();
     let objects: Vec<&DesiredObject> = apply.iter().filter_map(|index| rendering.objects.get(*index)).collect();
     let applier = applier(context, recorded.release(), inputs, revision.action);
@@ -170,11 +189,16 @@ async fn decided(
     };
     // Once for all objects: it reads every rule.
     let policy = inputs.policy.fingerprint(moment.now);
-    let drift = is_correction.then_some(&inputs.drift);
-    let requests = objects
+    let drift = is_correction(revision).then_some(&inputs.drift);
+    let mut requests: Vec<ApplyRequest> = objects
         .iter()
         .map(|object| request(context, ledger, object, drift))
         .collect();
+    for request in &mut requests {
+        if Some(request.intent.reference()) == unseen {
+            request.observed = Observed::Absent;
+        }
+    }
     let decided = applier.decide(requests, moment).await;
     let response = if decided.stops() {
         Response::Contested
@@ -199,7 +223,11 @@ async fn decided(
     if !refused.is_empty() {
         return Err(AttemptError::Refused(refused));
     }
-    Ok((decided.plans, policy, moment))
+    Ok(Decision {
+        plans: decided.plans,
+        policy,
+        moment,
+    })
 }
 
 fn drifted(decided: &Decided) -> Vec<DriftedField> {
@@ -248,50 +276,113 @@ pub(super) async fn compared(
 }
 
 /// Writes what was planned.
-pub async fn execute(
+pub(super) async fn execute(
     context: &Context,
     recorded: &mut Recorded,
     memory: &mut ReleaseMemory,
-    inputs: &Inputs,
-    revision: &Revision,
-    rendering: &Rendering,
+    desired: &Desired,
     writes: &Writes,
 ) -> Result<(), AttemptError> {
-    let is_correction = revision.phase == Some(Phase::Deployed);
-    let fights = recorded.release().spec.effective_ownership().effective_fights();
-    let (plans, policy, moment) = decided(context, recorded, memory, inputs, revision, rendering, writes).await?;
-    let applier = applier(context, recorded.release(), inputs, revision.action);
-    if !is_correction {
+    let Desired { inputs, revision, .. } = desired;
+    define(context, recorded, desired).await?;
+    let unseen = unseen(context, memory, desired, writes);
+    let mut decision = decide(context, recorded, memory, desired, writes, unseen).await?;
+    if !is_correction(revision) {
         crds::ensure_namespace(context, recorded.release()).await?;
     }
-    memory.attempt = Some(moment.now);
-    for wave in waves(plans) {
-        let results = applier.write(wave, moment).await;
-        let mut errors = Vec::new();
-        for result in results {
-            match result {
-                Ok(applied) => {
-                    announce::written(context, recorded, memory, &applied, revision.action);
-                    announce::fights(context, recorded, memory, &applied, &fights);
-                    remember(context, memory, &applied, &policy, moment.now);
-                }
-                Err(error) => errors.push(error),
-            }
-        }
+    memory.attempt = Some(decision.moment.now);
+    if unseen.is_some() && !open(context, recorded, memory, desired, &mut decision).await {
+        decision = decide(context, recorded, memory, desired, writes, None).await?;
+    }
+    for wave in waves(std::mem::take(&mut decision.plans)) {
+        let errors = write_wave(context, recorded, memory, desired, &decision, wave).await;
         if !errors.is_empty() {
             let ledger = memory.ledger.get_or_insert_default();
-            return Err(failed_wave(
-                context,
-                recorded,
-                ledger,
-                errors,
-                &policy,
-                moment.now,
-                revision.action,
-            ));
+            let (policy, now) = (&decision.policy, decision.moment.now);
+            return Err(failed_wave(context, recorded, ledger, errors, policy, now, revision.action));
         }
     }
     removed(context, recorded, memory, inputs, &writes.remove).await
+}
+
+/// The first object, if it is not known and probably not there: it is created without a look, which costs a request less.
+fn unseen<'a>(
+    context: &Context,
+    memory: &ReleaseMemory,
+    desired: &'a Desired,
+    writes: &Writes,
+) -> Option<&'a ObjectReference> {
+    if is_correction(&desired.revision) || desired.revision.action != HelmAction::Install {
+        return None;
+    }
+    let first = desired.rendering.objects.get(*writes.apply.first()?)?;
+    let reference = first.intent.reference();
+    let is_recorded = memory.ledger.as_ref().is_some_and(|ledger| ledger.get(reference).is_some());
+    let is_known = is_recorded || matches!(context.target.children.get(reference), Known::Present(_));
+    (!is_known).then_some(reference)
+}
+
+/// Creates the first object, that was taken not to exist, before all others. If it cannot be created, because it is there after all
+/// or for any other reason, nothing is written yet, and all is decided again with a look at all objects.
+async fn open(
+    context: &Context,
+    recorded: &Recorded,
+    memory: &mut ReleaseMemory,
+    desired: &Desired,
+    decision: &mut Decision,
+) -> bool {
+    let Desired { inputs, revision, .. } = desired;
+    if decision.plans.is_empty() {
+        return true;
+    }
+    let first = decision.plans.remove(0);
+    let applier = applier(context, recorded.release(), inputs, revision.action);
+    match applier.create(first).await {
+        Ok(applied) => {
+            written(context, recorded, memory, revision.action, decision, &applied);
+            true
+        }
+        Err(error) => {
+            debug!(%error, "decided again");
+            false
+        }
+    }
+}
+
+/// Writes objects that do not depend on each other; gives what failed.
+async fn write_wave(
+    context: &Context,
+    recorded: &Recorded,
+    memory: &mut ReleaseMemory,
+    desired: &Desired,
+    decision: &Decision,
+    wave: Vec<ObjectPlan>,
+) -> Vec<ApplyError> {
+    let action = desired.revision.action;
+    let applier = applier(context, recorded.release(), &desired.inputs, action);
+    let mut errors = Vec::new();
+    for result in applier.write(wave, decision.moment).await {
+        match result {
+            Ok(applied) => written(context, recorded, memory, action, decision, &applied),
+            Err(error) => errors.push(error),
+        }
+    }
+    errors
+}
+
+/// Tells of an object that was written, and remembers it.
+fn written(
+    context: &Context,
+    recorded: &Recorded,
+    memory: &mut ReleaseMemory,
+    action: HelmAction,
+    decision: &Decision,
+    applied: &Applied,
+) {
+    let fights = recorded.release().spec.effective_ownership().effective_fights();
+    announce::written(context, recorded, memory, applied, action);
+    announce::fights(context, recorded, memory, applied, &fights);
+    remember(context, memory, applied, &decision.policy, decision.moment.now);
 }
 
 pub(super) fn applier(context: &Context, release: &HelmRelease, inputs: &Inputs, action: HelmAction) -> Applier {
