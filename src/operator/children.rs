@@ -167,7 +167,9 @@ impl Children {
                 if is_workload(&resource) {
                     children.follow::<DynamicObject>(watched, &resource).await;
                 } else {
-                    children.follow::<PartialObjectMeta<DynamicObject>>(watched, &resource).await;
+                    children
+                        .follow::<PartialObjectMeta<DynamicObject>>(watched, &resource)
+                        .await;
                 }
             };
             tokio::select! {

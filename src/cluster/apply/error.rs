@@ -122,6 +122,20 @@ impl ApplyError {
         }
     }
 
+    /// How the API server refused the object, if it did.
+    pub(super) fn rejection(&self) -> Option<&Rejection> {
+        match self {
+            Self::Rejected { rejection, .. } => Some(rejection),
+            Self::Discovery { .. }
+            | Self::Stopped { .. }
+            | Self::NotOurs { .. }
+            | Self::Terminating { .. }
+            | Self::Unstable { .. }
+            | Self::Call { .. }
+            | Self::ManagedFields { .. } => None,
+        }
+    }
+
     /// Whether trying again can help without anybody changing the chart, the policy or the permissions.
     pub fn is_retryable(&self) -> bool {
         match self {

@@ -29,16 +29,7 @@ pub(super) fn may_be_recreated(object: &ObjectReference) -> bool {
 impl Applier {
     /// Whether the refusal of an object leads to its being deleted and created again.
     pub(super) fn recreates(&self, error: &ApplyError) -> bool {
-        let is_immutable = match error {
-            ApplyError::Rejected { rejection, .. } => matches!(rejection, Rejection::Immutable(_)),
-            ApplyError::Discovery { .. }
-            | ApplyError::Stopped { .. }
-            | ApplyError::NotOurs { .. }
-            | ApplyError::Terminating { .. }
-            | ApplyError::Unstable { .. }
-            | ApplyError::Call { .. }
-            | ApplyError::ManagedFields { .. } => false,
-        };
+        let is_immutable = matches!(error.rejection(), Some(Rejection::Immutable(_)));
         is_immutable && self.settings.recreates && may_be_recreated(error.object())
     }
 

@@ -305,9 +305,9 @@ fn asks_the_server(path: &FieldPath, wanted: &Value) -> bool {
 
 /// Whether the object is no longer what was decided on, or the decision did not meet what the write met.
 fn is_outdated(error: &ApplyError) -> bool {
-    match error {
-        ApplyError::Rejected { rejection, .. } => matches!(
-            rejection,
+    matches!(
+        error.rejection(),
+        Some(
             Rejection::FieldConflict(_)
                 | Rejection::StaleVersion
                 | Rejection::Deleted
@@ -316,13 +316,6 @@ fn is_outdated(error: &ApplyError) -> bool {
                 // Deciding without a dry run does not meet these.
                 | Rejection::Union(_)
                 | Rejection::RemovedVersion { .. }
-        ),
-        ApplyError::Discovery { .. }
-        | ApplyError::Stopped { .. }
-        | ApplyError::NotOurs { .. }
-        | ApplyError::Terminating { .. }
-        | ApplyError::Unstable { .. }
-        | ApplyError::Call { .. }
-        | ApplyError::ManagedFields { .. } => false,
-    }
+        )
+    )
 }

@@ -32,7 +32,9 @@ pub(super) fn is_workload(resource: &ApiResource) -> bool {
 }
 
 /// What a watch may deliver.
-pub(super) trait Delivered: Resource<DynamicType = ApiResource> + Clone + Debug + DeserializeOwned + Send + 'static {
+pub(super) trait Delivered:
+    Resource<DynamicType = ApiResource> + Clone + Debug + DeserializeOwned + Send + 'static
+{
     /// How the object is, if that can be told.
     fn health(&self, resource: &ApiResource) -> Option<Health>;
 

@@ -9,6 +9,7 @@ use super::attempt::{Desired, standing_until};
 use super::health::{self, Written};
 use super::hooks::{self, Event};
 use super::record::{self, Recorded};
+use super::stopped::AttemptError;
 use super::{Done, Next, ReconcileError, execute, inputs, remediate, testing};
 use crate::api::helm_release::actions::HelmAction;
 use crate::operator::context::Context;
@@ -25,7 +26,7 @@ pub(super) fn failed_attempt(
     recorded: &Recorded,
     memory: &mut ReleaseMemory,
     desired: &Desired,
-    error: &execute::AttemptError,
+    error: &AttemptError,
 ) -> Done {
     warn!(revision = desired.revision.number, %error, "attempt failed");
     memory.sighting = Some(context.target.children.sighting(desired.rendering.references()));

@@ -14,118 +14,28 @@ use super::drift::{self, Response};
 use super::inputs::Inputs;
 use super::record::Recorded;
 use super::render::DesiredObject;
-use crate::api::conditions::Reason;
+use super::stopped::{AttemptError, failed_wave, stopped};
 use crate::api::helm_release::actions::{DeletionPropagation, HelmAction};
-use crate::api::listing::first_few;
 use crate::api::{HelmRelease, names};
 use crate::cluster::apply::{
     Adoption, Applied, Applier, ApplyError, ApplyRequest, ApplySettings, Comparison, Decided, ObjectPlan, Observed,
     Operation, UnknownFields,
 };
-use crate::cluster::delete::{DeleteError, Deleter};
+use crate::cluster::delete::Deleter;
 use crate::cluster::observe::LiveMetadata;
 use crate::cluster::records::{FormerRelease, Records};
 use crate::operator::children::Known;
 use crate::operator::context::Context;
 use crate::operator::crds::{self, CrdError};
 use crate::operator::memory::ReleaseMemory;
-use crate::ownership::contested::ContestedField;
 use crate::ownership::drift::DriftedField;
 use crate::ownership::ledger::Ledger;
-use crate::ownership::policy::{Action, Moment};
+use crate::ownership::policy::Moment;
 use crate::ownership::reference::ObjectReference;
-use crate::ownership::summary::{ConflictSummary, ObjectContest};
 use crate::plan::decide::Writes;
 use crate::plan::drift::{DriftRules, Ignored};
 use crate::plan::inventory;
-use crate::plan::outcome::Outcome;
-use crate::plan::remedy::Aftermath;
 use crate::plan::revision::{Phase, Revision};
-
-/// How many errors a message names.
-const NAMED: usize = 3;
-
-/// Why an attempt did not reach its end.
-#[derive(Debug, thiserror::Error)]
-pub enum AttemptError {
-    /// The policy stopped it; nothing was written.
-    #[error("{}", .0.message())]
-    Conflicts(ConflictSummary),
-    /// The policy stopped it because of what others wrote while it went on.
-    #[error("{}", .0.message())]
-    Overtaken(ConflictSummary),
-    /// Objects cannot be applied; nothing was written.
-    #[error("nothing was applied: {}", list(.0))]
-    Refused(Vec<ApplyError>),
-    /// Objects were not applied, after others were.
-    #[error("{}", list(.0))]
-    Apply(Vec<ApplyError>),
-    /// An object that left the chart was not removed.
-    #[error(transparent)]
-    Remove(#[from] DeleteError),
-    /// A CRD of the chart was not applied.
-    #[error(transparent)]
-    Crd(#[from] CrdError),
-}
-
-impl AttemptError {
-    /// How the reconcile ends with it.
-    pub fn outcome(&self, action: HelmAction, aftermath: Aftermath) -> Outcome {
-        let message = self.to_string();
-        match self {
-            Self::Conflicts(summary) | Self::Overtaken(summary) => Outcome::Conflicted {
-                action,
-                reason: stop_reason(summary),
-                message,
-                aftermath,
-            },
-            Self::Refused(errors) | Self::Apply(errors) => Outcome::Failed {
-                action,
-                message,
-                retryable: errors.iter().any(ApplyError::is_retryable),
-                aftermath,
-            },
-            Self::Remove(error) => Outcome::Failed {
-                action,
-                message,
-                retryable: error.is_retryable(),
-                aftermath,
-            },
-            Self::Crd(error) => Outcome::Failed {
-                action,
-                message,
-                retryable: error.is_retryable(),
-                aftermath,
-            },
-        }
-    }
-}
-
-impl AttemptError {
-    /// Whether objects were written before, and the policy does not ask for another attempt or for a person instead of remediation.
-    pub fn has_written(&self) -> bool {
-        match self {
-            Self::Overtaken(summary) => stop_reason(summary) == Reason::ConflictFailed,
-            Self::Apply(_) | Self::Remove(_) => true,
-            Self::Conflicts(_) | Self::Refused(_) | Self::Crd(_) => false,
-        }
-    }
-}
-
-fn stop_reason(summary: &ConflictSummary) -> Reason {
-    let has = |action| summary.by_action.contains_key(&action);
-    if has(Action::Failed) {
-        Reason::ConflictFailed
-    } else if has(Action::HandedOff) {
-        Reason::ConflictHandedOff
-    } else {
-        Reason::ConflictRetrying
-    }
-}
-
-fn list<E: std::error::Error>(errors: &[E]) -> String {
-    first_few(errors, errors.len(), NAMED, "; ")
-}
 
 /// Finds out whether what was planned can be written, and makes what must be there first: hooks run only for an attempt that
 /// nothing stands against.
@@ -299,7 +209,15 @@ pub(super) async fn execute(
         if !errors.is_empty() {
             let ledger = memory.ledger.get_or_insert_default();
             let (policy, now) = (&decision.policy, decision.moment.now);
-            return Err(failed_wave(context, recorded, ledger, errors, policy, now, revision.action));
+            return Err(failed_wave(
+                context,
+                recorded,
+                ledger,
+                errors,
+                policy,
+                now,
+                revision.action,
+            ));
         }
     }
     removed(context, recorded, memory, inputs, &writes.remove).await
@@ -317,7 +235,10 @@ fn unseen<'a>(
     }
     let first = desired.rendering.objects.get(*writes.apply.first()?)?;
     let reference = first.intent.reference();
-    let is_recorded = memory.ledger.as_ref().is_some_and(|ledger| ledger.get(reference).is_some());
+    let is_recorded = memory
+        .ledger
+        .as_ref()
+        .is_some_and(|ledger| ledger.get(reference).is_some());
     let is_known = is_recorded || matches!(context.target.children.get(reference), Known::Present(_));
     (!is_known).then_some(reference)
 }
@@ -442,73 +363,6 @@ fn request(context: &Context, ledger: &Ledger, object: &DesiredObject, drift: Op
                 Ignored::Everything => Arc::default(),
             },
         }),
-    }
-}
-
-/// Remembers and tells what was contested where the policy said stop. Nothing was written, so the intent stays unapplied.
-fn stopped(
-    context: &Context,
-    recorded: &Recorded,
-    ledger: &mut Ledger,
-    decided: Decided,
-    policy: &str,
-    now: Timestamp,
-    action: HelmAction,
-) -> AttemptError {
-    let summary = ConflictSummary::of(decided.contests());
-    let Decided { plans, failures } = decided;
-    // What is skipped is as it was; the others have to be looked at again.
-    let contested = plans
-        .iter()
-        .filter(|plan| !plan.is_skip() && !plan.contested().is_empty());
-    for plan in contested {
-        let stands = unwritten(plan.contested());
-        announce::stopped(context, recorded, ledger, plan.reference(), &stands, action);
-        ledger.stopped(plan.reference(), &stands, policy, now);
-    }
-    if failures.is_empty() {
-        AttemptError::Conflicts(summary)
-    } else {
-        AttemptError::Refused(failures)
-    }
-}
-
-/// The decisions about an object that hold although it was not written: nothing was taken then, whatever was going to be.
-fn unwritten(contested: &[ContestedField]) -> Vec<ContestedField> {
-    let stands = contested.iter().filter(|field| field.action.is_unresolved());
-    stands.cloned().collect()
-}
-
-/// Objects that were contested only when they were written stop the release as those do that were contested before.
-fn failed_wave(
-    context: &Context,
-    recorded: &Recorded,
-    ledger: &mut Ledger,
-    errors: Vec<ApplyError>,
-    policy: &str,
-    now: Timestamp,
-    action: HelmAction,
-) -> AttemptError {
-    let mut contests = Vec::new();
-    let mut is_only_contested = true;
-    for error in &errors {
-        let ApplyError::Stopped { object, contested } = error else {
-            is_only_contested = false;
-            continue;
-        };
-        let contest = |field: &ContestedField| ObjectContest {
-            object: ObjectReference::clone(object),
-            contested: field.clone(),
-        };
-        let stands = unwritten(contested);
-        announce::stopped(context, recorded, ledger, object, &stands, action);
-        ledger.stopped(object, &stands, policy, now);
-        contests.extend(contested.iter().map(contest));
-    }
-    if is_only_contested {
-        AttemptError::Overtaken(ConflictSummary::of(contests))
-    } else {
-        AttemptError::Apply(errors)
     }
 }
 

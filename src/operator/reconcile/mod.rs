@@ -24,6 +24,7 @@ pub mod render;
 mod restart;
 pub mod seed;
 pub mod shadow;
+mod stopped;
 mod testing;
 pub mod uninstall;
 mod values;
