@@ -8,7 +8,7 @@ use kube::api::{Api, Patch, PatchParams};
 use serde_json::{Value, json};
 
 use super::options::BOGUS;
-use super::stage::history;
+use super::stage::{BROKEN, history};
 use crate::support::Result;
 use crate::support::installation::{DEADLINE, Installation, condition};
 use crate::support::wait::becomes;
@@ -35,23 +35,13 @@ spec:
         {{- if .Values.old }}
         - {name: sidecar, image: example.com/sidecar}
         {{- end }}
-{{- if .Values.broken }}
----
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: broken}
-spec:
-  selector: {matchLabels: {app: broken}}
-  template:
-    metadata: {labels: {app: broken}, annotations: {test.fairlead.dev/outcome: Unready}}
-    spec: {containers: [{name: web, image: example.com/web}]}
-{{- end }}
 "#;
 
 async fn installation(prefix: &str) -> Result<Installation> {
     let installation = Installation::start(prefix).await?;
     let files = [
         ("templates/all.yaml", OBJECTS),
+        ("templates/broken.yaml", BROKEN),
         ("values.yaml", "key: a\nold: true\nbroken: false\n"),
     ];
     installation.repository.add("shop", "1.0.0", &files).await?;

@@ -9,7 +9,7 @@ use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams};
 use kube::runtime::conditions::is_crd_established;
 use serde_json::{Value, json};
 
-use super::stage::history;
+use super::stage::{BROKEN, history};
 use crate::support::Result;
 use crate::support::installation::{DEADLINE, Installation};
 use crate::support::wait::becomes;
@@ -353,23 +353,16 @@ spec:
   template:
     metadata: {labels: {app: web}}
     spec: {containers: [{name: web, image: example.com/web}]}
-{{- if .Values.broken }}
----
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: broken}
-spec:
-  selector: {matchLabels: {app: broken}}
-  template:
-    metadata: {labels: {app: broken}, annotations: {test.fairlead.dev/outcome: Unready}}
-    spec: {containers: [{name: web, image: example.com/web}]}
-{{- end }}
 ";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_rollback_recreates_pods_that_nothing_changes_in() -> Result {
     let installation = Installation::start("recreated").await?;
-    let files = [("templates/all.yaml", WORKLOAD), ("values.yaml", "broken: false\n")];
+    let files = [
+        ("templates/all.yaml", WORKLOAD),
+        ("templates/broken.yaml", BROKEN),
+        ("values.yaml", "broken: false\n"),
+    ];
     installation.repository.add("web", "1.0.0", &files).await?;
     installation.release("web", json!({})).await?;
     installation.ready_is("web", "True", &[]).await?;

@@ -23,6 +23,20 @@ use crate::support::wait::{becomes, has_condition, is_absent};
 /// The HelmRepository that releases refer to.
 pub(super) const REPOSITORY: &str = "charts";
 
+/// A template of a Deployment that never becomes ready, where the values say so.
+pub(super) const BROKEN: &str = r"
+{{- if .Values.broken }}
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: broken}
+spec:
+  selector: {matchLabels: {app: broken}}
+  template:
+    metadata: {labels: {app: broken}, annotations: {test.fairlead.dev/outcome: Unready}}
+    spec: {containers: [{name: web, image: example.com/web}]}
+{{- end }}
+";
+
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What a test sees of the cluster, and a chart repository.
