@@ -26,7 +26,7 @@ pub mod seed;
 pub mod shadow;
 mod testing;
 pub mod uninstall;
-mod values;
+pub mod values;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

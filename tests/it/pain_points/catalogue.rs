@@ -91,9 +91,21 @@ const ROWS: &[Row] = &[
     Row {
         number: "05",
         pain: "There is no diff, plan or dry run",
-        here: "`spec.mode: Shadow` and `fairlead shadow` dry-run a release against the cluster, write nothing, and report what would change and every conflict",
-        lacking: "a command that compares a HelmRelease of a pull request with the cluster (`fairlead diff`)",
+        here: "`fairlead diff` says what a HelmRelease of a pull request would change in the cluster, `fairlead shadow` and `spec.mode: Shadow` what releases would do under server-side apply, with every conflict; nothing is written",
+        lacking: "",
         tests: &[
+            (
+                "pain_points/preview.rs",
+                "pain_05_a_pull_request_is_compared_with_the_cluster_and_nothing_is_written",
+            ),
+            (
+                "diff/verdicts.rs",
+                "a_conflict_is_told_with_what_the_policy_would_do_about_it",
+            ),
+            (
+                "diff/files.rs",
+                "what_a_file_holds_takes_the_place_of_what_is_in_the_cluster",
+            ),
             (
                 "shadow/mode.rs",
                 "a_shadow_tells_of_conflicts_of_every_class_and_writes_nothing",

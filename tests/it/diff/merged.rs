@@ -1,0 +1,1 @@
+//! `fairlead values`: what a release is rendered with.
