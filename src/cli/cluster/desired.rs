@@ -3,23 +3,27 @@
 //! Edge. The HelmRelease is written in a dry run over the one in the cluster, so that its definition is checked, defaults are set, and
 //! the status is that of the one in the cluster.
 
+use kube::Resource as _;
 use kube::api::{Api, ApiResource, DynamicObject, PostParams};
 use kube::core::Request;
-use kube::{Resource as _, ResourceExt as _};
 use serde_json::{Map, Value};
 
 use super::Cluster;
 use crate::api::HelmRelease;
+use crate::api::listing::first_few;
 use crate::cli::CommandError;
+use crate::plan::values::nulls;
 
 /// The field manager of the dry runs.
 const MANAGER: &str = "fairlead-diff";
+/// How many fields a note names.
+const NAMED: usize = 5;
 
 /// A HelmRelease as it would be.
 pub(super) struct Desired {
     pub(super) release: HelmRelease,
-    /// Why the API server has not checked it.
-    pub(super) unchecked: Option<String>,
+    /// What a person should know of it.
+    pub(super) notes: Vec<String>,
 }
 
 /// What a HelmRelease of a file would be in the cluster.
@@ -27,6 +31,7 @@ pub(super) async fn desired(cluster: &Cluster, object: Value) -> Result<Desired,
     let (namespace, name) = (text(&object, "namespace"), text(&object, "name"));
     let kind = ApiResource::erase::<HelmRelease>(&());
     let api: Api<DynamicObject> = Api::namespaced_with(cluster.client.clone(), &namespace, &kind);
+    let mut notes: Vec<String> = nulls_told(&object).into_iter().collect();
     let live = api.get_opt(&name).await?;
     let exists = live.is_some();
     let object = merged(object, live.map(serde_json::to_value).transpose()?);
@@ -45,22 +50,15 @@ pub(super) async fn desired(cluster: &Cluster, object: Value) -> Result<Desired,
     let strict = format!("{}&fieldValidation=Strict", request.uri());
     *request.uri_mut() = strict.parse()?;
     match cluster.client.request::<HelmRelease>(request).await {
-        Ok(release) => Ok(Desired {
-            release,
-            unchecked: None,
-        }),
+        Ok(release) => Ok(Desired { release, notes }),
         // Whoever may only read can compare all the same; and the namespace may come with the release.
         Err(kube::Error::Api(status)) if matches!(status.code, 403 | 404) => {
             let release: HelmRelease = serde_json::from_value(object)?;
-            let unchecked = format!(
-                "HelmRelease {namespace}/{} was not checked against its definition: {}",
-                release.name_any(),
+            notes.push(format!(
+                "HelmRelease {namespace}/{name} was not checked against its definition: {}",
                 status.message
-            );
-            Ok(Desired {
-                release,
-                unchecked: Some(unchecked),
-            })
+            ));
+            Ok(Desired { release, notes })
         }
         Err(error) => Err(error.into()),
     }
@@ -68,6 +66,21 @@ pub(super) async fn desired(cluster: &Cluster, object: Value) -> Result<Desired,
 
 fn text(object: &Value, field: &str) -> String {
     object["metadata"][field].as_str().unwrap_or_default().to_owned()
+}
+
+/// What becomes of nulls in `spec.values` on the way to the API server, which itself keeps them.
+fn nulls_told(object: &Value) -> Option<String> {
+    let values = object.pointer("/spec/values").and_then(Value::as_object)?;
+    let nulls = nulls(values);
+    (!nulls.is_empty()).then(|| {
+        format!(
+            "spec.values of HelmRelease {}/{} has nulls ({}), which kubectl apply drops unless it is told --server-side; \
+             those of a ConfigMap or Secret in spec.valuesFrom are never lost",
+            text(object, "namespace"),
+            text(object, "name"),
+            first_few(&nulls, nulls.len(), NAMED, ", ")
+        )
+    })
 }
 
 /// The live object with the spec of the given one. Labels and annotations that only the live one has are somebody else's.

@@ -3,21 +3,15 @@
 //! Edge: reads files and the cluster, and prints. The way is the operator's own up to the dry runs; what is made of them is
 //! `plan::diff`'s.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use kube::api::Api;
-
-use super::desired::{Desired, desired};
-use super::documents::Documents;
+use super::meant::{Found, Meant, failure};
 use super::observer::{Observer, Releases};
 use super::table::Colour;
 use super::{Cluster, ClusterArguments, is_coloured, print, print_json};
-use crate::api::HelmRelease;
-use crate::cli::{CommandError, note};
-use crate::operator::given::Given;
+use crate::cli::CommandError;
 use crate::plan::diff::{DiffReports, Line, ReleaseDiff, Tone, Verdict, lines};
-use crate::plan::shadow::Failure;
 use crate::source::ChartReference;
 
 /// Up to how many bytes values are shown whole: what is longer is no text that people compare.
@@ -41,12 +35,8 @@ const STOPPED: u8 = 3;
                         Needs the rights to read, and those to create, update and patch what is dry-run. Values of Secrets are not shown."
 )]
 pub(in crate::cli) struct DiffArguments {
-    /// A HelmRelease of the cluster or, with --filename, of the files
-    #[arg(required_unless_present = "filename")]
-    release: Option<String>,
-    /// A file with HelmReleases, and what they refer to; - for standard input; repeatable
-    #[arg(short, long, value_name = "FILE")]
-    filename: Vec<PathBuf>,
+    #[command(flatten)]
+    meant: Meant,
     /// A chart of this machine, a folder or an archive, in place of the one that the release refers to; nobody's signature is asked for
     #[arg(long, value_name = "PATH")]
     chart: Option<PathBuf>,
@@ -86,12 +76,11 @@ pub(in crate::cli) fn run(arguments: &DiffArguments) -> Result<ExitCode, Command
 
 impl DiffArguments {
     async fn look(&self, cluster: &Cluster) -> Result<DiffReports, CommandError> {
-        let mut failures = Vec::new();
-        let (releases, mut given) = if self.filename.is_empty() {
-            (self.of_the_cluster(cluster).await?, Given::default())
-        } else {
-            self.of_files(cluster, &mut failures).await?
-        };
+        let Found {
+            releases,
+            mut failures,
+            mut given,
+        } = self.meant.find(cluster).await?;
         if let Some(path) = &self.chart {
             if releases.len() + failures.len() > 1 {
                 return Err("--chart is for one HelmRelease; say which one by its name".into());
@@ -110,52 +99,15 @@ impl DiffArguments {
         }
         Ok(DiffReports::of(&diffs, failures))
     }
-
-    async fn of_the_cluster(&self, cluster: &Cluster) -> Result<Vec<HelmRelease>, CommandError> {
-        let api: Api<HelmRelease> = Api::namespaced(cluster.client.clone(), &cluster.namespace);
-        let name = self.release.as_deref().unwrap_or_default();
-        Ok(vec![api.get(name).await?])
-    }
-
-    async fn of_files(
-        &self,
-        cluster: &Cluster,
-        failures: &mut Vec<Failure>,
-    ) -> Result<(Vec<HelmRelease>, Given), CommandError> {
-        let documents = Documents::read(&self.filename, &cluster.namespace)?;
-        let Documents { releases, given, notes } = documents.only(self.release.as_deref())?;
-        notes.iter().for_each(|text| note(text));
-        let mut found = Vec::with_capacity(releases.len());
-        for object in releases {
-            let [namespace, name] =
-                ["namespace", "name"].map(|field| object["metadata"][field].as_str().unwrap_or_default().to_owned());
-            match desired(cluster, object).await {
-                Ok(Desired { release, unchecked }) => {
-                    unchecked.iter().for_each(|text| note(text));
-                    found.push(release);
-                }
-                Err(error) => failures.push(failure(&namespace, &name, &*error)),
-            }
-        }
-        Ok((found, given))
-    }
-}
-
-fn failure(namespace: &str, release: &str, error: &(dyn std::error::Error + Send + Sync)) -> Failure {
-    Failure {
-        namespace: namespace.to_owned(),
-        release: release.to_owned(),
-        message: error.to_string(),
-    }
 }
 
 /// A chart of this machine.
-fn chart(path: &PathBuf) -> Result<ChartReference, CommandError> {
+fn chart(path: &Path) -> Result<ChartReference, CommandError> {
     let metadata = std::fs::metadata(path).map_err(|error| format!("--chart {}: {error}", path.display()))?;
     Ok(if metadata.is_dir() {
-        ChartReference::Directory(path.clone())
+        ChartReference::Directory(path.to_owned())
     } else {
-        ChartReference::Archive(path.clone())
+        ChartReference::Archive(path.to_owned())
     })
 }
 

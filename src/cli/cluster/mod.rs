@@ -12,6 +12,8 @@ pub(super) mod diff;
 mod documents;
 mod kinds;
 #[cfg(feature = "operator")]
+mod meant;
+#[cfg(feature = "operator")]
 mod observer;
 pub(super) mod ownership;
 pub(super) mod policy;

@@ -3,24 +3,21 @@
 //! Edge: reads files and the cluster with the rights of the caller, and prints. Whoever may not read a Secret does not get to see what
 //! comes from it.
 
-use std::path::PathBuf;
-
-use kube::api::Api;
 use serde_json::Value;
 
-use super::desired::{Desired, desired};
-use super::documents::Documents;
+use super::meant::{Found, Meant};
 use super::observer::{Observer, Releases};
-use super::{Cluster, ClusterArguments, print, print_json};
+use super::{Cluster, ClusterArguments, print};
 use crate::api::HelmRelease;
 use crate::chart::JsonMap;
-use crate::cli::{CommandError, note};
-use crate::operator::given::Given;
+use crate::cli::CommandError;
+use crate::go::json::encode_indent;
 use crate::operator::reconcile::values::values;
 use crate::operator::referred::Referred;
 use crate::ownership::redact::MAX_SHOWN_LENGTH;
 use crate::plan::values::Composed;
 use crate::render::coalesced;
+use crate::template::Value as TemplateValue;
 use crate::yaml;
 
 /// Print the values of a release: the documents of spec.valuesFrom in their order, then spec.values, then what has a targetPath, each over
@@ -31,12 +28,8 @@ use crate::yaml;
                         --all needs those to find and fetch its chart, too."
 )]
 pub(in crate::cli) struct ValuesArguments {
-    /// A HelmRelease of the cluster or, with --filename, of the files
-    #[arg(required_unless_present = "filename")]
-    release: Option<String>,
-    /// A file with the HelmRelease and, if you like, the ConfigMaps and Secrets that it refers to; - for standard input; repeatable
-    #[arg(short, long, value_name = "FILE")]
-    filename: Vec<PathBuf>,
+    #[command(flatten)]
+    meant: Meant,
     /// All values that templates see: those of the release over the defaults of the chart and its subcharts
     #[arg(short, long)]
     all: bool,
@@ -61,16 +54,31 @@ enum Output {
 pub(in crate::cli) fn run(arguments: &ValuesArguments) -> Result<(), CommandError> {
     arguments.cluster.run(async |cluster| {
         let values = Value::Object(arguments.look(&cluster).await?);
-        match arguments.output {
-            Output::Json => print_json(&values),
-            Output::Yaml => print(&yaml::try_to_string(&values)?),
-        }
+        print(&match arguments.output {
+            Output::Json => json(&values)?,
+            Output::Yaml => yaml::try_to_string(&values)?,
+        })
     })
+}
+
+/// As Helm prints values: a number that YAML has made a float is whole again.
+fn json(values: &Value) -> Result<String, CommandError> {
+    let text = encode_indent(&TemplateValue::from_json(values), "", "  ", false)?;
+    Ok(String::from_utf8(text)? + "\n")
 }
 
 impl ValuesArguments {
     async fn look(&self, cluster: &Cluster) -> Result<JsonMap, CommandError> {
-        let (release, given) = self.release(cluster).await?;
+        let Found {
+            releases,
+            failures,
+            given,
+        } = self.meant.find(cluster).await?;
+        if let Some(failure) = failures.into_iter().next() {
+            return Err(failure.message.into());
+        }
+        let [release] = <[HelmRelease; 1]>::try_from(releases)
+            .map_err(|releases| format!("there are {} HelmReleases; say which one by its name", releases.len()))?;
         // What the deployed revision was given is put below by the operator's way to the chart.
         if !self.all && !release.spec.preserves_values() {
             let referred = Referred::new(&cluster.client, given);
@@ -88,21 +96,5 @@ impl ValuesArguments {
         } else {
             Ok(inputs.values)
         }
-    }
-
-    async fn release(&self, cluster: &Cluster) -> Result<(HelmRelease, Given), CommandError> {
-        if self.filename.is_empty() {
-            let api: Api<HelmRelease> = Api::namespaced(cluster.client.clone(), &cluster.namespace);
-            let name = self.release.as_deref().unwrap_or_default();
-            return Ok((api.get(name).await?, Given::default()));
-        }
-        let documents = Documents::read(&self.filename, &cluster.namespace)?;
-        let Documents { releases, given, notes } = documents.only(self.release.as_deref())?;
-        notes.iter().for_each(|text| note(text));
-        let [object] = <[Value; 1]>::try_from(releases)
-            .map_err(|releases| format!("there are {} HelmReleases; say which one by its name", releases.len()))?;
-        let Desired { release, unchecked } = desired(cluster, object).await?;
-        unchecked.iter().for_each(|text| note(text));
-        Ok((release, given))
     }
 }

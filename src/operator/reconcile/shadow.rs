@@ -235,10 +235,13 @@ async fn leaving(
         kept: Vec::new(),
     };
     for object in inventory::leftovers(inventory, rendering.references()) {
-        match deleter.foresee(&object, None).await? {
-            Deletion::Deleted { uid: _ } => leaving.removed.push(object),
-            Deletion::Kept => leaving.kept.push(object),
-            Deletion::Absent | Deletion::NotOurs => {}
+        match deleter.foresee(&object, None).await {
+            Ok(Deletion::Deleted { uid: _ }) => leaving.removed.push(object),
+            Ok(Deletion::Kept) => leaving.kept.push(object),
+            Ok(Deletion::Absent | Deletion::NotOurs) => {}
+            // Whoever may not look at it knows only that it is to go.
+            Err(error) if error.is_forbidden() => leaving.removed.push(object),
+            Err(error) => return Err(error),
         }
     }
     Ok(leaving)

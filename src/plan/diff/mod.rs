@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use super::course::{Wanted, is_moved};
 use super::hooks::{Hook, When, event_of, of_event};
-use super::revision::{Identity, Known, PostRenderingDigests, Revision};
+use super::revision::{Cause, Known, Revision, causes};
 use super::shadow::ReleaseShadow;
 use crate::api::helm_release::actions::HelmAction;
 use crate::api::helm_release::history::Snapshot;
@@ -85,46 +85,6 @@ pub struct NextHook {
     pub name: String,
 }
 
-/// Why a revision begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub enum Cause {
-    /// The name of the Helm release.
-    ReleaseName,
-    /// The namespace that it is released to.
-    TargetNamespace,
-    /// The chart's name.
-    ChartName,
-    /// The chart's version.
-    ChartVersion,
-    /// What is in the chart.
-    ChartContent,
-    /// What the user sets.
-    Values,
-    /// The post-renderers.
-    PostRenderers,
-    /// The common metadata.
-    CommonMetadata,
-    /// The newest revision was undone, or made by a rollback.
-    Status,
-}
-
-impl Cause {
-    /// The cause in words.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::ReleaseName => "release name",
-            Self::TargetNamespace => "target namespace",
-            Self::ChartName => "chart name",
-            Self::ChartVersion => "chart version",
-            Self::ChartContent => "chart content",
-            Self::Values => "values",
-            Self::PostRenderers => "post-renderers",
-            Self::CommonMetadata => "common metadata",
-            Self::Status => "the newest revision was undone",
-        }
-    }
-}
-
 /// Where the chart comes from that is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ChartOrigin {
@@ -183,44 +143,6 @@ pub fn next(
         reinstalls,
         hooks: hooks.collect(),
     })
-}
-
-/// What of a revision differs from what is desired.
-fn causes(newest: &Snapshot, chart_digest: Option<&str>, desired: &Identity) -> Vec<Cause> {
-    let Identity {
-        release_name,
-        namespace,
-        chart_name,
-        chart_version,
-        app_version: _, // follows from the chart's content
-        chart_digest: wanted,
-        oci_digest: _,
-        config_digest,
-        post_rendering: PostRenderingDigests {
-            post_renderers,
-            common_metadata,
-        },
-    } = desired;
-    let differing = [
-        (newest.name != *release_name, Cause::ReleaseName),
-        (newest.namespace != *namespace, Cause::TargetNamespace),
-        (newest.chart_name != *chart_name, Cause::ChartName),
-        (newest.chart_version != *chart_version, Cause::ChartVersion),
-        (chart_digest != Some(wanted), Cause::ChartContent),
-        (newest.config_digest != *config_digest, Cause::Values),
-        (newest.post_renderers_digest != *post_renderers, Cause::PostRenderers),
-        (newest.common_metadata_digest != *common_metadata, Cause::CommonMetadata),
-    ];
-    let causes = differing
-        .into_iter()
-        .filter_map(|(differs, cause)| differs.then_some(cause));
-    let causes: Vec<Cause> = causes.collect();
-    let is_another = causes.contains(&Cause::ChartVersion) || causes.contains(&Cause::ChartName);
-    // Another version has another content.
-    causes
-        .into_iter()
-        .filter(|cause| !(is_another && *cause == Cause::ChartContent))
-        .collect()
 }
 
 impl ReleaseDiff {

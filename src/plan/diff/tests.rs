@@ -8,22 +8,9 @@ use crate::api::helm_release::actions::ChartNameChangeStrategy;
 use crate::ownership::redact::Redactor;
 use crate::ownership::shadow::{FieldChange, ObjectShadow};
 use crate::plan::records::Standing;
-use crate::plan::revision::revision;
+use crate::plan::revision::tests::identity;
+use crate::plan::revision::{Identity, revision};
 use crate::plan::shadow::{Failure, Refusal, Source};
-
-fn identity(version: &str) -> Identity {
-    Identity {
-        release_name: "shop".into(),
-        namespace: "prod".into(),
-        chart_name: "shop".into(),
-        chart_version: version.into(),
-        app_version: None,
-        chart_digest: format!("sha256:{version}"),
-        oci_digest: None,
-        config_digest: "sha256:values".into(),
-        post_rendering: PostRenderingDigests::default(),
-    }
-}
 
 fn snapshot(status: &str) -> Snapshot {
     let began = "2026-11-22T21:00:00Z";
@@ -125,14 +112,14 @@ fn object(kind: &str, name: &str) -> ObjectReference {
 }
 
 fn changed(
-    reference: ObjectReference,
+    reference: &ObjectReference,
     fields: &[(&str, Option<serde_json::Value>, Option<serde_json::Value>)],
 ) -> ObjectShadow {
     let show = |path: &str, value: &Option<serde_json::Value>| {
         let path = path.parse().unwrap();
         value
             .as_ref()
-            .map(|value| Redactor::new(*b"salt").show(&reference, &path, value))
+            .map(|value| Redactor::new(*b"salt").show(reference, &path, value))
     };
     let changes = fields.iter().map(|(path, live, foretold)| FieldChange {
         path: path.parse().unwrap(),
@@ -150,7 +137,7 @@ fn changed(
 fn diff() -> ReleaseDiff {
     let lines = |middle: &str| json!(format!("1\n2\n3\n4\n{middle}\n6\n7\n8\n9\n"));
     let map = changed(
-        object("ConfigMap", "shop"),
+        &object("ConfigMap", "shop"),
         &[
             (".data.key", Some(json!("old")), Some(json!("new\u{1b}[31m"))),
             (".data.file", Some(lines("a")), Some(lines("b"))),

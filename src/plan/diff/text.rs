@@ -6,8 +6,9 @@ use serde_json::Value;
 use similar::{ChangeTag, TextDiff};
 
 use super::report::{DiffReport, DiffReports, Revisions};
-use super::{Cause, Newest, Next};
+use super::{Newest, Next};
 use crate::api::helm_release::shadow::{ShadowCounts, ShadowEffect};
+use crate::plan::revision::Cause;
 use crate::plan::shadow::{ChangedField, ContestedReport, Failure, ObjectReport};
 use crate::yaml;
 

@@ -1,12 +1,15 @@
 //! What is to come, and what is behind it: told before anything is applied, to whoever may know.
 
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use k8s_openapi::api::rbac::v1::Role;
+use kube::api::{Api, PostParams};
 use serde_json::{Value, json};
 
 use crate::diff::{Person, changes, release, run, stream, version};
 use crate::shadow::everything;
 use crate::support::Result;
 use crate::support::command::fairlead;
-use crate::support::installation::Installation;
+use crate::support::installation::{DEADLINE, Installation};
 
 const OBJECTS: &str = r#"
 apiVersion: v1
@@ -143,4 +146,98 @@ async fn pain_05_a_pull_request_is_compared_with_the_cluster_and_nothing_is_writ
     installation.ready_is("shop", "True", &["upgrade succeeded"]).await?;
     run(&installation, &["diff", "-f", "-"], &file).await?.with(0)?;
     reviewer.leave(&installation).await
+}
+
+const SUBCHART: [(&str, &str); 4] = [
+    (
+        "templates/map.yaml",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: web}\n",
+    ),
+    (
+        "values.yaml",
+        "replicas: 1\ncolor: red\nprobe: {path: /, port: 80}\ndb: {size: 1Gi}\n",
+    ),
+    ("charts/db/Chart.yaml", "apiVersion: v2\nname: db\nversion: 1.0.0\n"),
+    ("charts/db/values.yaml", "size: 10Gi\nengine: postgres\n"),
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pain_18_the_merged_values_are_shown_to_whoever_may_read_them() -> Result {
+    let installation = Installation::start("merged").await?;
+    let namespace = installation.namespace.name();
+    installation.repository.add("web", "1.0.0", &SUBCHART).await?;
+    let common = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "common"},
+        "data": {"values.yaml": "color: green\nprobe: {path: null}\nsize: 3\n"}});
+    installation.apply::<ConfigMap>(&common).await?;
+    let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "own"}, "stringData": {"password": "correct-horse"}});
+    installation.apply::<Secret>(&secret).await?;
+    let spec = json!({"values": {"size": 5, "db": {"engine": "mysql"}}, "valuesFrom": [
+        {"kind": "ConfigMap", "name": "common"},
+        {"kind": "Secret", "name": "own", "valuesKey": "password", "targetPath": "db.password"},
+        {"kind": "Secret", "name": "absent", "optional": true},
+    ]});
+    installation.release("web", spec).await?;
+    installation.ready_is("web", "True", &[]).await?;
+
+    let values = run(&installation, &["values", "web"], "").await?.with(0)?;
+    let expected = "color: green\ndb:\n  engine: mysql\n  password: correct-horse\nprobe:\n  path: null\nsize: 5\n";
+    assert_eq!(values, expected);
+    // What Helm says of the revision that was released with them.
+    for (ours, helms) in [
+        (&["values", "web"][..], &["get", "values", "web"][..]),
+        (&["values", "web", "--all"], &["get", "values", "web", "--all"]),
+    ] {
+        let ours = run(&installation, &[ours, &["-o", "json"]].concat(), "")
+            .await?
+            .with(0)?;
+        let helms = [helms, &["-o", "json", "--namespace", namespace]].concat();
+        let helms = installation.plane.helm(&helms).await?.checked()?;
+        assert_eq!(
+            serde_json::from_str::<Value>(&ours)?,
+            serde_json::from_str::<Value>(&helms)?
+        );
+        assert!(
+            ours.contains("\"size\": 5,") || ours.contains("\"size\": 5\n"),
+            "{ours}"
+        );
+    }
+    let all = run(&installation, &["values", "web", "--all"], "").await?.with(0)?;
+    assert!(
+        all.contains("engine: mysql") && all.contains("size: 1Gi") && !all.contains("path:"),
+        "{all}"
+    );
+
+    // Whoever may not read the Secret is told so, and sees nothing of it.
+    let role = |name: &str, resources: &[&str]| {
+        json!({"metadata": {"name": name}, "rules": [
+        {"apiGroups": ["", "fairlead.dev"], "resources": resources, "verbs": ["get"]}]})
+    };
+    let roles: Api<Role> = installation.api();
+    let guest = role("guest", &["helmreleases", "configmaps"]);
+    roles
+        .create(&PostParams::default(), &serde_json::from_value(guest)?)
+        .await?;
+    let guest = Person::new(&installation, "guest", ("system:basic-user", Some("guest"))).await?;
+    let ended = fairlead(&guest.kubeconfig, &["values", "web"], "").await?;
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(1), ""), "{ended:?}");
+    let told = format!("spec.valuesFrom[1] (Secret {namespace}/own): ");
+    assert!(
+        ended.stderr.contains(&told) && ended.stderr.contains("forbidden"),
+        "{ended:?}"
+    );
+    let more = role("guest", &["helmreleases", "configmaps", "secrets"]);
+    roles
+        .replace("guest", &PostParams::default(), &serde_json::from_value(more)?)
+        .await?;
+    // Rights are known to the API server a moment after they are written.
+    let started = std::time::Instant::now();
+    loop {
+        let ended = fairlead(&guest.kubeconfig, &["values", "web"], "").await?;
+        if ended.code == Some(0) {
+            assert_eq!(ended.stdout, expected);
+            break;
+        }
+        assert!(started.elapsed() < DEADLINE, "{ended:?}");
+    }
+    guest.leave(&installation).await
 }
