@@ -49,11 +49,15 @@ enum Command {
     Policy(cluster::policy::PolicyArguments),
     #[cfg(feature = "operator")]
     Shadow(cluster::shadow::ShadowArguments),
+    #[cfg(feature = "operator")]
+    Diff(cluster::diff::DiffArguments),
+    #[cfg(feature = "operator")]
+    Values(cluster::values::ValuesArguments),
     Template(Box<template::TemplateArguments>),
 }
 
 /// Parses the process's arguments, runs the command and says how the process ends: 0 done, 1 the command failed, 2 the
-/// arguments were wrong.
+/// arguments were wrong; `diff` has its own meanings.
 pub fn run() -> ExitCode {
     let Arguments { command } = match Arguments::try_parse() {
         Ok(arguments) => arguments,
@@ -67,15 +71,12 @@ pub fn run() -> ExitCode {
             };
         }
     };
-    match command.run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => report(&*error),
-    }
+    command.run()
 }
 
 impl Command {
-    fn run(self) -> Result<(), CommandError> {
-        match self {
+    fn run(self) -> ExitCode {
+        let done = match self {
             #[cfg(feature = "operator")]
             Self::Controller(arguments) => controller::run(arguments),
             #[cfg(feature = "cluster")]
@@ -92,7 +93,18 @@ impl Command {
             Self::Policy(arguments) => cluster::policy::run(&arguments),
             #[cfg(feature = "operator")]
             Self::Shadow(arguments) => cluster::shadow::run(&arguments),
+            #[cfg(feature = "operator")]
+            Self::Diff(arguments) => {
+                let compared = cluster::diff::run(&arguments);
+                return compared.unwrap_or_else(|error| report(&*error, ExitCode::from(cluster::diff::FAILED)));
+            }
+            #[cfg(feature = "operator")]
+            Self::Values(arguments) => cluster::values::run(&arguments),
             Self::Template(arguments) => template::run(&arguments),
+        };
+        match done {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => report(&*error, ExitCode::FAILURE),
         }
     }
 }
@@ -101,9 +113,9 @@ impl Command {
     clippy::print_stderr,
     reason = "the one place where the command line says why it failed"
 )]
-fn report(error: &(dyn std::error::Error + 'static)) -> ExitCode {
+fn report(error: &(dyn std::error::Error + 'static), code: ExitCode) -> ExitCode {
     eprintln!("Error: {error}");
-    ExitCode::FAILURE
+    code
 }
 
 /// The default limits of rendering with those that `--limit` sets.
@@ -113,6 +125,13 @@ fn limits(assignments: &[String]) -> Result<Limits, InvalidLimit> {
         limits.set(assignment)?;
     }
     Ok(limits)
+}
+
+/// Something about the answer that the person should know.
+#[cfg(feature = "operator")]
+#[expect(clippy::print_stderr, reason = "the answer itself is data")]
+fn note(text: &str) {
+    eprintln!("Note: {text}");
 }
 
 /// Something that the person should know although the command goes on.

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::calls::{CallError, Calls};
-use super::discovery::{DiscoveryError, KindCache};
+use super::discovery::{DiscoveryError, KindCache, Resource};
 use crate::api::helm_release::actions::DeletionPropagation;
 use crate::ownership::conflict::Rejection;
 use crate::ownership::intent::ReleaseIdentity;
@@ -27,6 +27,19 @@ pub enum Deletion {
     Kept,
     /// It belongs to somebody else; another object has taken its place, or it never was ours.
     NotOurs,
+}
+
+/// An object that is to be deleted, as it was found.
+enum Found {
+    /// It is ours.
+    Ours {
+        /// How it is served.
+        resource: Resource,
+        /// Its uid.
+        uid: String,
+    },
+    /// It is not deleted.
+    Spared(Deletion),
 }
 
 /// Why an object was not deleted.
@@ -102,9 +115,41 @@ impl Deleter<'_> {
     /// `uid` is that of the object as we last saw it: one that was created anew since is not ours to delete unless
     /// it carries our marks.
     pub async fn delete(&self, object: &ObjectReference, uid: Option<&str>) -> Result<Deletion, DeleteError> {
+        let (resource, found) = match self.look(object, uid).await? {
+            Found::Ours { resource, uid } => (resource, uid),
+            Found::Spared(deletion) => return Ok(deletion),
+        };
+        let namespace = object.namespace.as_deref();
+        match self
+            .calls
+            .delete(&resource, namespace, &object.name, &found, self.propagation)
+            .await
+        {
+            Ok(()) => Ok(Deletion::Deleted { uid: found }),
+            Err(error) if error.is_not_found() => Ok(Deletion::Absent),
+            Err(CallError::Refused(status)) if status.code == 409 => Ok(Deletion::NotOurs),
+            Err(source) => Err(DeleteError::Call {
+                object: object.clone(),
+                source,
+            }),
+        }
+    }
+
+    /// What would become of an object that is to be deleted. Nothing is deleted.
+    ///
+    /// # Errors
+    /// When it cannot be looked at.
+    pub async fn foresee(&self, object: &ObjectReference, uid: Option<&str>) -> Result<Deletion, DeleteError> {
+        Ok(match self.look(object, uid).await? {
+            Found::Ours { resource: _, uid } => Deletion::Deleted { uid },
+            Found::Spared(deletion) => deletion,
+        })
+    }
+
+    async fn look(&self, object: &ObjectReference, uid: Option<&str>) -> Result<Found, DeleteError> {
         let resource = match self.kinds.resolve(&object.api_version, &object.kind).await {
             Ok(resource) => resource,
-            Err(DiscoveryError::UnknownKind { .. }) => return Ok(Deletion::Absent),
+            Err(DiscoveryError::UnknownKind { .. }) => return Ok(Found::Spared(Deletion::Absent)),
             Err(source) => {
                 return Err(DeleteError::Discovery {
                     object: object.clone(),
@@ -123,28 +168,20 @@ impl Deleter<'_> {
             .await
             .map_err(failed)?
         else {
-            return Ok(Deletion::Absent);
+            return Ok(Found::Spared(Deletion::Absent));
         };
         if is_kept(&live) {
-            return Ok(Deletion::Kept);
+            return Ok(Found::Spared(Deletion::Kept));
         }
         let found = live
             .pointer("/metadata/uid")
             .and_then(Value::as_str)
             .unwrap_or_default();
         if !self.is_ours(&live, uid == Some(found)) {
-            return Ok(Deletion::NotOurs);
+            return Ok(Found::Spared(Deletion::NotOurs));
         }
-        match self
-            .calls
-            .delete(&resource, namespace, &object.name, found, self.propagation)
-            .await
-        {
-            Ok(()) => Ok(Deletion::Deleted { uid: found.to_owned() }),
-            Err(error) if error.is_not_found() => Ok(Deletion::Absent),
-            Err(CallError::Refused(status)) if status.code == 409 => Ok(Deletion::NotOurs),
-            Err(source) => Err(failed(source)),
-        }
+        let uid = found.to_owned();
+        Ok(Found::Ours { resource, uid })
     }
 
     /// Helm's marks decide. Where there are none at all, the object that we applied is still ours.

@@ -14,6 +14,7 @@ use super::dependencies::Dependencies;
 use super::memory::{Memory, ReleaseMemory, Step};
 use super::policies::Policies;
 use super::references::References;
+use super::referred::Referred;
 use super::sources::Sources;
 use super::target::Target;
 use super::target::error::TargetError;
@@ -69,8 +70,10 @@ pub struct Shared {
     pub client: Client,
     /// The clusters and identities that releases are released to.
     pub targets: Targets,
-    /// What releases refer to.
+    /// The watches of what releases refer to.
     pub references: References,
+    /// What releases and sources refer to.
+    pub referred: Referred,
     /// HelmRepositories and OCIRepositories.
     pub sources: Sources,
     /// ConflictPolicies.

@@ -11,12 +11,14 @@ pub mod context;
 pub mod crds;
 pub mod dependencies;
 mod follow;
+pub mod given;
 pub mod ledger_store;
 pub mod memory;
 pub mod policies;
 pub mod reconcile;
 pub mod records;
 pub mod references;
+pub mod referred;
 pub mod sources;
 pub mod target;
 
@@ -39,10 +41,12 @@ use self::charts::Charts;
 use self::context::{Settings, Shared};
 use self::dependencies::Dependencies;
 use self::follow::{Follow, FollowedSource};
+use self::given::Given;
 use self::memory::{Memory, ReleaseKey};
 use self::policies::Policies;
 use self::reconcile::{ReconcileError, reconcile, seed};
 use self::references::References;
+use self::referred::Referred;
 use self::sources::{Sources, keep};
 use self::target::targets::Targets;
 use crate::api::HelmRelease;
@@ -99,8 +103,10 @@ impl Operator {
         let repositories = follow.source::<HelmRepository>(scoped(&client, &settings), follow::refers_to_repository);
         let artifacts = follow.source::<OCIRepository>(scoped(&client, &settings), follow::refers_to_artifact);
         let policies = Policies::follow(&client, &follow);
+        let referred = Referred::new(&client, Given::default());
         let sources = Sources::new(
             &client,
+            referred.clone(),
             repositories.store.clone(),
             artifacts.store.clone(),
             &policies,
@@ -109,6 +115,7 @@ impl Operator {
         let followed = Followed {
             targets: Targets::new(&client, &settings, &metrics, follow.clone(), child_changed),
             references: References::new(&client, follow.clone(), sources.stir(artifacts.changed.clone())),
+            referred,
             sources,
             policies,
             dependencies: Dependencies::new(follow.clone(), settings.namespace.clone()),
@@ -191,13 +198,14 @@ impl Operator {
 }
 
 /// What a reconcile needs, for somebody who reconciles nothing but looks at what releases would do: sources and policies are watched
-/// until `shutdown`, and were listed once when it is returned.
+/// until `shutdown`, and were listed once when it is returned. What is `given` is used in place of what is in the cluster.
 ///
 /// # Errors
 /// When the chart cache or the system's randomness cannot be used.
 pub async fn observer(
     client: &Client,
     settings: Settings,
+    given: Given,
     shutdown: &CancellationToken,
 ) -> Result<Shared, OperatorError> {
     let (child_changed, _child_changes) = mpsc::unbounded_channel();
@@ -208,8 +216,10 @@ pub async fn observer(
     let artifacts = follow.source::<OCIRepository>(scoped(client, &settings), follow::refers_to_artifact);
     let policies = Policies::follow(client, &follow);
     let metrics = Arc::default();
+    let referred = Referred::new(client, given);
     let sources = Sources::new(
         client,
+        referred.clone(),
         repositories.store.clone(),
         artifacts.store.clone(),
         &policies,
@@ -218,6 +228,7 @@ pub async fn observer(
     let followed = Followed {
         targets: Targets::new(client, &settings, &metrics, follow.clone(), child_changed),
         references: References::new(client, follow.clone(), sources.stir(artifacts.changed.clone())),
+        referred,
         sources,
         policies,
         dependencies: Dependencies::new(follow.clone(), settings.namespace.clone()),
@@ -236,6 +247,7 @@ pub async fn observer(
 struct Followed {
     targets: Targets,
     references: References,
+    referred: Referred,
     sources: Sources,
     policies: Policies,
     dependencies: Dependencies,
@@ -255,6 +267,7 @@ async fn shared(
     let Followed {
         targets,
         references,
+        referred,
         sources,
         policies,
         dependencies,
@@ -263,6 +276,7 @@ async fn shared(
         client: client.clone(),
         targets,
         references,
+        referred,
         sources,
         policies,
         dependencies,

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use super::path::{FieldPath, PathElement};
 use super::reference::ObjectReference;
 
-/// The longest JSON text of a value that is shown whole, in bytes.
+/// The longest JSON text of a value that is shown whole unless there is more room, in bytes.
 pub const MAX_SHOWN_LENGTH: usize = 256;
 
 /// How much of a longer one is shown, in characters.
@@ -41,12 +41,23 @@ impl ShownValue {
 #[derive(Debug, Clone)]
 pub struct Redactor {
     salt: Vec<u8>,
+    /// The longest JSON text of a value that is shown whole, in bytes.
+    longest: usize,
 }
 
 impl Redactor {
     /// A redactor with a random, private salt that the caller keeps (at least 16 bytes make sense).
     pub fn new(salt: impl Into<Vec<u8>>) -> Self {
-        Self { salt: salt.into() }
+        Self {
+            salt: salt.into(),
+            longest: MAX_SHOWN_LENGTH,
+        }
+    }
+
+    /// The same, but for where there is room: values of up to `longest` bytes are shown whole.
+    #[must_use]
+    pub fn showing(self, longest: usize) -> Self {
+        Self { longest, ..self }
     }
 
     /// The value at a path of an object, as it may be shown.
@@ -58,7 +69,7 @@ impl Redactor {
             Value::String(text) => text.clone(),
             other => other.to_string(),
         };
-        if text.len() <= MAX_SHOWN_LENGTH {
+        if text.len() <= self.longest {
             return ShownValue(value.clone());
         }
         let start: String = text.chars().take(SHOWN_CHARACTERS).collect();
@@ -127,5 +138,8 @@ mod tests {
         let shown = Redactor::new(*b"salt").show(&object, &".data.x".parse().unwrap(), &json!("ä".repeat(1000)));
         let text = shown.as_json().as_str().unwrap();
         assert!(text.ends_with("… (2000 bytes)") && text.len() < 300, "{text}");
+        let roomy = Redactor::new(*b"salt").showing(2000);
+        let whole = roomy.show(&object, &".data.x".parse().unwrap(), &json!("ä".repeat(1000)));
+        assert_eq!(whole.as_json().as_str().map(str::len), Some(2000));
     }
 }

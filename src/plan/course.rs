@@ -89,7 +89,7 @@ pub struct Wanted<'a> {
 
 /// Decides what a reconcile is about.
 pub fn course(observed: &Observed<'_>, wanted: &Wanted<'_>, now: Timestamp) -> Course {
-    if is_moved(observed, wanted) {
+    if is_moved(observed.history.first(), observed.storage_namespace, wanted) {
         return Course::Uninstall(Removal::Move);
     }
     let known = Known {
@@ -127,8 +127,8 @@ pub fn course(observed: &Observed<'_>, wanted: &Wanted<'_>, now: Timestamp) -> C
 }
 
 /// Whether the release is another one from now on: Helm cannot rename or move one, so it is uninstalled where it was, as with Flux.
-fn is_moved(observed: &Observed<'_>, wanted: &Wanted<'_>) -> bool {
-    let Some(newest) = observed.history.first() else {
+pub fn is_moved(newest: Option<&Snapshot>, storage_namespace: Option<&str>, wanted: &Wanted<'_>) -> bool {
+    let Some(newest) = newest else {
         return false;
     };
     let Identity {
@@ -142,9 +142,7 @@ fn is_moved(observed: &Observed<'_>, wanted: &Wanted<'_>) -> bool {
         config_digest: _,
         post_rendering: _,
     } = wanted.identity;
-    let is_elsewhere = observed
-        .storage_namespace
-        .is_some_and(|known| known != wanted.storage_namespace);
+    let is_elsewhere = storage_namespace.is_some_and(|known| known != wanted.storage_namespace);
     let is_another_chart = match wanted.chart_name_change {
         ChartNameChangeStrategy::Reinstall => newest.chart_name != *chart_name,
         ChartNameChangeStrategy::InPlaceUpdate => false,

@@ -10,7 +10,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use crate::api::helm_release::actions::TestFilter;
+use crate::api::helm_release::actions::{HelmAction, TestFilter};
 use crate::api::helm_release::history::{HookStatus, Snapshot};
 use crate::health::{Rules, State, status_with};
 use crate::render::{self, HookEvent};
@@ -206,6 +206,27 @@ pub fn of_event(hooks: &[Hook], event: HookEvent) -> Vec<&Hook> {
     let mut found: Vec<&Hook> = hooks.iter().filter(|hook| hook.events.contains(&event)).collect();
     found.sort_by(|a, b| (a.weight, &a.name).cmp(&(b.weight, &b.name)));
     found
+}
+
+/// Before or after an action.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum When {
+    /// Before its objects are written.
+    Before,
+    /// When they are ready.
+    After,
+}
+
+/// The event of a point of an action.
+pub const fn event_of(action: HelmAction, when: When) -> HookEvent {
+    match (action, when) {
+        (HelmAction::Install, When::Before) => HookEvent::PreInstall,
+        (HelmAction::Install, When::After) => HookEvent::PostInstall,
+        (HelmAction::Upgrade, When::Before) => HookEvent::PreUpgrade,
+        (HelmAction::Upgrade, When::After) => HookEvent::PostUpgrade,
+        (HelmAction::Rollback, When::Before) => HookEvent::PreRollback,
+        (HelmAction::Rollback, When::After) => HookEvent::PostRollback,
+    }
 }
 
 /// What is to be done about the hooks of an event.

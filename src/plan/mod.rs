@@ -6,6 +6,7 @@ pub mod cluster;
 pub mod course;
 pub mod decide;
 pub mod dependencies;
+pub mod diff;
 pub mod drift;
 pub mod hooks;
 pub mod inventory;

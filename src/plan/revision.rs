@@ -3,6 +3,10 @@
 //! Pure. It is decided before rendering, because templates see the revision's number and whether it is an upgrade; the
 //! time at which a revision began is the time that its templates see, so that rendering it again gives the same bytes.
 
+mod cause;
+
+pub use cause::{Cause, causes};
+
 use k8s_openapi::jiff::Timestamp;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -190,28 +194,7 @@ pub fn is_of_chart(snapshot: &Snapshot) -> bool {
 
 /// Whether the snapshot is of what is desired now.
 pub fn describes(snapshot: &Snapshot, chart_digest: Option<&str>, desired: &Identity) -> bool {
-    let Identity {
-        release_name,
-        namespace,
-        chart_name,
-        chart_version,
-        app_version: _, // follows from the chart's digest
-        chart_digest: wanted,
-        oci_digest: _,
-        config_digest,
-        post_rendering: PostRenderingDigests {
-            post_renderers,
-            common_metadata,
-        },
-    } = desired;
-    snapshot.name == *release_name
-        && snapshot.namespace == *namespace
-        && snapshot.chart_name == *chart_name
-        && snapshot.chart_version == *chart_version
-        && snapshot.config_digest == *config_digest
-        && snapshot.post_renderers_digest == *post_renderers
-        && snapshot.common_metadata_digest == *common_metadata
-        && chart_digest == Some(wanted)
+    causes(snapshot, chart_digest, desired).is_empty()
 }
 
 /// Whether the release was ever deployed: what follows is an upgrade then, an install else.
@@ -230,13 +213,13 @@ fn action_of(snapshot: &Snapshot) -> HelmAction {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
     use std::collections::BTreeMap;
 
     use super::*;
 
-    fn identity(version: &str) -> Identity {
+    pub(in crate::plan) fn identity(version: &str) -> Identity {
         Identity {
             release_name: "shop".into(),
             namespace: "prod".into(),

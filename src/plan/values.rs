@@ -127,6 +127,16 @@ fn escaped(text: &str) -> String {
     escaped
 }
 
+/// Where values are null, which takes a default of the chart away: keys joined by dots, in order. Nulls in lists take nothing away.
+pub fn nulls(values: &JsonMap) -> Vec<String> {
+    let below = |(key, value): (&String, &Value)| match value {
+        Value::Null => vec![key.clone()],
+        Value::Object(fields) => nulls(fields).into_iter().map(|path| format!("{key}.{path}")).collect(),
+        Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => Vec::new(),
+    };
+    values.iter().flat_map(below).collect()
+}
+
 /// Helm reads values through YAML and JSON, where every number becomes a float; so must those of the spec.
 fn floats(value: &mut Value) {
     match value {
@@ -304,6 +314,12 @@ mod tests {
     fn numbers_are_floats_as_with_helm() {
         let found = values(&[document("a: 3")], &json!({"b": {"c": [4]}}));
         assert!(found["a"].is_f64() && found["b"]["c"][0].is_f64(), "{found}");
+    }
+
+    #[test]
+    fn nulls_are_found_where_they_take_defaults_away() {
+        let values = json!({"a": null, "b": {"c": null, "d": 1}, "e": [null], "f": {"g": {"h": null}}});
+        assert_eq!(nulls(values.as_object().unwrap()), ["a", "b.c", "f.g.h"]);
     }
 
     #[test]

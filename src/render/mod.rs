@@ -206,9 +206,7 @@ pub fn render(request: &Request<'_>, host: &mut dyn Host) -> Result<Rendered, Re
     validate_release_name(&release.name)?;
     // Templates can tie maps into cycles; the scope takes them apart at the end.
     let scope = Scope::new();
-    let view = View::new(chart, values, &mut rendered.warnings).map_err(RenderError::Dependencies)?;
-    let table = values::table(values);
-    values::coalesce(&view, &table, values::Nulls::Delete, &mut rendered.warnings)?;
+    let (view, table) = prepare(chart, values, &mut rendered.warnings)?;
     rendered.values = to_json(&table)?;
     let schemas = if request.skip_schema_validation {
         None
@@ -234,6 +232,23 @@ pub fn render(request: &Request<'_>, host: &mut dyn Host) -> Result<Rendered, Re
     rendered.notes = text::join_notes(notes);
     manifest::install_order(files, &mut rendered)?;
     Ok(rendered)
+}
+
+/// The values that templates of a chart see at first: those of the user over the defaults of the chart and of its subcharts.
+///
+/// # Errors
+/// When they cannot be put together.
+pub fn coalesced(chart: &Arc<Chart>, values: &JsonMap) -> Result<JsonMap, RenderError> {
+    let (_, table) = prepare(chart, values, &mut Vec::new())?;
+    to_json(&table)
+}
+
+/// The chart as these values make it, and what its templates see of them at first.
+fn prepare(chart: &Arc<Chart>, values: &JsonMap, warnings: &mut Vec<Warning>) -> Result<(View, Map), RenderError> {
+    let view = View::new(chart, values, warnings).map_err(RenderError::Dependencies)?;
+    let table = values::table(values);
+    values::coalesce(&view, &table, values::Nulls::Delete, warnings)?;
+    Ok((view, table))
 }
 
 /// Bytes of rendered files that take several times as long to read as a thread takes to start.

@@ -68,7 +68,7 @@ pub(crate) const RULES: &[Rule] = &[
     pure("health", &["api", "ownership", "parallel"], &["jiff", "k8s_openapi", "kube", "kube_cel", "regex"]),
     pure("release", &["api", "chart", "go", "render", "yaml"], &["flate2", "jiff", "k8s_openapi", "kube"]),
     pure("plan", &["api", "chart", "go", "health", "ownership", "postrender", "release", "render", "yaml"],
-        &["jiff", "k8s_openapi", "kube", "regex"]),
+        &["jiff", "k8s_openapi", "kube", "regex", "similar"]),
     // The clock behind a keyless signature is Sigstore's crate's own: it refuses times that are to come.
     pure("signature", &["go"], &["ed25519_dalek", "jiff", "p256", "p384", "rsa", "sigstore_verify"]),
     edge("source", &["api", "chart", "go", "signature", "yaml"]),

@@ -5,6 +5,7 @@ mod alerts;
 mod bad_input;
 mod conflicts;
 mod deployed;
+mod diff;
 mod fixtures;
 mod noop;
 mod pain_points;

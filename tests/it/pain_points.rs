@@ -4,5 +4,6 @@ mod catalogue;
 mod drift;
 mod inputs;
 mod leaving;
+mod preview;
 mod scale;
 mod stuck;

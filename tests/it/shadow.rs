@@ -4,18 +4,16 @@ mod again;
 mod helm;
 mod mode;
 
-use std::process::Stdio;
-
 use fairlead_controlplane::ControlPlane;
 use kube::Client;
 use kube::api::{Api, ApiResource, DynamicObject, ListParams, Patch, PatchParams};
 use serde_json::{Value, json};
-use tokio::process::Command;
 
 use crate::support::Result;
+use crate::support::command::{self, Ended};
 
 /// A chart with what makes conflicts of all sorts: a Secret, a quantity that the server writes otherwise, and randomness.
-pub(super) const OBJECTS: &str = r#"
+pub(crate) const OBJECTS: &str = r#"
 apiVersion: v1
 kind: ConfigMap
 metadata: {name: {{ .Release.Name }}}
@@ -48,19 +46,13 @@ data: {random: {{ randAlphaNum 12 | quote }}}
 "#;
 
 /// Runs `fairlead` with these arguments. Result: whether it succeeded, and its two outputs.
-pub(super) async fn fairlead(plane: &ControlPlane, arguments: &[&str]) -> Result<(bool, String, String)> {
-    let output = Command::new(env!("CARGO_BIN_EXE_fairlead"))
-        .args(arguments)
-        .env("KUBECONFIG", plane.kubeconfig_path())
-        .stdin(Stdio::null())
-        .output()
-        .await?;
-    let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
-    Ok((output.status.success(), text(&output.stdout), text(&output.stderr)))
+pub(crate) async fn fairlead(plane: &ControlPlane, arguments: &[&str]) -> Result<(bool, String, String)> {
+    let Ended { code, stdout, stderr } = command::fairlead(plane.kubeconfig_path(), arguments, "").await?;
+    Ok((code == Some(0), stdout, stderr))
 }
 
 /// What it prints when it succeeds.
-pub(super) async fn told(plane: &ControlPlane, arguments: &[&str]) -> Result<String> {
+pub(crate) async fn told(plane: &ControlPlane, arguments: &[&str]) -> Result<String> {
     let (success, output, errors) = fairlead(plane, arguments).await?;
     if success {
         Ok(output)
@@ -88,12 +80,12 @@ fn resource(kind: &str) -> ApiResource {
     }
 }
 
-pub(super) fn api(client: &Client, namespace: &str, kind: &str) -> Api<DynamicObject> {
+pub(crate) fn api(client: &Client, namespace: &str, kind: &str) -> Api<DynamicObject> {
     Api::namespaced_with(client.clone(), namespace, &resource(kind))
 }
 
 /// Every object that a release or a person may have written, as it is: a write of any kind moves a resourceVersion.
-pub(super) async fn everything(client: &Client, namespace: &str) -> Result<Vec<String>> {
+pub(crate) async fn everything(client: &Client, namespace: &str) -> Result<Vec<String>> {
     let mut found = Vec::new();
     for kind in ["ConfigMap", "Secret", "Deployment"] {
         for object in api(client, namespace, kind).list(&ListParams::default()).await? {
@@ -109,7 +101,7 @@ pub(super) async fn everything(client: &Client, namespace: &str) -> Result<Vec<S
 }
 
 /// The ConfigMap's `key` and the Secret's `password` are edited by others, and its `sibling` is another release's of Fairlead.
-pub(super) async fn rivals(client: &Client, namespace: &str, name: &str) -> Result {
+pub(crate) async fn rivals(client: &Client, namespace: &str, name: &str) -> Result {
     let maps = api(client, namespace, "ConfigMap");
     let edit = |manager: &str| PatchParams {
         field_manager: Some(manager.to_owned()),
@@ -128,7 +120,7 @@ pub(super) async fn rivals(client: &Client, namespace: &str, name: &str) -> Resu
 }
 
 /// Neither as they are nor in base64.
-pub(super) fn assert_no_secret(text: &str) {
+pub(crate) fn assert_no_secret(text: &str) {
     for secret in [
         "correct-horse",
         "battery-staple",
@@ -140,7 +132,7 @@ pub(super) fn assert_no_secret(text: &str) {
 }
 
 /// The contested fields of a report's release as `path manager class action`, sorted.
-pub(super) fn lines(contested: &Value) -> Vec<String> {
+pub(crate) fn lines(contested: &Value) -> Vec<String> {
     let text = |field: &Value, name: &str| field[name].as_str().unwrap_or_default().to_owned();
     let mut lines: Vec<String> = contested
         .as_array()

@@ -172,7 +172,8 @@ pub struct HelmReleaseSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "atomic"))]
     pub values_from: Vec<ValuesReference>,
-    /// Values for the chart. They take precedence over `spec.valuesFrom`, except over what is set at a `targetPath`.
+    /// Values for the chart. They take precedence over `spec.valuesFrom`, except over what is set at a `targetPath`. A null takes a default
+    /// of the chart away; `kubectl apply` without `--server-side` drops it, those in `spec.valuesFrom` are never lost.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "any_object")]
     pub values: Option<Map<String, Value>>,

@@ -1,16 +1,28 @@
-//! The commands that look at a cluster: conflicts, blame, ownership, resolve, policy, shadow.
+//! The commands that look at a cluster: conflicts, blame, ownership, resolve, policy, shadow, diff, values.
 //!
 //! Edge. This module knows how to reach the cluster and how answers are printed; what a command asks stands in its file.
 
 pub(super) mod blame;
 pub(super) mod conflicts;
+#[cfg(feature = "operator")]
+mod desired;
+#[cfg(feature = "operator")]
+pub(super) mod diff;
+#[cfg(feature = "operator")]
+mod documents;
 mod kinds;
+#[cfg(feature = "operator")]
+mod meant;
+#[cfg(feature = "operator")]
+mod observer;
 pub(super) mod ownership;
 pub(super) mod policy;
 pub(super) mod resolve;
 #[cfg(feature = "operator")]
 pub(super) mod shadow;
 mod table;
+#[cfg(feature = "operator")]
+pub(super) mod values;
 
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;

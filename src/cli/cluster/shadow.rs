@@ -4,15 +4,14 @@
 //! is dry-run, as the HelmRelease would that adopts them. Needs the rights to read, and to patch and create for the dry runs.
 
 use std::collections::{BTreeMap, HashSet};
-use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use k8s_openapi::jiff::Timestamp;
 use kube::api::{Api, ListParams};
 use kube::{Resource, ResourceExt as _};
 use serde_json::json;
-use tokio_util::sync::CancellationToken;
 
+use super::observer::{Observer, PARALLEL, Releases};
 use super::policy::{read_policy, shared_policies};
 use super::{Cluster, ClusterArguments, TIMEOUT, print, print_json};
 use crate::api::HelmRelease;
@@ -23,24 +22,17 @@ use crate::cluster::apply::{Adoption, Applier, ApplySettings, Shadowed, UnknownF
 use crate::cluster::calls::Calls;
 use crate::cluster::discovery::KindCache;
 use crate::cluster::records::Records;
-use crate::operator::context::{Context, Settings, Shared, Tenancy};
-use crate::operator::memory::ReleaseMemory;
-use crate::operator::observer;
+use crate::operator::given::Given;
 use crate::operator::reconcile::render::label;
 use crate::operator::reconcile::seed;
-use crate::operator::reconcile::shadow::{compare, refusals};
+use crate::operator::reconcile::shadow::refusals;
 use crate::ownership::intent::{Intent, ReleaseIdentity};
 use crate::ownership::policy::Moment;
-use crate::ownership::redact::Redactor;
+use crate::ownership::redact::{MAX_SHOWN_LENGTH, Redactor};
 use crate::plan::policy::roster;
-use crate::plan::retry::JITTER;
 use crate::plan::shadow::{Failure, ReleaseShadow, ShadowReports, Source, generate, is_generated, markdown};
 use crate::release::ApplyMethod;
 use crate::release::Labelled;
-use crate::template::Limits;
-
-/// How many objects are dry-run at once.
-const PARALLEL: NonZeroUsize = NonZeroUsize::new(8).unwrap();
 
 /// Say what releases would do under server-side apply: conflicts, what each policy would do about them, and what would change.
 /// Nothing is written.
@@ -133,14 +125,6 @@ async fn priority(cluster: &Cluster, name: &str) -> Result<i32, CommandError> {
     Ok(highest.map_or(0, |highest| highest.saturating_add(1)))
 }
 
-/// What one HelmRelease would do.
-async fn look_at(shared: &Arc<Shared>, release: &HelmRelease) -> Result<ReleaseShadow, CommandError> {
-    let mut memory = ReleaseMemory::default();
-    let context = Context::of(shared, release, &mut memory).await?;
-    let (shadow, _) = compare(&context, release, None, &mut memory).await?;
-    Ok(shadow)
-}
-
 impl ShadowArguments {
     fn verdict(&self, found: &Found) -> Result<(), CommandError> {
         let Found { releases, failures } = found;
@@ -186,15 +170,12 @@ impl ShadowArguments {
             .into());
         }
         if !releases.is_empty() {
-            let shutdown = CancellationToken::new();
-            let _guard = shutdown.clone().drop_guard();
-            let shared = Arc::new(self.observer(cluster, &releases, &shutdown).await?);
+            let these = Releases::These(&releases);
+            let meant = if self.all_namespaces { Releases::All } else { these };
+            let observer = Observer::start(cluster, meant, Given::default(), MAX_SHOWN_LENGTH).await?;
             for release in &releases {
-                found.add(
-                    release.own_namespace(),
-                    release.own_name(),
-                    look_at(&shared, release).await,
-                );
+                let shadow = observer.compare(release).await.map(|diff| diff.release);
+                found.add(release.own_namespace(), release.own_name(), shadow);
             }
         }
         let redactor = Redactor::new(seed::salt()?);
@@ -222,34 +203,6 @@ impl ShadowArguments {
             // Of a kind that is not served, the answer is no JSON; only its code tells.
             Err(kube::Error::Api(status)) if status.code == 404 => Ok(Vec::new()),
             Err(error) => Err(error.into()),
-        }
-    }
-
-    async fn observer(
-        &self,
-        cluster: &Cluster,
-        releases: &[HelmRelease],
-        shutdown: &CancellationToken,
-    ) -> Result<Shared, CommandError> {
-        // Who may look into one namespace only should not be asked for more, unless a chart is elsewhere.
-        let whole_cluster = self.all_namespaces || releases.iter().any(has_source_elsewhere);
-        let settings = Settings {
-            concurrency: 1,
-            parallel_writes: PARALLEL,
-            request_timeout: TIMEOUT,
-            namespace: (!whole_cluster).then(|| cluster.namespace.clone()),
-            chart_cache: None,
-            interval_jitter: JITTER,
-            limits: Limits::default(),
-            tenancy: Tenancy::default(),
-        };
-        match tokio::time::timeout(TIMEOUT, observer(&cluster.client, settings, shutdown)).await {
-            Ok(shared) => Ok(shared?),
-            Err(_elapsed) => Err(format!(
-                "HelmRepositories, OCIRepositories, ConflictPolicies and Namespaces could not be listed within {TIMEOUT:?}: \
-                 the rights to list and watch them are needed"
-            )
-            .into()),
         }
     }
 
@@ -322,8 +275,4 @@ impl ShadowArguments {
             "spec": {"interval": "10m", "releaseName": labelled.release, "ownership": {"adoptFrom": adopt_from}},
         }))?)
     }
-}
-
-fn has_source_elsewhere(release: &HelmRelease) -> bool {
-    release.source_namespace().0 != release.own_namespace()
 }

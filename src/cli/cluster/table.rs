@@ -24,6 +24,14 @@ impl Colour {
             Self::Faint => Some("2"),
         }
     }
+
+    /// The text in this colour, or without any.
+    pub(super) fn paint(self, text: &str, coloured: bool) -> String {
+        match self.code().filter(|_| coloured) {
+            Some(code) => format!("\u{1b}[{code}m{text}\u{1b}[0m"),
+            None => text.to_owned(),
+        }
+    }
 }
 
 /// A cell.
@@ -84,10 +92,7 @@ impl<const N: usize> Table<N> {
             for (position, (cell, width)) in row.iter().zip(widths).enumerate() {
                 let padding = if position + 1 == N { 0 } else { width - cell.width() + 3 };
                 // Writing to a string does not fail.
-                let _ = match cell.colour.code().filter(|_| coloured) {
-                    Some(code) => write!(line, "\u{1b}[{code}m{}\u{1b}[0m{:padding$}", cell.text, ""),
-                    None => write!(line, "{}{:padding$}", cell.text, ""),
-                };
+                let _ = write!(line, "{}{:padding$}", cell.colour.paint(&cell.text, coloured), "");
             }
             text.push_str(line.trim_end());
             text.push('\n');

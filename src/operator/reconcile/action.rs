@@ -15,10 +15,10 @@ use crate::api::helm_release::actions::HelmAction;
 use crate::operator::context::Context;
 use crate::operator::memory::ReleaseMemory;
 use crate::plan::decide::{Writes, due};
+use crate::plan::hooks::{When, event_of};
 use crate::plan::outcome::Outcome;
 use crate::plan::revision::{Phase, Revision};
 use crate::plan::settle::{Settled, settle};
-use crate::render::HookEvent;
 
 /// Ends an attempt that failed. What its objects were like then is remembered, so that a change of them can hurry the next.
 pub(super) fn failed_attempt(
@@ -42,32 +42,17 @@ pub(super) fn failed_attempt(
     }
 }
 
-/// Before or after an action.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum When {
-    Before,
-    After,
-}
-
 /// The hooks that are run at a point of the action.
 pub(super) fn hooks_of<'a>(recorded: &Recorded, desired: &'a Desired, when: When) -> Event<'a> {
     let action = desired.revision.action;
     let options = recorded.release().spec.action_options(action);
-    let event = match (action, when) {
-        (HelmAction::Install, When::Before) => HookEvent::PreInstall,
-        (HelmAction::Install, When::After) => HookEvent::PostInstall,
-        (HelmAction::Upgrade, When::Before) => HookEvent::PreUpgrade,
-        (HelmAction::Upgrade, When::After) => HookEvent::PostUpgrade,
-        (HelmAction::Rollback, When::Before) => HookEvent::PreRollback,
-        (HelmAction::Rollback, When::After) => HookEvent::PostRollback,
-    };
     Event {
         hooks: if options.disable_hooks {
             &[]
         } else {
             &desired.rendering.hooks
         },
-        event,
+        event: event_of(action, when),
         timeout: options.timeout.as_std(),
     }
 }

@@ -9,7 +9,7 @@ use k8s_openapi::jiff::Timestamp;
 use kube::Resource as _;
 use tracing::{debug, info, warn};
 
-use super::action::{When, announcement, before, ended, failed_attempt, hooks_of, settled};
+use super::action::{announcement, before, ended, failed_attempt, hooks_of, settled};
 use super::compare::{self, Noticed};
 use super::health::Written;
 use super::inputs::{self, InputError, Inputs};
@@ -28,6 +28,7 @@ use crate::plan;
 use crate::plan::course::{Course, Observed, Wanted, course, was_attempted};
 use crate::plan::decide::{Input, Plan, Writes, decide};
 use crate::plan::dependencies::Requirement;
+use crate::plan::hooks::When;
 use crate::plan::inventory;
 use crate::plan::method::method;
 use crate::plan::outcome::{self, Outcome};

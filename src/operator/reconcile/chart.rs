@@ -14,7 +14,7 @@ use crate::signature::Trust;
 use crate::source::ResolvedChart;
 
 /// The chart that the release means now: what was looked up last, while neither the source nor the release changed. It is looked up
-/// again at the interval where the source does not tell of its changes.
+/// again at the interval where the source does not tell of its changes. One that is given takes its place, whoever signed it.
 ///
 /// # Errors
 /// When it cannot be found.
@@ -23,6 +23,9 @@ pub(super) async fn current(
     release: &HelmRelease,
     memory: &mut ReleaseMemory,
 ) -> Result<ResolvedChart, InputError> {
+    if let Some(given) = &context.shared.referred.given().chart {
+        return Ok(context.shared.charts.resolve(given, None).await?);
+    }
     let located = context.shared.sources.locate(release).await?;
     // Read each time: who is no longer trusted is not trusted from the next look on, whether or not a watch told of it.
     let trust = context.shared.sources.trust(&located).await?;

@@ -29,6 +29,7 @@ use crate::operator::context::Context;
 use crate::operator::crds::{self, CrdError};
 use crate::operator::memory::ReleaseMemory;
 use crate::ownership::drift::DriftedField;
+use crate::ownership::intent::ReleaseIdentity;
 use crate::ownership::ledger::Ledger;
 use crate::ownership::policy::Moment;
 use crate::ownership::reference::ObjectReference;
@@ -399,6 +400,36 @@ fn remember(context: &Context, memory: &mut ReleaseMemory, applied: &Applied, po
     ledger.record(&applied.observation(policy), now);
 }
 
+/// What makes objects a release's, so that it may delete them.
+pub(super) struct Marks {
+    identity: ReleaseIdentity,
+    field_manager: String,
+    labels: [(&'static str, String); 2],
+}
+
+impl Marks {
+    /// Those of a release, which Helm knows by this identity.
+    pub(super) fn of(release: &HelmRelease, identity: ReleaseIdentity) -> Self {
+        Self {
+            identity,
+            field_manager: release.field_manager(),
+            labels: names::release_labels(release.own_namespace(), release.own_name()),
+        }
+    }
+
+    /// What deletes the objects that have them.
+    pub(super) fn deleter<'a>(&'a self, context: &'a Context, propagation: DeletionPropagation) -> Deleter<'a> {
+        Deleter {
+            calls: &context.target.calls,
+            kinds: &context.target.kinds,
+            release: &self.identity,
+            field_manager: &self.field_manager,
+            labels: &self.labels,
+            propagation,
+        }
+    }
+}
+
 /// Removes objects that the release does not have any more.
 pub(super) async fn removed(
     context: &Context,
@@ -407,17 +438,8 @@ pub(super) async fn removed(
     inputs: &Inputs,
     remove: &[ObjectReference],
 ) -> Result<(), AttemptError> {
-    let identity = inputs.release_identity();
-    let field_manager = recorded.release().field_manager();
-    let labels = names::release_labels(recorded.release().own_namespace(), recorded.release().own_name());
-    let deleter = Deleter {
-        calls: &context.target.calls,
-        kinds: &context.target.kinds,
-        release: &identity,
-        field_manager: &field_manager,
-        labels: &labels,
-        propagation: DeletionPropagation::Background,
-    };
+    let marks = Marks::of(recorded.release(), inputs.release_identity());
+    let deleter = marks.deleter(context, DeletionPropagation::Background);
     for reference in remove {
         let ledger = memory.ledger.get_or_insert_default();
         let uid = ledger.get(reference).map(|record| record.uid.clone());

@@ -196,7 +196,7 @@ pub async fn observe(
     let values_files = ValuesFiles::of(&release.spec);
     let program = context.shared.charts.program(&chart, &values_files).await?;
     memory.step = Step::Inputs;
-    let Composed { values, from_secrets } = values(context, release).await?;
+    let Composed { values, from_secrets } = values(&context.shared.referred, release).await?;
     let Preserved {
         program,
         values,

@@ -27,7 +27,7 @@ pub mod shadow;
 mod stopped;
 mod testing;
 pub mod uninstall;
-mod values;
+pub mod values;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -7,19 +7,25 @@ use std::time::Instant;
 
 use k8s_openapi::jiff::Timestamp;
 
+use super::execute::{self, Marks};
 use super::inputs::{self, InputError, Inputs};
 use super::record::{Recorded, conflict_labels, release_labels};
 use super::render::{self, Purpose, RenderStepError, Rendering};
-use super::{Done, Next, execute, now};
+use super::{Done, Next, now};
 use crate::api::HelmRelease;
 use crate::api::conditions::Reason;
+use crate::api::helm_release::actions::DeletionPropagation;
 use crate::cluster::apply::{ApplyError, Shadowed};
+use crate::cluster::delete::{DeleteError, Deletion};
 use crate::operator::context::Context;
 use crate::operator::crds::{self, CrdError};
 use crate::operator::memory::{Compared, ReleaseMemory};
 use crate::ownership::intent::Intent;
 use crate::ownership::policy::Moment;
+use crate::ownership::reference::ObjectReference;
 use crate::ownership::shadow::ObjectShadow;
+use crate::plan::course::Wanted;
+use crate::plan::diff::{self, ChartOrigin, Newest, ReleaseDiff};
 use crate::plan::inventory;
 use crate::plan::method::method;
 use crate::plan::outcome::Outcome;
@@ -42,6 +48,9 @@ pub enum ShadowError {
     /// The cluster could not be asked about an object.
     #[error(transparent)]
     Object(#[from] Box<ApplyError>),
+    /// An object that leaves the release could not be looked at.
+    #[error(transparent)]
+    Leaving(#[from] DeleteError),
 }
 
 impl ShadowError {
@@ -50,7 +59,7 @@ impl ShadowError {
         match self {
             Self::Inputs(error) => error.reason(),
             Self::Render(error) => error.reason(),
-            Self::Crd(_) | Self::Object(_) => Reason::ClusterError,
+            Self::Crd(_) | Self::Object(_) | Self::Leaving(_) => Reason::ClusterError,
         }
     }
 
@@ -61,6 +70,7 @@ impl ShadowError {
             Self::Render(error) => error.is_retryable(),
             Self::Crd(error) => error.is_retryable(),
             Self::Object(error) => error.is_retryable(),
+            Self::Leaving(error) => error.is_retryable(),
         }
     }
 }
@@ -77,8 +87,12 @@ pub(super) async fn shadow(context: &Context, recorded: &mut Recorded, memory: &
         .take()
         .filter(|known| known.at.elapsed() < interval && known.requested == requested);
     let (at, before) = known.map_or_else(|| (Instant::now(), None), |known| (known.at, Some(known.release)));
-    let (compared, policy_changes_at) = match compare(context, release, before.as_ref(), memory).await {
-        Ok(compared) => compared,
+    let compared = compare(context, release, before.as_ref(), memory).await;
+    let (compared, policy_changes_at) = match compared {
+        Ok(Comparison {
+            diff,
+            policy_changes_at,
+        }) => (diff.release, policy_changes_at),
         Err(error) => return super::attempt::blocked(error.reason(), &error, error.is_retryable()),
     };
     let labels = release_labels(release);
@@ -102,7 +116,16 @@ pub(super) async fn shadow(context: &Context, recorded: &mut Recorded, memory: &
     }
 }
 
-/// What a release would do if it were applied now, and when its policy next changes by itself. Nothing is written.
+/// What a release would do if it were applied now.
+#[derive(Debug)]
+pub struct Comparison {
+    /// What would change.
+    pub diff: ReleaseDiff,
+    /// When its policy next changes by itself.
+    pub policy_changes_at: Option<Timestamp>,
+}
+
+/// What a release would do if it were applied now. Nothing is written.
 ///
 /// What was found out `before` about objects that did not change since is taken over.
 ///
@@ -114,14 +137,15 @@ pub async fn compare(
     release: &HelmRelease,
     before: Option<&ReleaseShadow>,
     memory: &mut ReleaseMemory,
-) -> Result<(ReleaseShadow, Option<Timestamp>), ShadowError> {
+) -> Result<Comparison, ShadowError> {
     let mut inputs = inputs::observe(context, release, memory).await?;
-    let revision = revision_of(release, &inputs);
-    let history = release.status.as_ref().map(|status| status.history.as_slice());
-    inputs.method = method(&release.spec, history.unwrap_or_default(), &revision, None);
+    let known = known(release);
+    let revision = revision(known, &inputs.identity, began(release));
+    inputs.method = method(&release.spec, known.history, &revision, None);
     let rendering = render::render(context, release, &inputs, &revision, Purpose::Shadow, memory).await?;
     let mut namespaces: HashSet<String> = rendering.namespaces.clone();
     namespaces.extend(crds::namespace_to_create(release).cloned());
+    namespaces.extend(context.shared.referred.given().namespaces.iter().cloned());
     let foreseen = crds::foresee(context, release, &rendering, revision.action).await?;
     let moment = Moment {
         now: Timestamp::now(),
@@ -129,25 +153,98 @@ pub async fn compare(
     };
     let applier = execute::applier(context, release, &inputs, revision.action);
     let intents: Vec<Intent> = rendering.objects.iter().map(|object| object.intent.clone()).collect();
-    let known = before.map_or(&[][..], |before| before.objects.as_slice());
-    let Shadowed { objects, failures } = applier.shadow(intents, known, &namespaces, moment).await;
+    let looked_at = before.map_or(&[][..], |before| before.objects.as_slice());
+    let Shadowed { objects, failures } = applier.shadow(intents, looked_at, &namespaces, moment).await;
     let mut refused = refusals(failures)?;
     refused.extend(foreseen.refused);
     refused.sort();
     watch(context, &rendering, &objects);
-    let status = release.status.as_ref();
-    let inventory = status.and_then(|status| status.inventory.as_ref());
+    let Leaving { removed, kept } = leaving(context, release, &inputs, &rendering).await?;
+    let next = next_revision(context, release, &inputs, &rendering, &revision);
     let shadow = ReleaseShadow {
         source: Source::HelmRelease,
         namespace: release.own_namespace().to_owned(),
         name: release.own_name().to_owned(),
         chart: inputs.chart_label(),
         field_manager: release.field_manager(),
-        removed: inventory::leftovers(inventory, rendering.references()),
+        removed,
         objects: foreseen.objects.into_iter().chain(objects).collect(),
         refused,
     };
-    Ok((shadow, inputs.policy_changes_at))
+    Ok(Comparison {
+        diff: ReleaseDiff {
+            release: shadow,
+            newest: Newest::of(known.history),
+            next,
+            kept,
+            is_suspended: release.spec.suspend,
+        },
+        policy_changes_at: inputs.policy_changes_at,
+    })
+}
+
+/// The revision that would begin.
+fn next_revision(
+    context: &Context,
+    release: &HelmRelease,
+    inputs: &Inputs,
+    rendering: &Rendering,
+    revision: &Revision,
+) -> Option<diff::Next> {
+    let wanted = Wanted {
+        identity: &inputs.identity,
+        storage_namespace: release.storage_namespace(),
+        chart_name_change: release.spec.chart_name_change(),
+        interval: release.spec.interval.as_std(),
+        asked: false,
+        forced: false,
+    };
+    let hooks = if release.spec.action_options(revision.action).disable_hooks {
+        &[]
+    } else {
+        rendering.hooks.as_slice()
+    };
+    let origin = match &context.shared.referred.given().chart {
+        Some(_) => ChartOrigin::Given,
+        None => ChartOrigin::Source,
+    };
+    let status = release.status.as_ref();
+    let storage_namespace = status.and_then(|status| status.storage_namespace.as_deref());
+    diff::next(known(release), storage_namespace, &wanted, revision, hooks, origin)
+}
+
+/// Objects that the release has, and would not have any more.
+struct Leaving {
+    removed: Vec<ObjectReference>,
+    kept: Vec<ObjectReference>,
+}
+
+/// What would become of the objects that the release has and the chart has not. What is gone, or somebody else's by now, is no more
+/// looked after, and nothing becomes of it.
+async fn leaving(
+    context: &Context,
+    release: &HelmRelease,
+    inputs: &Inputs,
+    rendering: &Rendering,
+) -> Result<Leaving, DeleteError> {
+    let inventory = release.status.as_ref().and_then(|status| status.inventory.as_ref());
+    let marks = Marks::of(release, inputs.release_identity());
+    let deleter = marks.deleter(context, DeletionPropagation::Background);
+    let mut leaving = Leaving {
+        removed: Vec::new(),
+        kept: Vec::new(),
+    };
+    for object in inventory::leftovers(inventory, rendering.references()) {
+        match deleter.foresee(&object, None).await {
+            Ok(Deletion::Deleted { uid: _ }) => leaving.removed.push(object),
+            Ok(Deletion::Kept) => leaving.kept.push(object),
+            Ok(Deletion::Absent | Deletion::NotOurs) => {}
+            // Whoever may not look at it knows only that it is to go.
+            Err(error) if error.is_forbidden() => leaving.removed.push(object),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(leaving)
 }
 
 /// What the server would refuse; an error if it could not be asked.
@@ -171,20 +268,21 @@ pub fn refusals(failures: Vec<ApplyError>) -> Result<Vec<Refusal>, Box<ApplyErro
     Ok(refused)
 }
 
-/// The revision that an apply would be about. One that would begin now has the time at which the release was made: rendering
-/// it again must give the same.
-fn revision_of(release: &HelmRelease, inputs: &Inputs) -> Revision {
+/// What is known of the revisions so far.
+fn known(release: &HelmRelease) -> Known<'_> {
     let status = release.status.as_ref();
-    let newest_chart_digest = status.and_then(|status| status.last_attempted_revision_digest.as_deref());
-    let known = Known {
+    Known {
         history: status.map(|status| status.history.as_slice()).unwrap_or_default(),
-        chart_digest: newest_chart_digest,
+        chart_digest: status.and_then(|status| status.last_attempted_revision_digest.as_deref()),
         // What another tool did to the records would only raise the revision's number.
         standing: &Standing::Own,
-    };
+    }
+}
+
+/// When a revision that would begin now is said to begin: rendering it again must give the same.
+fn began(release: &HelmRelease) -> Timestamp {
     let made = release.metadata.creation_timestamp.as_ref();
-    let began = made.map_or(Timestamp::UNIX_EPOCH, |made| made.0);
-    revision(known, &inputs.identity, began)
+    made.map_or(Timestamp::UNIX_EPOCH, |made| made.0)
 }
 
 /// Watches the kinds of the objects that the release once applied: only they bear its label.

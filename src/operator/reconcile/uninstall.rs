@@ -11,15 +11,16 @@ use tracing::{info, warn};
 
 use super::ReconcileError;
 use super::dependencies;
+use super::execute::Marks;
 use super::hooks::{self, Event};
 use super::record::{self, Recorded};
 use super::records;
 use super::seed;
+use crate::api::HelmRelease;
 use crate::api::conditions::Reason;
 use crate::api::helm_release::Mode;
 use crate::api::listing::first_few;
-use crate::api::{HelmRelease, names};
-use crate::cluster::delete::{DeleteError, Deleter, Deletion};
+use crate::cluster::delete::{DeleteError, Deletion};
 use crate::cluster::discovery::DiscoveryError;
 use crate::operator::children::Known;
 use crate::operator::context::{Context, Shared};
@@ -291,17 +292,8 @@ async fn delete(
 ) -> Result<Vec<ObjectReference>, DeleteError> {
     let release = recorded.release();
     let options = release.spec.uninstall.clone().unwrap_or_default();
-    let identity = identity(recorded);
-    let field_manager = release.field_manager();
-    let labels = names::release_labels(release.own_namespace(), release.own_name());
-    let deleter = Deleter {
-        calls: &context.target.calls,
-        kinds: &context.target.kinds,
-        release: &identity,
-        field_manager: &field_manager,
-        labels: &labels,
-        propagation: options.deletion_propagation.unwrap_or_default(),
-    };
+    let marks = Marks::of(release, identity(recorded));
+    let deleter = marks.deleter(context, options.deletion_propagation.unwrap_or_default());
     let mut remaining = Vec::new();
     for wave in objects.chunk_by(|a, b| a.kind == b.kind) {
         let ledger = &memory.ledger;

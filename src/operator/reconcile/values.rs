@@ -5,13 +5,10 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-use k8s_openapi::api::core::v1::{ConfigMap, Secret};
-use kube::api::Api;
-
 use super::inputs::InputError;
 use crate::api::HelmRelease;
 use crate::api::helm_release::values::{ValuesKind, ValuesReference};
-use crate::operator::context::Context;
+use crate::operator::referred::Referred;
 use crate::plan::values::{BadContent, Composed, Content, compose};
 
 /// What an object holds, by key; `None` for an object that does not exist.
@@ -21,13 +18,13 @@ type Held = Option<BTreeMap<String, Vec<u8>>>;
 ///
 /// # Errors
 /// When an object or a key is missing that is not optional, or what a key holds makes no values.
-pub(super) async fn values(context: &Context, release: &HelmRelease) -> Result<Composed, InputError> {
+pub async fn values(referred: &Referred, release: &HelmRelease) -> Result<Composed, InputError> {
     let references = &release.spec.values_from;
     let mut objects: BTreeMap<(ValuesKind, &str), Held> = BTreeMap::new();
     for (index, reference) in references.iter().enumerate() {
         let object = (reference.kind, reference.name.as_str());
         if let Entry::Vacant(unread) = objects.entry(object) {
-            let held = read(context, release.own_namespace(), object).await;
+            let held = read(referred, release.own_namespace(), object).await;
             let held = held.map_err(|error| failed(release, index, error.to_string()))?;
             unread.insert(held);
         }
@@ -75,24 +72,19 @@ fn content<'a>(
     }
 }
 
-async fn read(context: &Context, namespace: &str, (kind, name): (ValuesKind, &str)) -> kube::Result<Held> {
-    let client = context.shared.client.clone();
+async fn read(referred: &Referred, namespace: &str, (kind, name): (ValuesKind, &str)) -> kube::Result<Held> {
     Ok(match kind {
-        ValuesKind::Secret => {
-            let secret = Api::<Secret>::namespaced(client, namespace).get_opt(name).await?;
-            secret.map(|secret| {
-                let data = secret.data.unwrap_or_default().into_iter();
-                data.map(|(key, content)| (key, content.0)).collect()
-            })
-        }
-        ValuesKind::ConfigMap => {
-            let map = Api::<ConfigMap>::namespaced(client, namespace).get_opt(name).await?;
-            map.map(|map| {
-                let binary = map.binary_data.unwrap_or_default().into_iter();
-                let binary = binary.map(|(key, content)| (key, content.0));
-                let data = map.data.unwrap_or_default().into_iter();
-                binary.chain(data.map(|(key, text)| (key, text.into_bytes()))).collect()
-            })
-        }
+        ValuesKind::Secret => referred.secret(namespace, name).await?.map(|secret| {
+            let data = secret.data.iter().flatten();
+            data.map(|(key, content)| (key.clone(), content.0.clone())).collect()
+        }),
+        ValuesKind::ConfigMap => referred.config_map(namespace, name).await?.map(|map| {
+            let binary = map.binary_data.iter().flatten();
+            let binary = binary.map(|(key, content)| (key.clone(), content.0.clone()));
+            let data = map.data.iter().flatten();
+            binary
+                .chain(data.map(|(key, text)| (key.clone(), text.clone().into_bytes())))
+                .collect()
+        }),
     })
 }

@@ -33,13 +33,14 @@ use crate::api::helm_repository::HelmRepository;
 use crate::api::oci_repository::OCIRepository;
 use crate::operator::follow::Follow;
 use crate::operator::policies::Policies;
+use crate::operator::referred::Referred;
 use crate::signature::Trust;
 use crate::source::ResolvedChart;
 
 /// The sources of the cluster.
 #[derive(Clone)]
 pub struct Sources {
-    client: Client,
+    referred: Referred,
     repositories: Store<HelmRepository>,
     artifacts: Store<OCIRepository>,
     namespaces: Store<PartialObjectMeta<Namespace>>,
@@ -51,13 +52,14 @@ impl Sources {
     /// Sources from these stores, which somebody else keeps up to date.
     pub(super) fn new(
         client: &Client,
+        referred: Referred,
         repositories: Store<HelmRepository>,
         artifacts: Store<OCIRepository>,
         policies: &Policies,
         follow: &Follow,
     ) -> Self {
         Self {
-            client: client.clone(),
+            referred,
             repositories,
             artifacts,
             namespaces: policies.namespaces(),
@@ -103,18 +105,24 @@ impl Sources {
             (Some(chart), None) => {
                 let SourceReference { name, namespace, .. } = &chart.spec.source_ref;
                 let namespace = namespace.as_deref().unwrap_or(own);
-                let repository = find(
-                    &self.repositories,
-                    "HelmRepository",
-                    namespace,
-                    name,
-                    "chart.spec.sourceRef",
-                )?;
+                let repository = match self.referred.given().repositories.get(namespace, name) {
+                    Some(given) => given,
+                    None => find(
+                        &self.repositories,
+                        "HelmRepository",
+                        namespace,
+                        name,
+                        "chart.spec.sourceRef",
+                    )?,
+                };
                 self.in_repository(repository, chart, own)
             }
             (None, Some(ChartReference { name, namespace, .. })) => {
                 let namespace = namespace.as_deref().unwrap_or(own);
-                let repository = find(&self.artifacts, "OCIRepository", namespace, name, "chartRef")?;
+                let repository = match self.referred.given().artifacts.get(namespace, name) {
+                    Some(given) => given,
+                    None => find(&self.artifacts, "OCIRepository", namespace, name, "chartRef")?,
+                };
                 Ok(Located::Artifact { repository })
             }
             (None, None) | (Some(_), Some(_)) => Err(SourcesError::NoChart),

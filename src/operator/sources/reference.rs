@@ -47,7 +47,7 @@ impl Sources {
             access_from: _,
         } = &repository.spec;
         let secrets = Secrets {
-            client: &self.client,
+            referred: &self.referred,
             namespace: repository.namespace().unwrap_or_default(),
             source_name: format!("HelmRepository {}", repository.name_any()),
         };
@@ -101,7 +101,7 @@ impl Sources {
         } = &repository.spec;
         let source_name = format!("OCIRepository {}", repository.name_any());
         let secrets = Secrets {
-            client: &self.client,
+            referred: &self.referred,
             namespace: repository.namespace().unwrap_or_default(),
             source_name: source_name.clone(),
         };

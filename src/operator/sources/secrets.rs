@@ -5,11 +5,9 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::ByteString;
-use k8s_openapi::api::core::v1::Secret as KubernetesSecret;
-use kube::Client;
-use kube::api::Api;
 
 use super::error::SourcesError;
+use crate::operator::referred::Referred;
 use crate::source::{ClientCertificate, Credentials, DockerConfigError, Secret, Tls};
 
 /// Key of a Secret of the type `kubernetes.io/dockerconfigjson`.
@@ -17,7 +15,7 @@ const DOCKER_CONFIG: &str = ".dockerconfigjson";
 
 /// The Secrets of one source.
 pub(super) struct Secrets<'a> {
-    pub(super) client: &'a Client,
+    pub(super) referred: &'a Referred,
     pub(super) namespace: String,
     pub(super) source_name: String,
 }
@@ -39,9 +37,8 @@ impl Secrets<'_> {
 
     /// What a Secret holds, or what is wrong.
     pub(super) async fn data(&self, name: &str) -> Result<BTreeMap<String, ByteString>, String> {
-        let secrets: Api<KubernetesSecret> = Api::namespaced(self.client.clone(), &self.namespace);
-        match secrets.get_opt(name).await {
-            Ok(Some(secret)) => Ok(secret.data.unwrap_or_default()),
+        match self.referred.secret(&self.namespace, name).await {
+            Ok(Some(secret)) => Ok(secret.data.clone().unwrap_or_default()),
             Ok(None) => Err("it does not exist".to_owned()),
             Err(error) => Err(error.to_string()),
         }

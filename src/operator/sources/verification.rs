@@ -78,7 +78,7 @@ impl Sources {
         } = verify;
         let asked = Asked {
             secrets: Secrets {
-                client: &self.client,
+                referred: &self.referred,
                 source_name: field.clone(),
                 namespace,
             },

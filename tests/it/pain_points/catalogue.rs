@@ -91,9 +91,21 @@ const ROWS: &[Row] = &[
     Row {
         number: "05",
         pain: "There is no diff, plan or dry run",
-        here: "`spec.mode: Shadow` and `fairlead shadow` dry-run a release against the cluster, write nothing, and report what would change and every conflict",
-        lacking: "a command that compares a HelmRelease of a pull request with the cluster (`fairlead diff`)",
+        here: "`fairlead diff` says what a HelmRelease of a pull request would change in the cluster, `fairlead shadow` and `spec.mode: Shadow` what releases would do under server-side apply, with every conflict; nothing is written",
+        lacking: "",
         tests: &[
+            (
+                "pain_points/preview.rs",
+                "pain_05_a_pull_request_is_compared_with_the_cluster_and_nothing_is_written",
+            ),
+            (
+                "diff/verdicts.rs",
+                "a_conflict_is_told_with_what_the_policy_would_do_about_it",
+            ),
+            (
+                "diff/files.rs",
+                "what_a_file_holds_takes_the_place_of_what_is_in_the_cluster",
+            ),
             (
                 "shadow/mode.rs",
                 "a_shadow_tells_of_conflicts_of_every_class_and_writes_nothing",
@@ -222,14 +234,18 @@ const ROWS: &[Row] = &[
     Row {
         number: "12",
         pain: "Changes of `valuesFrom` are seen at the interval or with a label only; nulls are lost",
-        here: "What is referred to is watched without labels; a null in a ConfigMap or Secret removes the chart's default",
-        lacking: "a null in `spec.values` that is sent by server-side apply: the API server drops it",
+        here: "What is referred to is watched without labels; a null removes the chart's default, in `spec.values` as well, and `fairlead diff` warns of the way in which it is lost",
+        lacking: "a null in `spec.values` that `kubectl apply` without `--server-side` drops",
         tests: &[
             ("releases/references.rs", "a_change_of_values_is_seen_at_once"),
             ("releases/sources.rs", "values_from_config_map_and_secret"),
             (
                 "pain_points/inputs.rs",
                 "pain_12_a_null_in_values_from_a_config_map_removes_a_default",
+            ),
+            (
+                "pain_points/inputs.rs",
+                "pain_12_a_null_in_the_spec_removes_a_default_unless_kubectl_drops_it",
             ),
         ],
     },
@@ -316,9 +332,13 @@ const ROWS: &[Row] = &[
     Row {
         number: "18",
         pain: "Nobody sees the merged values, or everybody sees what is secret in them",
-        here: "`helm get values --all` shows them to whoever may read the release's Secret; no status, event, metric or log has a secret",
-        lacking: "a command of Fairlead's own for them",
+        here: "`fairlead values --all` shows them, before the release as well, to whoever may read what they come from, and `helm get values --all` those of a revision; no status, event, metric or log has a secret",
+        lacking: "",
         tests: &[
+            (
+                "pain_points/preview.rs",
+                "pain_18_the_merged_values_are_shown_to_whoever_may_read_them",
+            ),
             (
                 "releases/records.rs",
                 "helm_inspects_rolls_back_and_uninstalls_a_release",

@@ -4,6 +4,7 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use kube::ResourceExt as _;
 use serde_json::{Value, json};
 
+use crate::diff::{release, run};
 use crate::support::Result;
 use crate::support::chart_repository::push;
 use crate::support::installation::{Installation, condition, history};
@@ -35,6 +36,38 @@ async fn pain_12_a_null_in_values_from_a_config_map_removes_a_default() -> Resul
     installation.ready_is("web", "True", &[]).await?;
     let map = installation.api::<ConfigMap>().get("web").await?;
     assert_eq!(json!(map.data)["keys"], "exec,period");
+    Ok(())
+}
+
+/// What reaches the API server is a matter of how it is sent, and the way that loses nulls is told of.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pain_12_a_null_in_the_spec_removes_a_default_unless_kubectl_drops_it() -> Result {
+    let installation = Installation::start("inline").await?;
+    let files = [("templates/map.yaml", MAP), ("values.yaml", VALUES)];
+    installation.repository.add("web", "1.0.0", &files).await?;
+    let file = release(
+        "web",
+        &json!({"values": {"probe": {"http": null, "exec": {"command": ["check"]}}}}),
+    )
+    .to_string();
+    let namespace = installation.namespace.name();
+    let apply = async |more: &[&str]| {
+        let arguments = [&["apply", "-n", namespace, "-f", "-"], more].concat();
+        installation.plane.kubectl(&arguments, Some(&file)).await?.checked()?;
+        installation.look("web", &more.join(" ")).await?;
+        installation.ready_is("web", "True", &[]).await?;
+        let map = installation.api::<ConfigMap>().get("web").await?;
+        crate::support::Result::Ok(json!(map.data)["keys"].clone())
+    };
+    assert_eq!(apply(&["--validate=true"]).await?, "exec,http,period");
+    assert_eq!(apply(&["--server-side", "--force-conflicts"]).await?, "exec,period");
+
+    let ended = run(&installation, &["diff", "-f", "-"], &file).await?;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let told = "has nulls (probe.http), which kubectl apply drops unless it is told --server-side";
+    assert!(ended.stderr.contains(told), "{ended:?}");
+    let values = run(&installation, &["values", "web", "--all"], "").await?.with(0)?;
+    assert_eq!(values, "probe:\n  exec:\n    command:\n    - check\n  period: 10\n");
     Ok(())
 }
 

@@ -1,25 +1,17 @@
 //! The commands with which a person looks at conflicts and decides about them.
 
-use std::process::Stdio;
-
 use serde_json::{Value, json};
-use tokio::process::Command;
 
 use super::{contested, key_becomes, rival, shop};
 use crate::support::Result;
+use crate::support::command::{Ended, fairlead};
 use crate::support::installation::Installation;
 
 /// Runs `fairlead` in the installation's namespace. Result: whether it succeeded, and its two outputs.
 async fn run(installation: &Installation, arguments: &[&str]) -> Result<(bool, String, String)> {
-    let output = Command::new(env!("CARGO_BIN_EXE_fairlead"))
-        .args(arguments)
-        .args(["--namespace", installation.namespace.name()])
-        .env("KUBECONFIG", installation.plane.kubeconfig_path())
-        .stdin(Stdio::null())
-        .output()
-        .await?;
-    let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
-    Ok((output.status.success(), text(&output.stdout), text(&output.stderr)))
+    let arguments = [arguments, &["--namespace", installation.namespace.name()]].concat();
+    let Ended { code, stdout, stderr } = fairlead(installation.plane.kubeconfig_path(), &arguments, "").await?;
+    Ok((code == Some(0), stdout, stderr))
 }
 
 async fn text(installation: &Installation, arguments: &[&str]) -> Result<String> {

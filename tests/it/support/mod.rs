@@ -2,6 +2,7 @@
 //! `fairlead_controlplane`'s.
 
 pub(crate) mod chart_repository;
+pub(crate) mod command;
 pub(crate) mod cosign;
 pub(crate) mod documents;
 pub(crate) mod gate;
