@@ -7,6 +7,7 @@ pub mod course;
 pub mod decide;
 pub mod dependencies;
 pub mod drift;
+pub mod election;
 pub mod hooks;
 pub mod inventory;
 pub mod method;
