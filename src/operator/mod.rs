@@ -7,10 +7,12 @@ pub mod admin;
 pub mod capabilities;
 pub mod charts;
 pub mod children;
+pub mod clients;
 pub mod context;
 pub mod crds;
 pub mod dependencies;
 mod follow;
+pub mod leadership;
 pub mod ledger_store;
 pub mod memory;
 pub mod policies;
@@ -36,9 +38,11 @@ use tracing::{debug, info, warn};
 
 use self::admin::Readiness;
 use self::charts::Charts;
+use self::clients::Clients;
 use self::context::{Settings, Shared};
 use self::dependencies::Dependencies;
 use self::follow::{Follow, FollowedSource};
+use self::leadership::fence::Fence;
 use self::memory::{Memory, ReleaseKey};
 use self::policies::Policies;
 use self::reconcile::{ReconcileError, reconcile, seed};
@@ -81,6 +85,8 @@ pub struct Operator {
     pub metrics: Arc<Metrics>,
     /// Where it says that it is ready.
     pub readiness: Readiness,
+    /// What stands around the clients of other clusters, as around the one above.
+    pub fence: Fence,
 }
 
 impl Operator {
@@ -91,7 +97,13 @@ impl Operator {
             settings,
             metrics,
             readiness,
+            fence,
         } = self;
+        metrics.leads(true);
+        let clients = Clients {
+            metrics: metrics.clone(),
+            fence,
+        };
         let (child_changed, child_changes) = mpsc::unbounded_channel();
         let (source_changed, source_changes) = mpsc::unbounded_channel();
         let (releases, writer) = reflector::store::<HelmRelease>();
@@ -107,7 +119,7 @@ impl Operator {
             &follow,
         );
         let followed = Followed {
-            targets: Targets::new(&client, &settings, &metrics, follow.clone(), child_changed),
+            targets: Targets::new(&client, &settings, clients, follow.clone(), child_changed),
             references: References::new(&client, follow.clone(), sources.stir(artifacts.changed.clone())),
             sources,
             policies,
@@ -207,7 +219,11 @@ pub async fn observer(
     let repositories = follow.source::<HelmRepository>(scoped(client, &settings), follow::refers_to_repository);
     let artifacts = follow.source::<OCIRepository>(scoped(client, &settings), follow::refers_to_artifact);
     let policies = Policies::follow(client, &follow);
-    let metrics = Arc::default();
+    let metrics: Arc<Metrics> = Arc::default();
+    let clients = Clients {
+        metrics: metrics.clone(),
+        fence: Fence::none(),
+    };
     let sources = Sources::new(
         client,
         repositories.store.clone(),
@@ -216,7 +232,7 @@ pub async fn observer(
         &follow,
     );
     let followed = Followed {
-        targets: Targets::new(client, &settings, &metrics, follow.clone(), child_changed),
+        targets: Targets::new(client, &settings, clients, follow.clone(), child_changed),
         references: References::new(client, follow.clone(), sources.stir(artifacts.changed.clone())),
         sources,
         policies,
