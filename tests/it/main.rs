@@ -6,6 +6,7 @@ mod bad_input;
 mod conflicts;
 mod deployed;
 mod fixtures;
+mod leadership;
 mod noop;
 mod pain_points;
 mod policies;

@@ -186,11 +186,15 @@ impl Contender {
 
     /// Renews the lease until the work is done, or until the lease is lost.
     async fn keep(mut self, done: CancellationToken) -> Result<Self, Loss> {
+        let mut next = self.fence.now().after(self.retry_period());
         loop {
+            let pause = self.fence.now().until(next);
             tokio::select! {
                 () = done.cancelled() => return Ok(self),
-                () = tokio::time::sleep(self.retry_period()) => {}
+                () = tokio::time::sleep(pause) => {}
             }
+            // From its begin: an attempt that took long is followed by another at once.
+            next = self.fence.now().after(self.retry_period());
             match self.attempt().await {
                 Ok(Attempt::Leads) => {}
                 Ok(Attempt::Lost(loss)) => {
