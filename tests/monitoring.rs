@@ -117,6 +117,7 @@ fn every_trouble_has_its_alert() {
         "ConflictUnresolved",
         "FieldFight",
         "HandOffWaiting",
+        "NoLeader",
         "ReconcileErrors",
         "ReleaseNotReady",
         "ShadowConflicts",

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use fairlead::operator::admin::{AdminError, AdminServer, Readiness};
 use fairlead::operator::context::{Settings, Tenancy};
+use fairlead::operator::leadership::fence::Fence;
 use fairlead::operator::{Operator, OperatorError};
 use fairlead::telemetry::metrics::Metrics;
 use kube::Client;
@@ -43,6 +44,7 @@ impl Embedded {
             },
             metrics,
             readiness,
+            fence: Fence::none(),
         };
         let shutdown = CancellationToken::new();
         Ok(Self {

@@ -180,6 +180,8 @@ names! {
         PluginFailed,
         /// There is no signature by anybody who is trusted.
         VerificationError,
+        /// An operator became the one that works.
+        LeaderElection,
     }
 }
 

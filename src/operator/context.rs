@@ -25,9 +25,6 @@ use crate::telemetry::events::Events;
 use crate::telemetry::metrics::Metrics;
 use crate::template::Limits;
 
-/// How long connecting to an API server may take; one that is connected may be silent for longer, as watches are.
-pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-
 /// What an operator is told at its start about what releases may do, and as whom.
 #[derive(Debug, Clone, Default)]
 pub struct Tenancy {

@@ -7,11 +7,13 @@ pub mod admin;
 pub mod capabilities;
 pub mod charts;
 pub mod children;
+pub mod clients;
 pub mod context;
 pub mod crds;
 pub mod dependencies;
 mod follow;
 pub mod given;
+pub mod leadership;
 pub mod ledger_store;
 pub mod memory;
 pub mod policies;
@@ -38,10 +40,12 @@ use tracing::{debug, info, warn};
 
 use self::admin::Readiness;
 use self::charts::Charts;
+use self::clients::Clients;
 use self::context::{Settings, Shared};
 use self::dependencies::Dependencies;
 use self::follow::{Follow, FollowedSource};
 use self::given::Given;
+use self::leadership::fence::Fence;
 use self::memory::{Memory, ReleaseKey};
 use self::policies::Policies;
 use self::reconcile::{ReconcileError, reconcile, seed};
@@ -85,6 +89,8 @@ pub struct Operator {
     pub metrics: Arc<Metrics>,
     /// Where it says that it is ready.
     pub readiness: Readiness,
+    /// What stands around the clients of other clusters, as around the one above.
+    pub fence: Fence,
 }
 
 impl Operator {
@@ -95,7 +101,13 @@ impl Operator {
             settings,
             metrics,
             readiness,
+            fence,
         } = self;
+        metrics.leads(true);
+        let clients = Clients {
+            metrics: metrics.clone(),
+            fence,
+        };
         let (child_changed, child_changes) = mpsc::unbounded_channel();
         let (source_changed, source_changes) = mpsc::unbounded_channel();
         let (releases, writer) = reflector::store::<HelmRelease>();
@@ -113,7 +125,7 @@ impl Operator {
             &follow,
         );
         let followed = Followed {
-            targets: Targets::new(&client, &settings, &metrics, follow.clone(), child_changed),
+            targets: Targets::new(&client, &settings, clients, follow.clone(), child_changed),
             references: References::new(&client, follow.clone(), sources.stir(artifacts.changed.clone())),
             referred,
             sources,
@@ -215,8 +227,12 @@ pub async fn observer(
     let repositories = follow.source::<HelmRepository>(scoped(client, &settings), follow::refers_to_repository);
     let artifacts = follow.source::<OCIRepository>(scoped(client, &settings), follow::refers_to_artifact);
     let policies = Policies::follow(client, &follow);
-    let metrics = Arc::default();
     let referred = Referred::new(client, given);
+    let metrics: Arc<Metrics> = Arc::default();
+    let clients = Clients {
+        metrics: metrics.clone(),
+        fence: Fence::none(),
+    };
     let sources = Sources::new(
         client,
         referred.clone(),
@@ -226,7 +242,7 @@ pub async fn observer(
         &follow,
     );
     let followed = Followed {
-        targets: Targets::new(client, &settings, &metrics, follow.clone(), child_changed),
+        targets: Targets::new(client, &settings, clients, follow.clone(), child_changed),
         references: References::new(client, follow.clone(), sources.stir(artifacts.changed.clone())),
         referred,
         sources,

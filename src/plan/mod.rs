@@ -8,6 +8,7 @@ pub mod decide;
 pub mod dependencies;
 pub mod diff;
 pub mod drift;
+pub mod election;
 pub mod hooks;
 pub mod inventory;
 pub mod method;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use fairlead_controlplane::{ControlPlane, Options};
+use fairlead_controlplane::{AuditEvent, ControlPlane, Options};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret, Service, ServiceAccount};
 use k8s_openapi::api::rbac::v1::{ClusterRole, Role, RoleBinding};
@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::support::Result;
 use crate::support::installation::{DEADLINE, Installation};
+use crate::support::operator::Operator;
 use crate::support::wait::{becomes, is_absent};
 
 const APPLICATION: &str = r#"
@@ -158,8 +159,16 @@ async fn life_of_a_release(installation: &Installation) -> Result {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_usual_installation_releases_any_chart() -> Result {
-    let installation = installation("").await?;
+    let election = "--enable-leader-election";
+    let installation = with_flags("", &[election]).await?;
     let mark = installation.plane.audit_mark().await?;
+    let kubeconfig = installation
+        .plane
+        .service_account_kubeconfig("fairlead-system", "fairlead-controller")
+        .await?;
+    let namespace = format!("--namespace={}", installation.namespace.name());
+    let mut stand_by = Operator::start(&kubeconfig, &[election, &namespace])?;
+    stand_by.ready().await?;
     let files = [
         ("templates/application.yaml", APPLICATION),
         ("templates/cluster.yaml", CLUSTER_ROLE),
@@ -206,6 +215,11 @@ async fn the_usual_installation_releases_any_chart() -> Result {
         "a namespace that was created is never deleted"
     );
     assert_eq!(refused(&installation, mark).await?, Vec::<String>::new());
+    let requests = installation.plane.requests_since(mark).await?;
+    for verb in ["update", "list", "watch"] {
+        let is_used = |event: &AuditEvent| event.verb == verb && event.concerns("leases", Some("fairlead-system"));
+        assert!(requests.iter().any(is_used), "no {verb} of the lease");
+    }
     Ok(())
 }
 
@@ -274,6 +288,7 @@ async fn the_installation_for_tenants_gives_a_release_the_rights_of_its_account(
     let arguments = installation.plane.kubectl(&get, None).await?.checked()?;
     let expected = json!([
         "controller",
+        "--enable-leader-election",
         "--default-service-account=default",
         "--no-cross-namespace-refs"
     ]);

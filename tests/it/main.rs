@@ -7,6 +7,7 @@ mod conflicts;
 mod deployed;
 mod diff;
 mod fixtures;
+mod leadership;
 mod noop;
 mod pain_points;
 mod policies;

@@ -3,14 +3,12 @@
 //! Edge. Reads the Secret or ConfigMap that `spec.kubeConfig` names, and makes a client of it.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::api::Api;
-use kube::client::ClientBuilder;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use serde_json::json;
@@ -21,9 +19,8 @@ use super::kubeconfig;
 use super::token::{TokenSource, bearing_tokens};
 use crate::api::HelmRelease;
 use crate::api::helm_release::KubeConfigReference;
-use crate::operator::context::{CONNECT_TIMEOUT, Tenancy};
-use crate::telemetry::metrics::Metrics;
-use crate::telemetry::requests::CountRequests;
+use crate::operator::clients::Clients;
+use crate::operator::context::Tenancy;
 use crate::yaml;
 
 /// Keys of a Secret in which a kubeconfig is looked for.
@@ -149,23 +146,22 @@ impl Cluster {
         self,
         own: &Client,
         tenancy: &Tenancy,
-        metrics: &Arc<Metrics>,
+        clients: &Clients,
     ) -> Result<Client, ClusterProblem> {
         match self {
             Self::Own => Ok(own.clone()),
-            Self::Kubeconfig(text) => connect(kubeconfig::configuration(&text, tenancy).await?, metrics),
+            Self::Kubeconfig(text) => connect(kubeconfig::configuration(&text, tenancy).await?, clients),
             Self::Tokens(tokens) => {
-                let client = connect(tokens.configuration().await?, metrics)?;
+                let client = connect(tokens.configuration().await?, clients)?;
                 Ok(bearing_tokens(client, own.clone(), tokens.source))
             }
         }
     }
 }
 
-fn connect(mut config: Config, metrics: &Arc<Metrics>) -> Result<Client, ClusterProblem> {
-    config.connect_timeout = Some(CONNECT_TIMEOUT);
-    let builder = ClientBuilder::try_from(config).map_err(|error| ClusterProblem::Unusable(error.to_string()))?;
-    Ok(builder.with_layer(&CountRequests(metrics.clone())).build())
+fn connect(config: Config, clients: &Clients) -> Result<Client, ClusterProblem> {
+    let connected = clients.connect(config);
+    connected.map_err(|error| ClusterProblem::Unusable(error.to_string()))
 }
 
 impl Tokens {

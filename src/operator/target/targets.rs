@@ -19,11 +19,11 @@ use super::cluster::{self, Cluster, ClusterKey};
 use super::error::TargetError;
 use crate::api::HelmRelease;
 use crate::operator::children::Children;
+use crate::operator::clients::Clients;
 use crate::operator::context::{Settings, Tenancy};
 use crate::operator::follow::Follow;
 use crate::operator::memory::ReleaseMemory;
 use crate::operator::records::Records;
-use crate::telemetry::metrics::Metrics;
 
 /// What tells one target from another.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -47,7 +47,7 @@ pub struct Targets {
     known: Mutex<HashMap<TargetKey, Weak<Target>>>,
     changed: mpsc::UnboundedSender<ObjectRef<HelmRelease>>,
     follow: Follow,
-    metrics: Arc<Metrics>,
+    clients: Clients,
     tenancy: Tenancy,
     timeout: Duration,
     namespace: Option<String>,
@@ -58,7 +58,7 @@ impl Targets {
     pub(in crate::operator) fn new(
         client: &Client,
         settings: &Settings,
-        metrics: &Arc<Metrics>,
+        clients: Clients,
         follow: Follow,
         changed: mpsc::UnboundedSender<ObjectRef<HelmRelease>>,
     ) -> Self {
@@ -72,7 +72,7 @@ impl Targets {
             known: Mutex::default(),
             changed,
             follow,
-            metrics: metrics.clone(),
+            clients,
             tenancy: settings.tenancy.clone(),
             timeout,
             namespace,
@@ -181,7 +181,7 @@ impl Targets {
         let base = if let Some(base) = self.known(&as_itself) {
             base
         } else {
-            let client = cluster.connect(&self.client, &self.tenancy, &self.metrics).await;
+            let client = cluster.connect(&self.client, &self.tenancy, &self.clients).await;
             let client = client.map_err(|problem| cluster::problem(release, problem))?;
             self.keep(as_itself, self.elsewhere(&client))
         };

@@ -93,6 +93,9 @@ metrics! {
     BUILD_INFO "build_info" Gauge &[Label::Version];
         "Always 1, the version of Fairlead is a label";
         "Which versions run; whether Fairlead is scraped at all."
+    LEADER "leader" Gauge &[];
+        "1 while this operator works, 0 while it stands by because another one holds the lease";
+        "Which Pod works, and whether any does."
     CONFLICTS "ssa_conflicts" Counter CONFLICT;
         "Decisions about fields that another manager holds, counted when a decision is new or changes, and each time a field is taken";
         "The rate of conflicts: a rival that appears, an autoscaler that fights a chart. Phantoms and legacy managers count too; leave them out by class."

@@ -48,6 +48,10 @@ fn describe(text: &mut String, metric: &Description) {
         labels, help, purpose, ..
     } = metric;
     _ = write!(text, "\n## {}\n\n{help}.\n\n{purpose}\n\n", metric.full_name());
+    if labels.is_empty() {
+        text.push_str("It has no labels.\n");
+        return;
+    }
     text.push_str("| Label | Meaning | Values |\n|---|---|---|\n");
     for label in *labels {
         _ = writeln!(

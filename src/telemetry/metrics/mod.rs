@@ -43,6 +43,7 @@ pub enum Format {
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
+    leader: Gauge,
     conflicts: Family<ConflictLabels, Counter>,
     conflicts_active: Family<ConflictLabels, Gauge>,
     shadow_conflicts: Family<ConflictLabels, Gauge>,
@@ -88,6 +89,7 @@ impl Default for Metrics {
         build_info.get_or_create(&BuildLabels { version }).set(1);
         let mut metrics = Self {
             registry: Registry::with_prefix(described::PREFIX),
+            leader: Gauge::default(),
             conflicts: Family::default(),
             conflicts_active: Family::default(),
             shadow_conflicts: Family::default(),
@@ -106,6 +108,7 @@ impl Default for Metrics {
         };
         let registry = &mut metrics.registry;
         register(registry, described::BUILD_INFO, &build_info);
+        register(registry, described::LEADER, &metrics.leader);
         register(registry, described::CONFLICTS, &metrics.conflicts);
         register(registry, described::CONFLICTS_ACTIVE, &metrics.conflicts_active);
         register(registry, described::SHADOW_CONFLICTS, &metrics.shadow_conflicts);
@@ -137,6 +140,11 @@ impl Metrics {
             Format::OpenMetrics => encoded,
             Format::Text => as_text(&encoded),
         })
+    }
+
+    /// Tells whether this operator works.
+    pub fn leads(&self, leads: bool) {
+        self.leader.set(i64::from(leads));
     }
 
     /// Counts a decision about a contested field.

@@ -29,6 +29,7 @@ fn labels(name: &str, kind: &str, manager: &str, action: Action) -> ConflictLabe
 /// Metrics in which every family has a series.
 fn used() -> Metrics {
     let metrics = Metrics::default();
+    metrics.leads(true);
     let conflict = || labels("shop", "Deployment", "kubectl-edit", Action::Failed);
     metrics.conflict(conflict());
     metrics.conflicts_now(&release("shop"), [conflict()].into_iter());

@@ -203,16 +203,9 @@ impl Installation {
         }
     }
 
-    /// Waits until the operator has logged a text: its log is read beside the test.
+    /// Waits until the operator has logged a text.
     pub(crate) async fn logs(&self, text: &str) -> Result {
-        let started = std::time::Instant::now();
-        while !self.operator.log().contains(text) {
-            if started.elapsed() > DEADLINE {
-                return Err(format!("{text:?} is not logged:\n{}", self.operator.log()).into());
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        Ok(())
+        self.operator.logs(text).await
     }
 
     /// The notes of the events about a release.

@@ -12,7 +12,7 @@ use super::metrics::Metrics;
 use super::{Result, http};
 
 const READY_TIMEOUT: Duration = Duration::from_secs(30);
-const END_TIMEOUT: Duration = Duration::from_secs(30);
+const END_TIMEOUT: Duration = Duration::from_mins(1);
 const POLL: Duration = Duration::from_millis(20);
 
 /// A running operator. Dropping it kills it.
@@ -94,6 +94,18 @@ impl Operator {
         self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Waits until it has logged a text: its log is read beside the test.
+    pub(crate) async fn logs(&self, text: &str) -> Result {
+        let started = Instant::now();
+        while !self.log().contains(text) {
+            if started.elapsed() > END_TIMEOUT {
+                return Err(format!("{text:?} is not logged:\n{}", self.log()).into());
+            }
+            tokio::time::sleep(POLL).await;
+        }
+        Ok(())
+    }
+
     /// Kills it as SIGKILL does, in the middle of whatever it is doing, and returns its log.
     pub(crate) fn kill(mut self) -> Result<String> {
         self.child.kill()?;
@@ -108,12 +120,26 @@ impl Operator {
         Ok(())
     }
 
-    /// Asks it to end as Kubernetes does, and returns whether its exit code is 0, and its log.
-    #[expect(dead_code, reason = "for the tests of the operator")]
-    pub(crate) async fn terminate(mut self) -> Result<(bool, String)> {
-        Command::new("kill")
-            .args(["-TERM", &self.child.id().to_string()])
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, name: &str) -> Result {
+        let sent = Command::new("kill")
+            .args([format!("-{name}"), self.child.id().to_string()])
             .status()?;
+        if sent.success() {
+            Ok(())
+        } else {
+            Err(format!("the operator cannot be sent {name}: {sent}").into())
+        }
+    }
+
+    /// Asks it to end as Kubernetes does, and returns whether its exit code is 0, and its log.
+    pub(crate) async fn terminate(&mut self) -> Result<(bool, String)> {
+        self.signal("TERM")?;
+        self.ended().await
+    }
+
+    /// Waits until it ends, and returns whether its exit code is 0, and its log.
+    pub(crate) async fn ended(&mut self) -> Result<(bool, String)> {
         let started = Instant::now();
         while started.elapsed() < END_TIMEOUT {
             if let Some(status) = self.child.try_wait()? {
@@ -121,11 +147,7 @@ impl Operator {
             }
             tokio::time::sleep(POLL).await;
         }
-        Err(format!(
-            "SIGTERM did not end it within {END_TIMEOUT:?}; it logged:\n{}",
-            self.log()
-        )
-        .into())
+        Err(format!("it did not end within {END_TIMEOUT:?}; it logged:\n{}", self.log()).into())
     }
 
     /// The whole log of a process that ended.

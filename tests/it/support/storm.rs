@@ -96,12 +96,17 @@ struct Weather {
 impl Storm {
     /// Begins one.
     pub(crate) async fn begin(plane: &ControlPlane) -> Result<Self> {
+        Self::through(plane.client()?).await
+    }
+
+    /// Begins one, behind which every request is made by this client.
+    pub(crate) async fn through(client: Client) -> Result<Self> {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
         let folder = tempfile::tempdir()?;
         let url = format!("http://{}", listener.local_addr()?);
         std::fs::write(folder.path().join("kubeconfig"), kubeconfig(&url))?;
         let weather = Arc::new(Weather {
-            client: plane.client()?,
+            client,
             requests: AtomicU64::new(0),
             is_out: AtomicBool::new(false),
             met: Mutex::default(),

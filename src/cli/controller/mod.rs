@@ -2,26 +2,30 @@
 //!
 //! Edge. Reads flags, connects to the cluster, serves the admin server, and ends cleanly on SIGTERM or Ctrl-C.
 
+mod election;
+
 use std::net::SocketAddr;
 use std::num::{NonZeroU16, NonZeroUsize};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kube::client::ClientBuilder;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
+use self::election::ElectionArguments;
 use super::CommandError;
 use super::cluster::config;
 use crate::operator::Operator;
 use crate::operator::admin::{AdminServer, Readiness};
-use crate::operator::context::{CONNECT_TIMEOUT, Settings, Tenancy};
+use crate::operator::clients::Clients;
+use crate::operator::context::{Settings, Tenancy};
+use crate::operator::leadership::fence::Fence;
+use crate::operator::leadership::{Contender, ElectionSettings};
 use crate::plan::retry::JITTER;
 use crate::telemetry::logs::{self, LogFormat};
 use crate::telemetry::metrics::Metrics;
-use crate::telemetry::requests::CountRequests;
 
 /// Flags of `fairlead controller`.
 #[derive(Debug, clap::Args)]
@@ -52,6 +56,8 @@ pub(super) struct ControllerArguments {
     interval_jitter_percentage: u8,
     #[command(flatten)]
     tenancy: TenancyArguments,
+    #[command(flatten)]
+    election: ElectionArguments,
     /// Directory that chart archives are kept in; without it they are kept in memory
     #[arg(long, env = "FAIRLEAD_CHART_CACHE")]
     chart_cache: Option<PathBuf>,
@@ -118,12 +124,14 @@ pub(super) fn run(arguments: ControllerArguments) -> Result<(), CommandError> {
         request_timeout,
         interval_jitter_percentage,
         tenancy,
+        election,
         chart_cache,
         limit,
         log,
         log_format,
     } = arguments;
     logs::install(&log, log_format)?;
+    let election = election.settings(namespace.as_deref())?;
     let settings = Settings {
         concurrency: concurrency.get(),
         parallel_writes,
@@ -135,7 +143,12 @@ pub(super) fn run(arguments: ControllerArguments) -> Result<(), CommandError> {
         tenancy: tenancy.into(),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(serve(listen, kubeconfig, context, settings))
+    let ended = runtime.block_on(serve(listen, kubeconfig, context, settings, election));
+    if ended.is_err() {
+        // Nothing that is still under way is waited for: whoever lost the lease has no time.
+        runtime.shutdown_background();
+    }
+    ended
 }
 
 async fn serve(
@@ -143,17 +156,33 @@ async fn serve(
     kubeconfig: Option<PathBuf>,
     context: Option<String>,
     settings: Settings,
+    election: Option<ElectionSettings>,
 ) -> Result<(), CommandError> {
     let shutdown = CancellationToken::new();
     let metrics = Arc::new(Metrics::default());
     let readiness = Readiness::default();
     let admin = AdminServer::bind(listen, metrics.clone(), readiness.clone()).await?;
     info!(address = %admin.address()?, version = env!("CARGO_PKG_VERSION"), "fairlead controller");
-    let mut config = config(kubeconfig, context).await?;
-    config.connect_timeout = Some(CONNECT_TIMEOUT);
-    let client = ClientBuilder::try_from(config)?
-        .with_layer(&CountRequests(metrics.clone()))
-        .build();
+    let config = config(kubeconfig, context).await?;
+    let contender = match election {
+        None => None,
+        Some(election) => {
+            let own = Clients {
+                metrics: metrics.clone(),
+                fence: Fence::none(),
+            };
+            let client = own.connect(config.clone())?;
+            let fence = Fence::closed();
+            let contender = Contender::new(client, election, fence.clone(), metrics.clone(), shutdown.clone())?;
+            Some((contender, fence))
+        }
+    };
+    let (contender, fence) = contender.unzip();
+    let clients = Clients {
+        metrics: metrics.clone(),
+        fence: fence.unwrap_or_default(),
+    };
+    let client = clients.connect(config)?;
     let stop = shutdown.clone();
     let mut terminate = signal(SignalKind::terminate())?;
     tokio::spawn(async move {
@@ -169,12 +198,16 @@ async fn serve(
         client,
         settings,
         metrics,
-        readiness,
+        readiness: readiness.clone(),
+        fence: clients.fence,
     };
     // Whichever ends first takes the other with it.
     let guard = shutdown.clone().drop_guard();
-    let ran = operator.run(shutdown).await;
+    let work = operator.run(shutdown.clone());
+    match contender {
+        None => work.await?,
+        Some(contender) => contender.lead(&readiness, &shutdown, work).await?,
+    }
     drop(guard);
-    admin.await??;
-    Ok(ran?)
+    Ok(admin.await??)
 }
