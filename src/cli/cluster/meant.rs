@@ -49,7 +49,9 @@ impl Meant {
         }
         let documents = Documents::read(&self.filename, &cluster.namespace)?;
         let Documents { releases, given, notes } = documents.only(self.release.as_deref())?;
-        notes.iter().for_each(|text| note(text));
+        for text in &notes {
+            note(text);
+        }
         let mut found = Found {
             releases: Vec::with_capacity(releases.len()),
             failures: Vec::new(),
@@ -60,7 +62,9 @@ impl Meant {
             let (namespace, name) = (text("namespace"), text("name"));
             match desired(cluster, object).await {
                 Ok(Desired { release, notes }) => {
-                    notes.iter().for_each(|text| note(text));
+                    for text in &notes {
+                        note(text);
+                    }
                     found.releases.push(release);
                 }
                 Err(error) => found.failures.push(failure(&namespace, &name, &*error)),
