@@ -25,6 +25,14 @@ pub struct Clients {
 }
 
 impl Clients {
+    /// Clients of one process.
+    pub fn new(metrics: &Arc<Metrics>, fence: Fence) -> Self {
+        Self {
+            metrics: metrics.clone(),
+            fence,
+        }
+    }
+
     /// A client with connections of its own.
     ///
     /// # Errors

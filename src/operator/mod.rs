@@ -104,10 +104,7 @@ impl Operator {
             fence,
         } = self;
         metrics.leads(true);
-        let clients = Clients {
-            metrics: metrics.clone(),
-            fence,
-        };
+        let clients = Clients::new(&metrics, fence);
         let (child_changed, child_changes) = mpsc::unbounded_channel();
         let (source_changed, source_changes) = mpsc::unbounded_channel();
         let (releases, writer) = reflector::store::<HelmRelease>();
@@ -229,10 +226,7 @@ pub async fn observer(
     let policies = Policies::follow(client, &follow);
     let referred = Referred::new(client, given);
     let metrics: Arc<Metrics> = Arc::default();
-    let clients = Clients {
-        metrics: metrics.clone(),
-        fence: Fence::none(),
-    };
+    let clients = Clients::new(&metrics, Fence::none());
     let sources = Sources::new(
         client,
         referred.clone(),

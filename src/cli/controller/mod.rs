@@ -167,10 +167,7 @@ async fn serve(
     let contender = match election {
         None => None,
         Some(election) => {
-            let own = Clients {
-                metrics: metrics.clone(),
-                fence: Fence::none(),
-            };
+            let own = Clients::new(&metrics, Fence::none());
             let client = own.connect(config.clone())?;
             let fence = Fence::closed();
             let contender = Contender::new(client, election, fence.clone(), metrics.clone(), shutdown.clone())?;
@@ -178,10 +175,7 @@ async fn serve(
         }
     };
     let (contender, fence) = contender.unzip();
-    let clients = Clients {
-        metrics: metrics.clone(),
-        fence: fence.unwrap_or_default(),
-    };
+    let clients = Clients::new(&metrics, fence.unwrap_or_default());
     let client = clients.connect(config)?;
     let stop = shutdown.clone();
     let mut terminate = signal(SignalKind::terminate())?;
@@ -203,7 +197,7 @@ async fn serve(
     };
     // Whichever ends first takes the other with it.
     let guard = shutdown.clone().drop_guard();
-    let work = operator.run(shutdown.clone());
+    let work = Box::pin(operator.run(shutdown.clone()));
     match contender {
         None => work.await?,
         Some(contender) => contender.lead(&readiness, &shutdown, work).await?,
