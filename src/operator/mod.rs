@@ -161,21 +161,12 @@ impl Operator {
         .reflect(writer)
         // Not `wait_until_ready`: the controller waits for this store, and of two that wait only one is woken.
         .inspect_ok(move |event| {
-            match event {
-                watcher::Event::Apply(release) => watching.dependencies.changed(release),
-                watcher::Event::Delete(release) => watching.dependencies.gone(release),
-                watcher::Event::InitDone => watching.dependencies.listed(),
-                watcher::Event::Init | watcher::Event::InitApply(_) => {}
-            }
+            notice(&watching, event);
             if matches!(event, watcher::Event::InitDone)
                 && let Some(readiness) = readiness.take()
             {
                 readiness.set_ready();
                 info!("watches are synced");
-            }
-            // One with a finalizer was forgotten with its last reconcile; one that is only compared has none.
-            if let watcher::Event::Delete(release) = event {
-                reconcile::forget(&watching, &ReleaseKey::of(release));
             }
         })
         .touched_objects()
@@ -203,6 +194,20 @@ impl Operator {
             })
             .await;
         Ok(())
+    }
+}
+
+/// Takes note of a change of a HelmRelease, for those that wait for it; forgets one that is gone.
+fn notice(shared: &Shared, event: &watcher::Event<HelmRelease>) {
+    match event {
+        watcher::Event::Apply(release) => shared.dependencies.changed(release),
+        watcher::Event::Delete(release) => {
+            shared.dependencies.gone(release);
+            // One with a finalizer was forgotten with its last reconcile; one that is only compared has none.
+            reconcile::forget(shared, &ReleaseKey::of(release));
+        }
+        watcher::Event::InitDone => shared.dependencies.listed(),
+        watcher::Event::Init | watcher::Event::InitApply(_) => {}
     }
 }
 

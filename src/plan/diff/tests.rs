@@ -36,7 +36,7 @@ fn foreseen(newest: Option<&Snapshot>, desired: &Identity, origin: ChartOrigin) 
         identity: desired,
         storage_namespace: "prod",
         chart_name_change: ChartNameChangeStrategy::Reinstall,
-        interval: Duration::from_secs(60),
+        interval: Duration::from_mins(1),
         asked: false,
         forced: false,
     };

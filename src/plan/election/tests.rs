@@ -269,7 +269,7 @@ impl Operator {
                 };
                 let sent_at = self.moment(sent);
                 self.elector.wrote(lease, sent_at);
-                let until = sent_at.after(Duration::from_secs(10)).0 - self.clock;
+                let until = sent_at.after(Duration::from_secs(10)).0.saturating_sub(self.clock);
                 return Some((sent + takes, u64::try_from(until.as_millis()).unwrap() / 100));
             }
             // The process ends, and a new one comes.
