@@ -33,7 +33,10 @@ pub(crate) fn version(name: &str, version: &str) -> Value {
 
 /// Documents as a file has them.
 pub(crate) fn stream(documents: &[Value]) -> String {
-    documents.iter().map(|document| format!("---\n{document}\n")).collect()
+    documents
+        .iter()
+        .flat_map(|document| ["---\n".to_owned(), document.to_string(), "\n".to_owned()])
+        .collect()
 }
 
 /// Runs `fairlead` in the installation's namespace, with this input.

@@ -12,12 +12,12 @@ use crate::support::Result;
 use crate::support::command::fairlead;
 use crate::support::installation::Installation;
 
-const MAP: &str = r#"
+const MAP: &str = r"
 apiVersion: v1
 kind: ConfigMap
 metadata: {name: {{ .Release.Name }}}
 data: {map: {{ .Values.map | quote }}, secret: {{ .Values.secret | quote }}}
-"#;
+";
 const VALUES: &str = "map: default\nsecret: default\n";
 
 async fn installation(prefix: &str) -> Result<Installation> {
