@@ -66,8 +66,9 @@ fn is_correction(revision: &Revision) -> bool {
     revision.phase == Some(Phase::Deployed)
 }
 
-/// What is to be written, and what that was decided on.
+/// What is to be written, who writes it, and what that was decided on.
 struct Decision {
+    applier: Applier,
     plans: Vec<ObjectPlan>,
     /// The policy's fingerprint.
     policy: String,
@@ -135,6 +136,7 @@ async fn decide(
         return Err(AttemptError::Refused(refused));
     }
     Ok(Decision {
+        applier,
         plans: decided.plans,
         policy,
         moment,
@@ -253,15 +255,13 @@ async fn open(
     desired: &Desired,
     decision: &mut Decision,
 ) -> bool {
-    let Desired { inputs, revision, .. } = desired;
     if decision.plans.is_empty() {
         return true;
     }
     let first = decision.plans.remove(0);
-    let applier = applier(context, recorded.release(), inputs, revision.action);
-    match applier.create(first).await {
+    match decision.applier.create(first).await {
         Ok(applied) => {
-            written(context, recorded, memory, revision.action, decision, &applied);
+            written(context, recorded, memory, desired.revision.action, decision, &applied);
             true
         }
         Err(error) => {
@@ -280,12 +280,10 @@ async fn write_wave(
     decision: &Decision,
     wave: Vec<ObjectPlan>,
 ) -> Vec<ApplyError> {
-    let action = desired.revision.action;
-    let applier = applier(context, recorded.release(), &desired.inputs, action);
     let mut errors = Vec::new();
-    for result in applier.write(wave, decision.moment).await {
+    for result in decision.applier.write(wave, decision.moment).await {
         match result {
-            Ok(applied) => written(context, recorded, memory, action, decision, &applied),
+            Ok(applied) => written(context, recorded, memory, desired.revision.action, decision, &applied),
             Err(error) => errors.push(error),
         }
     }
