@@ -9,7 +9,7 @@ use super::report::{DiffReport, DiffReports, Revisions};
 use super::{Newest, Next};
 use crate::api::helm_release::shadow::{ShadowCounts, ShadowEffect};
 use crate::plan::revision::Cause;
-use crate::plan::shadow::{ChangedField, ContestedReport, Failure, ObjectReport};
+use crate::plan::shadow::{ChangedField, ContestedReport, Failure, ObjectReport, counted};
 use crate::yaml;
 
 /// How many unchanged lines are shown around those that change.
@@ -284,21 +284,15 @@ fn summary(report: &DiffReport) -> String {
         removed,
         refused,
     } = report.release.objects;
-    let counted = [
+    let told = counted([
         (created, "created"),
         (changed, "changed"),
         (removed, "deleted"),
         (adopted, "adopted"),
         (refused, "refused"),
         (unchanged, "unchanged"),
-    ];
-    let told = counted.into_iter().filter(|(count, _)| *count > 0);
-    let told: Vec<String> = told.map(|(count, what)| format!("{count} {what}")).collect();
-    let told = if told.is_empty() {
-        "no objects".to_owned()
-    } else {
-        told.join(", ")
-    };
+    ]);
+    let told = told.unwrap_or_else(|| "no objects".to_owned());
     let verdict = match (report.release.applies, report.differs) {
         (false, _) => "it could not be applied as it is",
         (true, false) => "nothing would change",

@@ -17,7 +17,7 @@ pub use markdown::markdown;
 pub use outlook::{adopted, counts, policies};
 pub use policy::{Explained, GeneratedPolicy, generate, is_generated};
 pub use report::{ChangedField, ContestedReport, Failure, ObjectReport, ShadowReport, ShadowReports, Source, Totals};
-pub use status::{apply_to, summary};
+pub use status::{apply_to, counted, summary};
 
 use crate::ownership::contested::ContestedField;
 use crate::ownership::reference::ObjectReference;

@@ -48,6 +48,13 @@ pub fn apply_to(status: &mut HelmReleaseStatus, release: &ReleaseShadow, generat
     ownership_status::conflicted(status, &[], generation, now);
 }
 
+/// `2 created, 1 changed`: how many objects of each sort there are; nothing where there are none.
+pub fn counted(sorts: [(u32, &str); 6]) -> Option<String> {
+    let some = sorts.into_iter().filter(|(count, _)| *count > 0);
+    let told: Vec<String> = some.map(|(count, what)| format!("{count} {what}")).collect();
+    (!told.is_empty()).then(|| told.join(", "))
+}
+
 /// The release's shadow in a line.
 pub fn summary(release: &ReleaseShadow) -> String {
     let ShadowCounts {
@@ -66,15 +73,9 @@ pub fn summary(release: &ReleaseShadow) -> String {
         (adopted, "adopted without a change"),
         (unchanged, "left as they are"),
     ];
-    let told: Vec<String> = objects
-        .into_iter()
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, what)| format!("{count} {what}"))
-        .collect();
-    let objects = if told.is_empty() {
-        "no objects".to_owned()
-    } else {
-        format!("objects that would be {}", told.join(", "))
+    let objects = match counted(objects) {
+        Some(told) => format!("objects that would be {told}"),
+        None => "no objects".to_owned(),
     };
     let contested = release.contested();
     let stopping = contested
