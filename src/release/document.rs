@@ -31,19 +31,50 @@ pub struct Content {
     hooks: Vec<Value>,
     /// The rendered NOTES.txt.
     notes: String,
-    /// The chart's values with those of its subcharts, as templates saw them. Helm keeps what the charts say without the user's
-    /// values, which it puts over it: the outcome is the same.
+    /// The chart's values with those of its subcharts, as templates saw them, and the defaults that a null of the user took away.
+    /// Helm keeps what the charts say without the user's values, and puts these over it when it shows all: the outcome is the same.
     values: JsonMap,
 }
 
 impl Content {
-    /// Of a rendering, from which the notes and the values are taken.
-    pub fn of(rendered: &mut Rendered) -> Self {
+    /// Of a rendering, from which the notes and the values are taken. `config` is what the user set, and `defaults` gives the chart's
+    /// values without that.
+    pub fn of(rendered: &mut Rendered, config: &JsonMap, defaults: impl FnOnce() -> JsonMap) -> Self {
+        let mut values = std::mem::take(&mut rendered.values);
+        if removes(config) {
+            put_back(&mut values, config, &defaults());
+        }
         Self {
             manifest: rendered.manifest(),
             hooks: rendered.hooks.iter().map(hook).collect(),
             notes: std::mem::take(&mut rendered.notes),
-            values: std::mem::take(&mut rendered.values),
+            values,
+        }
+    }
+}
+
+/// Whether a null takes something away.
+fn removes(config: &JsonMap) -> bool {
+    config.values().any(|value| match value {
+        Value::Null => true,
+        Value::Object(fields) => removes(fields),
+        Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => false,
+    })
+}
+
+/// Gives values the defaults again that nulls took away: Helm shows a null that finds nothing to take away.
+fn put_back(values: &mut JsonMap, config: &JsonMap, defaults: &JsonMap) {
+    for (key, set) in config {
+        match (set, defaults.get(key)) {
+            (Value::Null, Some(default)) => {
+                values.entry(key.clone()).or_insert_with(|| default.clone());
+            }
+            (Value::Object(set), Some(Value::Object(defaults))) => {
+                if let Some(Value::Object(values)) = values.get_mut(key) {
+                    put_back(values, set, defaults);
+                }
+            }
+            _ => {}
         }
     }
 }
@@ -338,6 +369,23 @@ mod tests {
             (&json!("superseded"), &json!(1))
         );
         assert_eq!(again.first_deployed(), Timestamp::from_second(1_767_225_600).ok());
+    }
+
+    #[test]
+    fn a_default_that_a_null_took_away_stays_in_the_record() {
+        let map = |value: Value| object(value);
+        let config = map(
+            json!({"path": null, "unknown": null, "probe": {"port": null, "host": "a"}, "list": [null], "text": {"a": null}}),
+        );
+        let defaults =
+            map(json!({"path": "/", "probe": {"port": 80, "host": "b", "other": 1}, "list": [1], "text": "t"}));
+        let mut values = map(json!({"probe": {"host": "a", "other": 1}, "list": [null], "text": {}}));
+        assert!(removes(&config));
+        put_back(&mut values, &config, &defaults);
+        let expected =
+            map(json!({"path": "/", "probe": {"port": 80, "host": "a", "other": 1}, "list": [null], "text": {}}));
+        assert_eq!(values, expected);
+        assert!(!removes(&expected));
     }
 
     #[test]

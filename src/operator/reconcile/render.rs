@@ -28,7 +28,9 @@ use crate::plan::hooks::Hook;
 use crate::plan::revision::{Identity, Revision};
 use crate::postrender::{PostRenderError, PostRendering};
 use crate::release::Content;
-use crate::render::{Operation, Program, Release, RenderError, Rendered, Request, Secrets, render as render_chart};
+use crate::render::{
+    Operation, Program, Release, RenderError, Rendered, Request, Secrets, coalesced, render as render_chart,
+};
 use crate::template::{Limits, Mode};
 
 /// One object as it is to be applied.
@@ -236,7 +238,9 @@ pub async fn render(
         return Ok(rendering.clone());
     }
     let mut rendered = with_seed(context, release, inputs, revision, purpose).await?;
-    let content = Content::of(&mut rendered);
+    // Values that could be put together with the user's can be so without.
+    let defaults = || coalesced(inputs.program.chart(), &JsonMap::new()).unwrap_or_default();
+    let content = Content::of(&mut rendered, &inputs.values, defaults);
     let rendering = Arc::new(whole(context, release, inputs, key, rendered).await?);
     memory.draft = (purpose == Purpose::Apply).then(|| Draft {
         revision: revision.number,
