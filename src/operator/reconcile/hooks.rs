@@ -173,7 +173,7 @@ async fn advance(
             Step::Look { hook, since } => (hook, since),
             Step::Start(hook) => {
                 let placed = place(context, recorded, hook).await?;
-                match start(context, recorded, &placed, hook).await? {
+                match start(context, recorded, &placed, hook, event).await? {
                     Started::Yes => {
                         note(runs, hook, event, Change::Started, now);
                         (hook, now)
@@ -322,9 +322,15 @@ enum Started {
     Waits(String),
 }
 
-async fn start(context: &Context, recorded: &Recorded, placed: &Placed, hook: &Hook) -> Result<Started, HookError> {
+async fn start(
+    context: &Context,
+    recorded: &Recorded,
+    placed: &Placed,
+    hook: &Hook,
+    event: HookEvent,
+) -> Result<Started, HookError> {
     let reference = placed.intent.reference();
-    let run = run_of(recorded);
+    let run = run_of(recorded, event);
     if let Some(live) = placed.read(context).await? {
         let annotation = |name: &str| {
             live.pointer("/metadata/annotations")
@@ -370,14 +376,15 @@ async fn start(context: &Context, recorded: &Recorded, placed: &Placed, hook: &H
     Ok(Started::Yes)
 }
 
-/// What tells the objects of this attempt from those of others. The count of failures may begin anew, when the spec changes or a person
-/// asks for it.
-fn run_of(recorded: &Recorded) -> String {
+/// What tells the objects of this attempt from those of others, and those of one event from those of the others that the same hook is run
+/// at. The count of failures may begin anew, when the spec changes or a person asks for it.
+fn run_of(recorded: &Recorded, event: HookEvent) -> String {
     let status = recorded.status();
     let uid = recorded.release().metadata.uid.as_deref().unwrap_or_default();
     let newest = status.history.first();
     let (revision, began) = newest.map_or((0, 0), |newest| (newest.version, newest.last_deployed.0.as_second()));
     let generation = status.last_attempted_generation.unwrap_or_default();
     let reset = status.last_handled_reset_at.as_deref().unwrap_or_default();
-    format!("{uid}/{revision}/{began}/{generation}/{reset}/{}", status.failures)
+    let (event, failures) = (event.name(), status.failures);
+    format!("{uid}/{revision}/{began}/{generation}/{reset}/{failures}/{event}")
 }

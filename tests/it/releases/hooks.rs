@@ -206,6 +206,38 @@ async fn a_hook_that_runs_while_the_operator_dies_is_not_run_again() -> Result {
     Ok(())
 }
 
+/// A Job that nobody deletes when it is done, before and after the object.
+const TWICE: &str = r#"
+apiVersion: batch/v1
+kind: Job
+metadata: {name: twice, annotations: {"helm.sh/hook": "pre-install,post-install"}}
+spec: {template: {spec: {restartPolicy: Never, containers: [{name: main, image: example.com/hook}]}}}
+"#;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hook_of_two_events_is_run_at_both() -> Result {
+    let installation = Installation::start("hook-twice").await?;
+    let files = [
+        ("templates/objects.yaml", OBJECTS),
+        ("templates/hook.yaml", TWICE),
+        ("values.yaml", VALUES),
+    ];
+    installation.repository.add("twice", "1.0.0", &files).await?;
+    let mark = installation.plane.audit_mark().await?;
+    installation.release("twice", json!({})).await?;
+    let release = installation.ready_is("twice", "True", &[]).await?;
+    let expected = [
+        "create jobs twice",
+        "patch configmaps main",
+        "delete jobs twice",
+        "create jobs twice",
+    ];
+    assert_eq!(writes(&installation, mark).await?, expected);
+    let expected = json!({"pre-install/Job/twice": "Succeeded", "post-install/Job/twice": "Succeeded"});
+    assert_eq!(phases(&release), expected);
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_hook_is_run_while_a_conflict_stops_the_release() -> Result {
     let installation = installation("hook-conflict").await?;
