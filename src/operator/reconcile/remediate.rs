@@ -230,13 +230,9 @@ pub(super) async fn remove(
     memory: &mut ReleaseMemory,
     why: Removal,
 ) -> Result<Done, ReconcileError> {
-    let begun = Outcome::Uninstalling {
-        why,
-        progress: "running uninstall".to_owned(),
-    };
     // Said before anything is deleted, so that it is gone on with whatever happens meanwhile.
-    record::begin(context, recorded, memory, &begun).await?;
-    if let Some(outcome) = uninstall::clear(context, recorded, memory, why).await {
+    record::begin(context, recorded, memory, &uninstall::begins(why)).await?;
+    if let Some(outcome) = uninstall::clear(context, recorded, memory, why).await? {
         let has_failed = matches!(outcome, Outcome::UninstallFailed { .. });
         let next = if has_failed {
             Next::Backoff

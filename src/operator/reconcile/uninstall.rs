@@ -86,7 +86,7 @@ pub async fn uninstall(
     if let Some(waiting) = dependencies::uninstalled_first(&context.shared, recorded.release()) {
         return Ok(Progress::Waiting(waiting));
     }
-    if let Some(waiting) = clear(context, recorded, memory, Removal::Deletion).await {
+    if let Some(waiting) = clear(context, recorded, memory, Removal::Deletion).await? {
         return Ok(Progress::Waiting(waiting));
     }
     if let Err(error) = records::end(context, recorded).await {
@@ -159,17 +159,17 @@ pub(super) async fn clear(
     recorded: &mut Recorded,
     memory: &mut ReleaseMemory,
     why: Removal,
-) -> Option<Outcome> {
+) -> Result<Option<Outcome>, ReconcileError> {
     memory.step = Step::Uninstalling;
     let objects = in_order(recorded);
-    if let Some(waiting) = run_hooks(context, recorded, memory, HookEvent::PreDelete, why).await {
-        return Some(waiting);
+    if let Some(waiting) = run_hooks(context, recorded, memory, HookEvent::PreDelete, why).await? {
+        return Ok(Some(waiting));
     }
     let remaining = match delete(context, recorded, memory, &objects).await {
         Ok(remaining) => remaining,
         Err(error) => {
             let message = error.to_string();
-            return Some(Outcome::UninstallFailed { why, message });
+            return Ok(Some(Outcome::UninstallFailed { why, message }));
         }
     };
     if remaining.is_empty() {
@@ -179,10 +179,10 @@ pub(super) async fn clear(
     let timeout = recorded.release().spec.uninstall_timeout();
     if why == Removal::Deletion && recorded.release().is_deleted_since(timeout, Timestamp::now()) {
         let message = format!("not gone after {timeout}: {named}; see which finalizers they have");
-        return Some(Outcome::UninstallFailed { why, message });
+        return Ok(Some(Outcome::UninstallFailed { why, message }));
     }
     let progress = format!("waiting until {named} are gone");
-    Some(Outcome::Uninstalling { why, progress })
+    Ok(Some(Outcome::Uninstalling { why, progress }))
 }
 
 /// What could not be done, which is tried again.
@@ -213,19 +213,21 @@ async fn leave(
 async fn run_hooks(
     context: &Context,
     recorded: &mut Recorded,
-    memory: &ReleaseMemory,
+    memory: &mut ReleaseMemory,
     event: HookEvent,
     why: Removal,
-) -> Option<Outcome> {
+) -> Result<Option<Outcome>, ReconcileError> {
     let options = recorded.release().spec.uninstall.clone().unwrap_or_default();
-    let newest = recorded.status().history.first().filter(|_| !options.disable_hooks)?;
+    let Some(newest) = recorded.status().history.first().filter(|_| !options.disable_hooks) else {
+        return Ok(None);
+    };
     let failed = |message| Some(Outcome::UninstallFailed { why, message });
     let rendering = memory.rendering.as_ref();
     let hooks = match rendering.filter(|rendering| rendering.number() == newest.version) {
         Some(rendering) => rendering.hooks.clone(),
         None => match records::hooks(context, recorded).await {
             Ok(hooks) => hooks,
-            Err(error) => return failed(error.to_string()),
+            Err(error) => return Ok(failed(error.to_string())),
         },
     };
     let event = Event {
@@ -234,10 +236,14 @@ async fn run_hooks(
         timeout: recorded.release().spec.uninstall_timeout().as_std(),
     };
     if !hooks::is_due(recorded, event) {
-        return None;
+        return Ok(None);
     }
-    match hooks::run(context, recorded, event).await {
+    let outcome = match hooks::run(context, recorded, event).await {
         Ok(hooks::Progress::Done) => {
+            if hooks::leaves_something(event) {
+                // Recorded before it goes, so that no hook is run twice.
+                record::begin(context, recorded, memory, &begins(why)).await?;
+            }
             let tidied = hooks::tidy(context, recorded, event).await;
             tidied.err().and_then(|error| failed(error.to_string()))
         }
@@ -246,7 +252,14 @@ async fn run_hooks(
         // Nothing can be created in it any more, and its end waits for this release.
         Err(error) if error.is_in_ending_namespace() => None,
         Err(error) => failed(error.to_string()),
-    }
+    };
+    Ok(outcome)
+}
+
+/// That it is being uninstalled.
+pub(super) fn begins(why: Removal) -> Outcome {
+    let progress = "running uninstall".to_owned();
+    Outcome::Uninstalling { why, progress }
 }
 
 /// Deletes what Fairlead itself kept of the release in its own resources. The garbage collector would do it, but a minute later at worst, when

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use fairlead::api::HelmRelease;
 use fairlead_controlplane::AuditMark;
+use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use kube::ResourceExt as _;
 use kube::api::{Api, DeleteParams, ListParams};
 use kube::runtime::wait::await_condition;
 use serde_json::{Value, json};
@@ -16,6 +18,7 @@ use crate::support::Result;
 use crate::support::gate::Gate;
 use crate::support::installation::{Installation, condition};
 use crate::support::operator::Operator;
+use crate::support::wait::becomes;
 
 /// Within this an operator has to get to its next write or to the end.
 const DEADLINE: Duration = Duration::from_secs(90);
@@ -58,6 +61,15 @@ spec:
 {{- end }}
 "#;
 
+/// When the next operator comes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pace {
+    /// While the hooks that the last one started may still run.
+    AtOnce,
+    /// So late that it finds them done.
+    WhenHooksAreDone,
+}
+
 /// A release whose operators die after each write.
 struct Trial {
     installation: Installation,
@@ -82,8 +94,16 @@ impl Trial {
     }
 
     /// Lets operators work and die until the release is as awaited and they have nothing left to write; gives how many died.
-    async fn until(&self, what: &str, is_there: impl Fn(Option<&HelmRelease>) -> bool + Copy) -> Result<usize> {
+    async fn until(
+        &self,
+        what: &str,
+        pace: Pace,
+        is_there: impl Fn(Option<&HelmRelease>) -> bool + Copy,
+    ) -> Result<usize> {
         for deaths in 0..MOST_LIVES {
+            if pace == Pace::WhenHooksAreDone {
+                self.hooks_are_done().await?;
+            }
             self.gate.set_trap();
             let scope = ["--namespace", self.installation.namespace.name(), "--parallel-writes=1"];
             let operator = Operator::start(&self.gate.kubeconfig(), &scope)?;
@@ -104,6 +124,22 @@ impl Trial {
             }
         }
         Err(format!("{what}: the operators get nowhere").into())
+    }
+
+    /// Waits until no hook runs.
+    async fn hooks_are_done(&self) -> Result {
+        let jobs = self.installation.api::<Job>();
+        let is_done = |job: Option<&Job>| {
+            job.is_none_or(|job| {
+                job.status
+                    .as_ref()
+                    .is_some_and(|status| status.completion_time.is_some())
+            })
+        };
+        for job in jobs.list(&ListParams::default()).await? {
+            becomes(&jobs, &job.name_any(), DEADLINE, is_done).await?;
+        }
+        Ok(())
     }
 
     /// How often each Job was created since then.
@@ -167,7 +203,7 @@ async fn an_operator_that_dies_after_each_write_loses_nothing_and_does_nothing_t
     let mark = installation.plane.audit_mark().await?;
     installation.release("web", spec(json!({}))).await?;
     let deaths = trial
-        .until("install", stands("Ready", "InstallSucceeded", "deployed"))
+        .until("install", Pace::AtOnce, stands("Ready", "InstallSucceeded", "deployed"))
         .await?;
     assert!(deaths >= 9, "only {deaths} writes were tried");
     assert_eq!(trial.jobs(mark).await?, once(&["pre-install", "post-install"]));
@@ -179,7 +215,11 @@ async fn an_operator_that_dies_after_each_write_loses_nothing_and_does_nothing_t
     let mark = installation.plane.audit_mark().await?;
     installation.release("web", spec(json!({"color": "blue"}))).await?;
     trial
-        .until("upgrade", stands("Ready", "UpgradeSucceeded", "deployed"))
+        .until(
+            "upgrade",
+            Pace::WhenHooksAreDone,
+            stands("Ready", "UpgradeSucceeded", "deployed"),
+        )
         .await?;
     assert_eq!(trial.jobs(mark).await?, once(&["pre-upgrade", "post-upgrade"]));
     assert_eq!(trial.records().await?, ["1 superseded", "2 deployed"]);
@@ -192,6 +232,7 @@ async fn an_operator_that_dies_after_each_write_loses_nothing_and_does_nothing_t
     trial
         .until(
             "failed upgrade and rollback",
+            Pace::AtOnce,
             stands("Remediated", "RollbackSucceeded", "deployed"),
         )
         .await?;
@@ -214,7 +255,9 @@ async fn an_operator_that_dies_after_each_write_loses_nothing_and_does_nothing_t
     let mark = installation.plane.audit_mark().await?;
     trial.releases().delete("web", &DeleteParams::default()).await?;
     trial
-        .until("uninstall", |release: Option<&HelmRelease>| release.is_none())
+        .until("uninstall", Pace::WhenHooksAreDone, |release: Option<&HelmRelease>| {
+            release.is_none()
+        })
         .await?;
     assert_eq!(trial.jobs(mark).await?, once(&["pre-delete", "post-delete"]));
     assert_eq!((trial.records().await?, trial.maps().await?), (vec![], vec![]));
