@@ -40,6 +40,17 @@ impl LiveMetadata {
     }
 }
 
+/// Whether a watch tells of an object as it was before it was written or read at the resourceVersion `known`, or cannot be said not to.
+/// Versions of one kind are numbers that grow (KEP-5504; up to then it was so, too).
+pub fn is_older(seen: &str, known: &str) -> bool {
+    let number = |version: &str| version.parse::<u64>().ok();
+    seen != known
+        && match (number(seen), number(known)) {
+            (Some(seen), Some(known)) => seen < known,
+            (None, _) | (_, None) => true,
+        }
+}
+
 fn is_left_alone(metadata: &ObjectMeta) -> bool {
     let names = [names::ANNOTATION_DRIFT_DETECTION, names::FLUX_DRIFT_DETECTION];
     let maps = [&metadata.annotations, &metadata.labels];
@@ -122,6 +133,16 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_watch_that_lags_behind_says_nothing() {
+        assert!(is_older("9", "10"));
+        assert!(!is_older("10", "10"));
+        assert!(!is_older("11", "10"));
+        assert!(is_older("x", "10"));
+        assert!(!is_older("x", "x"));
+        assert!(is_older("11", ""));
+    }
 
     fn secret(value: &str, time: &str) -> Value {
         json!({"metadata": {"generation": 1, "managedFields": [{

@@ -5,8 +5,9 @@
 //! wakes the release. It keeps nothing of what the objects hold.
 
 mod delivered;
+mod state;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -20,63 +21,14 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use crate::api::{HelmRelease, names};
-use crate::cluster::observe::LiveMetadata;
 use crate::health::Health;
 use crate::ownership::reference::ObjectReference;
-use delivered::{Child, Delivered, is_workload};
+use delivered::{Delivered, is_workload};
+pub use state::Known;
+use state::{Identity, State, Watched};
 
 /// Page size of the initial lists: small, because the allocator does not give the memory of a large one back.
 const PAGE_SIZE: u32 = 100;
-
-/// Group and kind of a watch: versions of one kind are the same objects.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Watched {
-    group: String,
-    kind: String,
-}
-
-/// The identity of a live object, whatever version it is read in.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Identity {
-    watched: Watched,
-    namespace: Option<String>,
-    name: String,
-}
-
-impl Identity {
-    fn of(reference: &ObjectReference) -> Self {
-        Self {
-            watched: Watched {
-                group: reference.group().to_owned(),
-                kind: reference.kind.clone(),
-            },
-            namespace: reference.namespace.clone(),
-            name: reference.name.clone(),
-        }
-    }
-}
-
-#[derive(Debug, Default)]
-struct State {
-    /// Kinds whose watch was started.
-    started: HashSet<Watched>,
-    /// Kinds whose watch has delivered its initial list.
-    synced: HashSet<Watched>,
-    objects: HashMap<Identity, Child>,
-    /// What Fairlead itself wrote last, so that its own writes wake nobody.
-    written: HashMap<Identity, String>,
-}
-
-/// What is known about a live object without asking the API server.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Known {
-    /// It exists.
-    Present(LiveMetadata),
-    /// It does not exist, or does not carry Fairlead's label.
-    Absent,
-    /// Its kind is not watched, or not synced yet.
-    Unknown,
-}
 
 /// The index of children, and the watches that feed it. Cheap to clone.
 #[derive(Clone)]
@@ -104,15 +56,7 @@ impl Children {
 
     /// What is known about `reference`.
     pub fn get(&self, reference: &ObjectReference) -> Known {
-        let identity = Identity::of(reference);
-        let state = self.lock();
-        if !state.synced.contains(&identity.watched) {
-            return Known::Unknown;
-        }
-        match state.objects.get(&identity) {
-            Some(child) => Known::Present(child.live.clone()),
-            None => Known::Absent,
-        }
+        self.lock().known(&Identity::of(reference))
     }
 
     /// How an object is by the rules of Kubernetes, if its watch tells, and the resourceVersion that it is so at.
@@ -211,26 +155,14 @@ impl Children {
         let Some(child) = object.child(resource) else {
             return;
         };
-        let ours = {
-            let mut state = self.lock();
-            let ours = state
-                .written
-                .get(&identity)
-                .is_some_and(|written| *written == child.live.resource_version);
-            state.objects.insert(identity, child);
-            ours
-        };
-        if !ours {
+        if !self.lock().changed_to(identity, child) {
             self.wake(object);
         }
     }
 
     fn gone(&self, identity: &Identity, object: &impl Delivered) {
-        {
-            let mut state = self.lock();
-            state.objects.remove(identity);
-            state.written.remove(identity);
-        }
+        let version = object.resource_version().unwrap_or_default();
+        self.lock().gone(identity, &version);
         self.wake(object);
     }
 
