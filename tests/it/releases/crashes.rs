@@ -137,7 +137,7 @@ impl Trial {
             })
         };
         for job in jobs.list(&ListParams::default()).await? {
-            becomes(&jobs, &job.name_any(), DEADLINE, is_done).await?;
+            Box::pin(becomes(&jobs, &job.name_any(), DEADLINE, is_done)).await?;
         }
         Ok(())
     }
