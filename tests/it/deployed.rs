@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use fairlead_controlplane::{AuditEvent, ControlPlane, Options};
+use fairlead_controlplane::{AuditEvent, Options};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret, Service, ServiceAccount};
 use k8s_openapi::api::rbac::v1::{ClusterRole, Role, RoleBinding};
@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use crate::support::Result;
 use crate::support::installation::{DEADLINE, Installation};
 use crate::support::operator::Operator;
+use crate::support::own_plane::OwnPlane;
 use crate::support::wait::{becomes, is_absent};
 
 const APPLICATION: &str = r#"
@@ -89,7 +90,8 @@ async fn with_flags(variant: &str, flags: &[&str]) -> Result<Installation> {
         audit: true,
         ..Options::default()
     };
-    let plane: &'static ControlPlane = Box::leak(Box::new(ControlPlane::start(options).await?));
+    let own = OwnPlane::start(options).await?;
+    let plane = own.get();
     let folder = format!("{}/deploy{variant}", env!("CARGO_MANIFEST_DIR"));
     let apply = ["apply", "--server-side", "-k", &folder];
     plane.kubectl(&apply, None).await?.checked()?;
@@ -111,7 +113,8 @@ async fn with_flags(variant: &str, flags: &[&str]) -> Result<Installation> {
     let kubeconfig: PathBuf = plane
         .service_account_kubeconfig("fairlead-system", "fairlead-controller")
         .await?;
-    Installation::with_flags(plane, plane.namespace("shop").await?, &kubeconfig, flags).await
+    let installation = Installation::with_flags(plane, plane.namespace("shop").await?, &kubeconfig, flags).await?;
+    Ok(installation.owning(own))
 }
 
 /// What the API server refused the operator.

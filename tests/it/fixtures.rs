@@ -8,10 +8,9 @@ use kube::Api;
 
 use crate::support::Result;
 use crate::support::chart_repository::ChartRepository;
+use crate::support::installation::DEADLINE;
 use crate::support::operator::{Operator, free_address};
 use crate::support::wait::{becomes, has_condition, is_absent};
-
-const DEADLINE: Duration = Duration::from_mins(1);
 
 const DEPLOYMENT: &str = r#"
 apiVersion: apps/v1

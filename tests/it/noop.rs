@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use fairlead::api::HelmRelease;
-use fairlead_controlplane::{AuditEvent, ControlPlane, Options};
+use fairlead_controlplane::{AuditEvent, Options};
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::ResourceExt as _;
 use kube::api::{Api, Patch, PatchParams};
@@ -12,6 +12,7 @@ use serde_json::json;
 use crate::resources::install;
 use crate::support::Result;
 use crate::support::installation::{DEADLINE, Installation};
+use crate::support::own_plane::OwnPlane;
 use crate::support::wait::becomes;
 
 const RELEASES: usize = 50;
@@ -85,7 +86,8 @@ async fn reconciles_without_a_change_write_nothing_and_list_no_secrets() -> Resu
         audit: true,
         ..Options::default()
     };
-    let plane: &'static ControlPlane = Box::leak(Box::new(ControlPlane::start(options).await?));
+    let own = OwnPlane::start(options).await?;
+    let plane = own.get();
     install(plane).await?;
     let namespace = plane.namespace("quiet").await?;
     let kubeconfig = plane

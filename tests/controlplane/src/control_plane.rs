@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use kube::config::{KubeConfigOptions, Kubeconfig};
@@ -40,7 +41,7 @@ pub struct ControlPlane {
 #[derive(Debug)]
 struct Started {
     report: Report,
-    _supervisor: Process,
+    supervisor: Mutex<Option<Process>>,
 }
 
 /// The supervisor's report.
@@ -106,9 +107,17 @@ impl ControlPlane {
             directory: report.directory.clone(),
             started: Some(Started {
                 report,
-                _supervisor: process,
+                supervisor: Mutex::new(Some(process)),
             }),
         })
+    }
+
+    /// Ends it before the process ends. Whatever is asked of it afterwards fails; an existing cluster stays as it is.
+    pub fn end(&self) {
+        let Some(Started { report: _, supervisor }) = &self.started else {
+            return;
+        };
+        drop(supervisor.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
 
     async fn existing(context: &str) -> Result<Self, Error> {

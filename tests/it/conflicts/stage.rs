@@ -2,7 +2,6 @@
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::time::Duration;
 
 use fairlead::cluster::apply::{
     Adoption, Applied, Applier, ApplyError, ApplyRequest, ApplySettings, UnknownFields, Decided, Observed,
@@ -20,11 +19,11 @@ use fairlead_controlplane::{ControlPlane, Namespace};
 use kube::Client;
 use kube::api::{Api, DynamicObject, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
+use crate::support::installation::DEADLINE;
 
 /// The release's field manager where no operator is in it.
 pub(super) const MANAGER: &str = "helm-platform-v4";
 
-const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A release on the shared control plane.
 pub(super) struct Stage {
@@ -51,8 +50,8 @@ impl Stage {
         let plane = ControlPlane::shared().await.unwrap();
         let client = plane.client().unwrap();
         Self {
-            calls: Calls::new(client.clone(), TIMEOUT),
-            kinds: Arc::new(KindCache::new(client.clone(), TIMEOUT)),
+            calls: Calls::new(client.clone(), DEADLINE),
+            kinds: Arc::new(KindCache::new(client.clone(), DEADLINE)),
             namespace: Arc::new(plane.namespace(prefix).await.unwrap()),
             client,
             ledger: Ledger::default(),

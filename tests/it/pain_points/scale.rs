@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use fairlead_controlplane::{ControlPlane, Options};
+use fairlead_controlplane::Options;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{Api, PostParams};
@@ -12,6 +12,7 @@ use crate::resources::install;
 use crate::support::Result;
 use crate::support::installation::{DEADLINE, Installation, history};
 use crate::support::operator::Operator;
+use crate::support::own_plane::OwnPlane;
 use crate::support::wait::becomes;
 
 const DEFINITIONS: usize = 120;
@@ -49,7 +50,8 @@ fn peak(process: u32) -> Result<u64> {
 /// Two operators one after the other do the same in a cluster, without the definitions and with them.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pain_04_memory_does_not_grow_with_the_definitions_of_the_cluster() -> Result {
-    let plane: &'static ControlPlane = Box::leak(Box::new(ControlPlane::start(Options::default()).await?));
+    let own = OwnPlane::start(Options::default()).await?;
+    let plane = own.get();
     install(plane).await?;
     let namespace = plane.namespace("many").await?;
     let mut installation = Installation::with(plane, namespace, plane.kubeconfig_path()).await?;

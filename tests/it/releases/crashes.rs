@@ -2,7 +2,6 @@
 //! through: each time, another operator goes on where it was, nothing is done twice, and no record is lost.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use fairlead::api::HelmRelease;
 use fairlead_controlplane::AuditMark;
@@ -16,12 +15,10 @@ use serde_json::{Value, json};
 use super::stage::{history, inventory};
 use crate::support::Result;
 use crate::support::gate::Gate;
-use crate::support::installation::{Installation, condition};
+use crate::support::installation::{DEADLINE, Installation, condition};
 use crate::support::operator::Operator;
 use crate::support::wait::becomes;
 
-/// Within this an operator has to get to its next write or to the end.
-const DEADLINE: Duration = Duration::from_secs(90);
 /// More lives than this mean that the operators get nowhere.
 const MOST_LIVES: usize = 60;
 

@@ -1,10 +1,9 @@
 //! Releases of what Flux's source-controller publishes; its part is played.
 
 use std::path::Path;
-use std::time::Duration;
 
 use fairlead::api::HelmRelease;
-use fairlead_controlplane::{ControlPlane, Namespace, Options};
+use fairlead_controlplane::{Namespace, Options};
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::Api;
 use serde_json::{Value, json};
@@ -13,22 +12,26 @@ use super::played_sources::{FLUX, PlayedSources};
 use super::stage::{REPOSITORY, Stage, history};
 use crate::support::Result;
 use crate::support::chart_repository::package;
+use crate::support::installation::DEADLINE;
 use crate::support::operator::Operator;
+use crate::support::own_plane::OwnPlane;
 use crate::support::wait::{becomes, has_condition};
 
-const DEADLINE: Duration = Duration::from_mins(1);
 struct Scene {
     stage: Stage,
     sources: Namespace,
     namespace: Namespace,
     maps: Api<ConfigMap>,
     _operator: Operator,
+    /// Ends last.
+    _own: OwnPlane,
 }
 
 impl Scene {
     /// A cluster of its own, with the kinds of Flux, and an operator for all namespaces.
     async fn open() -> Result<Self> {
-        let plane: &'static ControlPlane = Box::leak(Box::new(ControlPlane::start(Options::default()).await?));
+        let own = OwnPlane::start(Options::default()).await?;
+        let plane = own.get();
         let stage = Stage::open(plane).await?;
         let (sources, namespace) = (plane.namespace("flux").await?, plane.namespace("shop").await?);
         let mut operator = Operator::start(plane.kubeconfig_path(), &[])?;
@@ -39,6 +42,7 @@ impl Scene {
             sources,
             namespace,
             _operator: operator,
+            _own: own,
         })
     }
 

@@ -1,7 +1,5 @@
 //! Sources have statuses of their own: the operator looks at each at its interval, and releases hear of what it finds.
 
-use std::time::Duration;
-
 use fairlead::api::helm_repository::HelmRepository;
 use fairlead::api::oci_repository::OCIRepository;
 use fairlead_controlplane::{ControlPlane, Namespace};
@@ -12,10 +10,10 @@ use serde_json::{Value, json};
 use super::stage::{REPOSITORY, Stage, history};
 use crate::support::Result;
 use crate::support::chart_repository::push;
+use crate::support::installation::DEADLINE;
 use crate::support::operator::Operator;
 use crate::support::wait::{becomes, has_condition};
 
-const DEADLINE: Duration = Duration::from_mins(1);
 const CHART: [(&str, &str); 1] = [(
     "templates/one.yaml",
     "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: {{ .Release.Name }}}\ndata: {version: {{ .Chart.Version | quote }}}\n",

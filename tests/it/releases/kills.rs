@@ -17,10 +17,10 @@ use super::rendered::{difference, rendered};
 use super::small_charts;
 use super::stage::{REPOSITORY, Stage, called, history, inventory, misowned};
 use crate::support::Result;
+use crate::support::installation::DEADLINE;
 use crate::support::operator::Operator;
 use crate::support::wait::{becomes, is_absent};
 
-const DEADLINE: Duration = Duration::from_mins(2);
 const RELEASES: usize = 10;
 const KILLS: usize = 7;
 /// The objects of all releases.

@@ -1,7 +1,6 @@
 //! Flux's source-controller, played: the objects have the fields that it writes, and the artifacts are served as it serves them.
 
 use std::path::Path;
-use std::time::Duration;
 
 use kube::Api;
 use kube::api::{ApiResource, DynamicObject, GroupVersionKind, Patch, PatchParams};
@@ -10,9 +9,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::stage::Stage;
 use crate::support::Result;
+use crate::support::installation::DEADLINE;
 use crate::support::wait::becomes;
-
-const DEADLINE: Duration = Duration::from_mins(1);
 
 /// The group of its kinds.
 pub(super) const FLUX: &str = "source.toolkit.fluxcd.io";

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use fairlead::api::HelmRelease;
-use fairlead_controlplane::{ControlPlane, HelmController, Options};
+use fairlead_controlplane::{HelmController, Options};
 
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret, Service};
@@ -17,6 +17,7 @@ use super::stage::{Stage, history};
 use crate::support::Result;
 use crate::support::chart_repository::package;
 use crate::support::installation::{DEADLINE, Installation, condition};
+use crate::support::own_plane::OwnPlane;
 use crate::support::wait::{becomes, has_condition, is_absent};
 
 /// What the predecessor installs.
@@ -323,7 +324,8 @@ async fn a_release_of_the_real_helm_3_is_adopted_without_a_pod_that_changes() ->
 
 /// As people move: the other HelmRelease is suspended, ours comes, and the other one is deleted, which uninstalls nothing.
 async fn a_release_of_flux_is_adopted(server_side: bool) -> Result {
-    let plane: &'static ControlPlane = Box::leak(Box::new(ControlPlane::start(Options::default()).await?));
+    let own = OwnPlane::start(Options::default()).await?;
+    let plane = own.get();
     let stage = Stage::open(plane).await?;
     let namespace = plane.namespace("flux").await?;
     let sources = PlayedSources {

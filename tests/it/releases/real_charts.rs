@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use fairlead::api::HelmRelease;
 use fairlead::api::helm_release::history::InventoryEntry;
 use fairlead::api::release_ledger::ReleaseLedger;
-use fairlead_controlplane::{ControlPlane, Options};
+use fairlead_controlplane::Options;
 use futures::StreamExt as _;
 use k8s_openapi::api::core::v1::Secret;
 use kube::Api;
@@ -19,6 +19,7 @@ use super::small_charts;
 use super::stage::{REPOSITORY, Stage, called, history, inventory, misowned};
 use crate::support::Result;
 use crate::support::operator::Operator;
+use crate::support::own_plane::OwnPlane;
 use crate::support::wait::{becomes, is_absent};
 
 /// How long one step of one release may take, while others run at the same time.
@@ -30,7 +31,8 @@ const AT_ONCE: usize = 5;
 async fn real_charts_install_upgrade_and_leave_nothing() -> Result {
     let started = Instant::now();
     // One of its own, because these charts bring definitions, webhooks and roles for the whole cluster.
-    let plane = Box::leak(Box::new(ControlPlane::start(Options::default()).await?));
+    let own = OwnPlane::start(Options::default()).await?;
+    let plane = own.get();
     let stage = Stage::open(plane).await?;
     let wanted = std::env::var("FAIRLEAD_CHART").ok();
     let charts = if let Some(archives) = catalogue::archives() {

@@ -1,7 +1,5 @@
 //! Where charts and values come from, and what becomes of objects that a chart no longer has.
 
-use std::time::Duration;
-
 use fairlead_controlplane::{ControlPlane, Namespace};
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::Api;
@@ -10,10 +8,9 @@ use serde_json::{Value, json};
 use super::stage::{REPOSITORY, Stage, history, inventory};
 use crate::support::Result;
 use crate::support::chart_repository::push;
+use crate::support::installation::DEADLINE;
 use crate::support::operator::Operator;
 use crate::support::wait::becomes;
-
-const DEADLINE: Duration = Duration::from_mins(1);
 
 const ONE: &str = r"
 apiVersion: v1

@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use crate::resources::install;
 use crate::support::Result;
 use crate::support::chart_repository::ChartRepository;
+use crate::support::installation::DEADLINE;
 pub(super) use crate::support::installation::history;
 use crate::support::wait::{becomes, has_condition, is_absent};
 
@@ -37,8 +38,6 @@ spec:
 {{- end }}
 ";
 
-const TIMEOUT: Duration = Duration::from_secs(30);
-
 /// What a test sees of the cluster, and a chart repository.
 pub(super) struct Stage {
     pub(super) plane: &'static ControlPlane,
@@ -55,13 +54,13 @@ impl Stage {
         install(plane).await?;
         let definitions: Api<CustomResourceDefinition> = Api::all(client.clone());
         for definition in custom_resource_definitions() {
-            becomes(&definitions, &definition.name_any(), TIMEOUT, is_crd_established()).await?;
+            becomes(&definitions, &definition.name_any(), DEADLINE, is_crd_established()).await?;
         }
         Ok(Self {
             plane,
             repository: ChartRepository::start(plane).await?,
-            calls: Calls::new(client.clone(), TIMEOUT),
-            kinds: KindCache::new(client.clone(), TIMEOUT),
+            calls: Calls::new(client.clone(), DEADLINE),
+            kinds: KindCache::new(client.clone(), DEADLINE),
             client,
         })
     }

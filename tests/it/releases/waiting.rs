@@ -1,7 +1,5 @@
 //! A release that does not become ready keeps nobody waiting, says what it waits for, and heals when it can.
 
-use std::time::Duration;
-
 use fairlead_controlplane::ControlPlane;
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
@@ -11,11 +9,9 @@ use serde_json::{Value, json};
 use super::small_charts;
 use super::stage::{REPOSITORY, Stage, history};
 use crate::support::Result;
-use crate::support::installation::condition;
+use crate::support::installation::{DEADLINE, condition};
 use crate::support::operator::Operator;
 use crate::support::wait::{becomes, has_condition};
-
-const DEADLINE: Duration = Duration::from_mins(1);
 
 #[tokio::test]
 async fn waiting_holds_no_worker() -> Result {

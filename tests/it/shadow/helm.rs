@@ -11,6 +11,7 @@ use crate::resources::install;
 use crate::support::Result;
 use crate::support::chart_repository::ChartRepository;
 use crate::support::installation::DEADLINE;
+use crate::support::own_plane::OwnPlane;
 use crate::support::wait::{becomes, has_condition};
 
 async fn helm(plane: &ControlPlane, repository: &ChartRepository, command: &[&str]) -> Result {
@@ -29,7 +30,8 @@ fn release<'a>(report: &'a Value, name: &str) -> &'a Value {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn all_helm_releases_of_a_cluster_are_told_of_and_nothing_is_written() -> Result {
-    let plane: &'static ControlPlane = Box::leak(Box::new(ControlPlane::start(Options::default()).await?));
+    let own = OwnPlane::start(Options::default()).await?;
+    let plane = own.get();
     let (third, fourth) = (plane.namespace("third").await?, plane.namespace("fourth").await?);
     let repository = ChartRepository::start(plane).await?;
     repository

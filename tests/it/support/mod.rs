@@ -10,6 +10,7 @@ pub(crate) mod http;
 pub(crate) mod installation;
 pub(crate) mod metrics;
 pub(crate) mod operator;
+pub(crate) mod own_plane;
 pub(crate) mod storm;
 pub(crate) mod wait;
 pub(crate) mod webhook;

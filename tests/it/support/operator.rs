@@ -8,11 +8,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use super::installation::DEADLINE;
 use super::metrics::Metrics;
 use super::{Result, http};
 
-const READY_TIMEOUT: Duration = Duration::from_secs(30);
-const END_TIMEOUT: Duration = Duration::from_mins(1);
 const POLL: Duration = Duration::from_millis(20);
 
 /// A running operator. Dropping it kills it.
@@ -67,7 +66,7 @@ impl Operator {
             let answer = http::get(&url).await;
             match answer {
                 Ok((200, _)) => return Ok(()),
-                _ if started.elapsed() < READY_TIMEOUT => tokio::time::sleep(POLL).await,
+                _ if started.elapsed() < DEADLINE => tokio::time::sleep(POLL).await,
                 other => return Err(format!("not ready: {other:?}; it logged:\n{}", self.log()).into()),
             }
         }
@@ -98,7 +97,7 @@ impl Operator {
     pub(crate) async fn logs(&self, text: &str) -> Result {
         let started = Instant::now();
         while !self.log().contains(text) {
-            if started.elapsed() > END_TIMEOUT {
+            if started.elapsed() > DEADLINE {
                 return Err(format!("{text:?} is not logged:\n{}", self.log()).into());
             }
             tokio::time::sleep(POLL).await;
@@ -141,13 +140,13 @@ impl Operator {
     /// Waits until it ends, and returns whether its exit code is 0, and its log.
     pub(crate) async fn ended(&mut self) -> Result<(bool, String)> {
         let started = Instant::now();
-        while started.elapsed() < END_TIMEOUT {
+        while started.elapsed() < DEADLINE {
             if let Some(status) = self.child.try_wait()? {
                 return Ok((status.success(), self.end()));
             }
             tokio::time::sleep(POLL).await;
         }
-        Err(format!("it did not end within {END_TIMEOUT:?}; it logged:\n{}", self.log()).into())
+        Err(format!("it did not end within {DEADLINE:?}; it logged:\n{}", self.log()).into())
     }
 
     /// The whole log of a process that ended.
