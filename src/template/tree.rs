@@ -57,7 +57,7 @@ pub(super) enum Node {
         range: Range<usize>,
     },
     Action {
-        pipe: Pipe,
+        pipe: Box<Pipe>,
     },
     /// An action that is one raw string, such as {{`{{`}}: charts full of braces have thousands of them.
     Raw {
@@ -70,7 +70,7 @@ pub(super) enum Node {
     Template {
         position: usize,
         name: Text,
-        pipe: Option<Pipe>,
+        pipe: Option<Box<Pipe>>,
     },
     Break {
         position: usize,
@@ -88,21 +88,29 @@ pub(super) struct Branch {
     pub(super) else_list: Option<List>,
 }
 
-/// A pipeline: `$a, $b := first | second`.
+/// A pipeline: `$a, $b := first | second`. Most have one command of one operand, which stand in it: a large chart has too many of them for
+/// the processor's cache, and each further piece of memory would be waited for.
 #[derive(Debug)]
 pub(super) struct Pipe {
     pub(super) position: usize,
     pub(super) declarations: Vec<Variable>,
     /// `=` instead of `:=`.
     pub(super) is_assignment: bool,
-    pub(super) commands: Vec<Command>,
+    pub(super) first: Command,
+    /// What its value goes through.
+    pub(super) rest: Vec<Command>,
 }
 
 impl Pipe {
+    /// All commands.
+    pub(super) fn commands(&self) -> impl Iterator<Item = &Command> {
+        std::iter::once(&self.first).chain(&self.rest)
+    }
+
     /// Whether its value is what a function returns.
     pub(super) fn ends_with_call(&self) -> bool {
-        let last = self.commands.last().and_then(|command| command.operands.first());
-        matches!(last, Some(Expression::Function { .. }))
+        let last = self.rest.last().unwrap_or(&self.first);
+        matches!(last.first, Expression::Function { .. })
     }
 }
 
@@ -120,8 +128,15 @@ pub(super) struct Variable {
 #[derive(Debug)]
 pub(super) struct Command {
     pub(super) position: usize,
-    /// Never empty.
-    pub(super) operands: Vec<Expression>,
+    pub(super) first: Expression,
+    pub(super) arguments: Vec<Expression>,
+}
+
+impl Command {
+    /// The operand and its arguments.
+    pub(super) fn operands(&self) -> impl Iterator<Item = &Expression> {
+        std::iter::once(&self.first).chain(&self.arguments)
+    }
 }
 
 /// An operand.

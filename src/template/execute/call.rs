@@ -296,10 +296,10 @@ fn subjects(frame: &Frame<'_>, node: Place<'_>, error: &FunctionError, values: &
     if let FunctionError::Template(..) | FunctionError::Limit(_) = error {
         return Vec::new();
     }
-    let Place::Command(Command { operands, .. }) = node else {
+    let Place::Command(Command { arguments, .. }) = node else {
         return Vec::new();
     };
-    let arguments = operands.iter().skip(1).map(Some).chain(std::iter::repeat(None));
+    let arguments = arguments.iter().map(Some).chain(std::iter::repeat(None));
     let told = arguments
         .zip(values)
         .filter_map(|(expression, value)| match expression {

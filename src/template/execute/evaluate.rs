@@ -11,15 +11,14 @@ impl Context<'_> {
     pub(super) fn pipeline<'t>(&mut self, frame: &mut Frame<'t>, dot: &Operand, pipe: &'t Pipe) -> Evaluated<Operand> {
         frame.place = Place::Pipe(pipe);
         self.enter(frame)?;
-        let mut value: Option<Operand> = None;
-        for (index, command) in pipe.commands.iter().enumerate() {
-            let mut result = self
-                .command(frame, dot, command, value)
-                .map_err(|error| error.piped_from(|| frame.shown(&pipe.commands[..index])))?;
-            result.interface = false;
-            value = Some(result);
+        let mut value = self.command(frame, dot, &pipe.first, None)?;
+        value.interface = false;
+        for (index, command) in pipe.rest.iter().enumerate() {
+            value = self
+                .command(frame, dot, command, Some(value))
+                .map_err(|error| error.piped_from(|| frame.shown(pipe.commands().take(index + 1))))?;
+            value.interface = false;
         }
-        let value = value.unwrap_or_default();
         for variable in &pipe.declarations {
             self.set_variable(frame, &variable.name, variable.slot, value.clone())?;
         }
@@ -36,9 +35,11 @@ impl Context<'_> {
         last: Option<Operand>,
     ) -> Evaluated<Operand> {
         self.step(frame)?;
-        let Some((first, arguments)) = command.operands.split_first() else {
-            return frame.error("empty command");
-        };
+        let Command {
+            position: _,
+            first,
+            arguments,
+        } = command;
         match first {
             Expression::Field { names, .. } => {
                 frame.at(first);

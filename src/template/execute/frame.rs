@@ -103,12 +103,9 @@ impl<'t> Frame<'t> {
     }
 
     /// Commands as Go prints them.
-    pub(super) fn shown(&self, commands: &[Command]) -> String {
+    pub(super) fn shown<'c>(&self, commands: impl Iterator<Item = &'c Command>) -> String {
         let text = &self.template.source.text;
-        let commands: Vec<String> = commands
-            .iter()
-            .map(|command| command.display(text).to_string())
-            .collect();
+        let commands: Vec<String> = commands.map(|command| command.display(text).to_string()).collect();
         commands.join(" | ")
     }
 

@@ -153,7 +153,7 @@ fn not_iterable<T>(frame: &Frame<'_>, branch: &Branch, value: &Value) -> Evaluat
     let mut text = Vec::new();
     fmt::write_printable(&mut text, value);
     // Without what is declared: the value is that of the commands.
-    let shown = frame.shown(&branch.pipe.commands);
+    let shown = frame.shown(branch.pipe.commands());
     let message = format!("range can't iterate over {}", String::from_utf8_lossy(&text));
     frame.error_about(message, &shown, value)
 }

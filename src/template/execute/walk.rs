@@ -93,7 +93,7 @@ impl Context<'_> {
             Node::If(branch) => return self.walk_if(frame, dot, branch, output),
             Node::With(branch) => return self.walk_with(frame, dot, branch, output),
             Node::Range(branch) => return self.walk_range(frame, dot, node, branch, output),
-            Node::Template { name, pipe, .. } => self.walk_template(frame, dot, node, name, pipe.as_ref(), output)?,
+            Node::Template { name, pipe, .. } => self.walk_template(frame, dot, node, name, pipe.as_deref(), output)?,
             Node::Break { .. } => return Ok(Flow::Break),
             Node::Continue { .. } => return Ok(Flow::Continue),
         }

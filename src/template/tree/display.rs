@@ -100,7 +100,7 @@ impl Display for Shown<'_, Node> {
                 write_bytes(formatter, &self.source[literal.clone()])?;
                 formatter.write_str("}}")
             }
-            Node::Action { pipe } => write!(formatter, "{{{{{}}}}}", self.with(pipe)),
+            Node::Action { pipe } => write!(formatter, "{{{{{}}}}}", self.with(pipe.as_ref())),
             Node::If(branch) => self.branch(formatter, "if", branch),
             Node::With(branch) => self.branch(formatter, "with", branch),
             Node::Range(branch) => self.branch(formatter, "range", branch),
@@ -108,7 +108,7 @@ impl Display for Shown<'_, Node> {
                 formatter.write_str("{{template ")?;
                 write_bytes(formatter, &strconv::quote(name))?;
                 if let Some(pipe) = pipe {
-                    write!(formatter, " {}", self.with(pipe))?;
+                    write!(formatter, " {}", self.with(pipe.as_ref()))?;
                 }
                 formatter.write_str("}}")
             }
@@ -150,7 +150,7 @@ impl Display for Shown<'_, Pipe> {
         if self.part.declares() {
             formatter.write_str(if self.part.is_assignment { " = " } else { " := " })?;
         }
-        for (index, command) in self.part.commands.iter().enumerate() {
+        for (index, command) in self.part.commands().enumerate() {
             let separator = if index > 0 { " | " } else { "" };
             write!(formatter, "{separator}{}", self.with(command))?;
         }
@@ -160,7 +160,7 @@ impl Display for Shown<'_, Pipe> {
 
 impl Display for Shown<'_, Command> {
     fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
-        for (index, operand) in self.part.operands.iter().enumerate() {
+        for (index, operand) in self.part.operands().enumerate() {
             let separator = if index > 0 { " " } else { "" };
             write!(formatter, "{separator}")?;
             self.with(operand).in_parentheses(formatter)?;

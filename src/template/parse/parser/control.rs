@@ -13,8 +13,7 @@ impl<'s> Parser<'_, 's> {
         }
         let Kind::Keyword(keyword) = token.kind else {
             self.backup();
-            let pipe = self.pipeline(Place::Command)?;
-            return Ok(Item::Node(Node::Action { pipe }));
+            return Ok(Item::Node(self.plain()?));
         };
         Ok(Item::Node(match keyword {
             Keyword::Block => self.block()?,
@@ -48,10 +47,15 @@ impl<'s> Parser<'_, 's> {
             Keyword::Define => {
                 // Only the top level defines: here it is a word that starts no command.
                 self.backup();
-                let pipe = self.pipeline(Place::Command)?;
-                Node::Action { pipe }
+                self.plain()?
             }
         }))
+    }
+
+    /// An action without a keyword.
+    fn plain(&mut self) -> Parsed<Node> {
+        let pipe = Box::new(self.pipeline(Place::Command)?);
+        Ok(Node::Action { pipe })
     }
 
     /// The whole action, if it is nothing but a raw string. From those that have them, carriage returns are taken away.
@@ -134,7 +138,7 @@ impl<'s> Parser<'_, 's> {
         Ok(Node::Template {
             position: token.position,
             name,
-            pipe: Some(pipe),
+            pipe: Some(Box::new(pipe)),
         })
     }
 
@@ -144,7 +148,7 @@ impl<'s> Parser<'_, 's> {
         let mut pipe = None;
         if self.next_non_space().kind != Kind::RightDelimiter {
             self.backup();
-            pipe = Some(self.pipeline(Place::Template)?);
+            pipe = Some(Box::new(self.pipeline(Place::Template)?));
         }
         Ok(Node::Template {
             position: token.position,

@@ -52,6 +52,13 @@ fn collected<T>(scratch: &mut Vec<T>, start: usize) -> Vec<T> {
     scratch.drain(start..).collect()
 }
 
+/// As [`collected`], the first one by itself; `None` if there is none.
+fn collected_first<T>(scratch: &mut Vec<T>, start: usize) -> Option<(T, Vec<T>)> {
+    let mut found = scratch.drain(start..);
+    let first = found.next()?;
+    Some((first, found.collect()))
+}
+
 /// What the parsers of one source share.
 struct Input<'s> {
     source: &'s Arc<Source>,

@@ -1,6 +1,6 @@
 //! Commands and their operands.
 
-use super::{Kind, Parsed, Parser, Place, Token, collected, quoted};
+use super::{Kind, Parsed, Parser, Place, Token, collected, collected_first, quoted};
 use crate::template::functions;
 use crate::template::parse::number;
 use crate::template::tree::{Builtin, Command, Expression, UNDEFINED};
@@ -24,11 +24,13 @@ impl Parser<'_, '_> {
             }
             break;
         }
-        let operands = collected(&mut self.input.operands, start);
-        if operands.is_empty() {
-            self.error("empty command")
-        } else {
-            Ok(Command { position, operands })
+        match collected_first(&mut self.input.operands, start) {
+            Some((first, arguments)) => Ok(Command {
+                position,
+                first,
+                arguments,
+            }),
+            None => self.error("empty command"),
         }
     }
 

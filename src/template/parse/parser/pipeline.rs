@@ -1,20 +1,22 @@
 //! Pipelines and the variables that they declare.
 
-use super::{Kind, Parsed, Parser, Place, Scoped, Token, collected};
-use crate::template::tree::{Expression, Pipe, UNDEFINED, Variable};
+use super::{Kind, Parsed, Parser, Place, Scoped, Token, collected_first};
+use crate::template::tree::{Command, Expression, Pipe, UNDEFINED, Variable};
+
+/// What stands before the commands of a pipeline.
+#[derive(Default)]
+struct Declared {
+    variables: Vec<Variable>,
+    is_assignment: bool,
+}
 
 impl Parser<'_, '_> {
     pub(super) fn pipeline(&mut self, place: Place) -> Parsed<Pipe> {
         let position = self.peek_non_space().position;
-        let mut pipe = Pipe {
-            position,
-            declarations: Vec::new(),
-            is_assignment: false,
-            commands: Vec::new(),
-        };
         let start = self.input.commands.len();
-        let declared = self.variables.len();
-        while self.declaration(&mut pipe, place)? {}
+        let outside = self.variables.len();
+        let mut declared = Declared::default();
+        while self.declaration(&mut declared, place)? {}
         let end = if place == Place::Parentheses {
             Kind::RightParenthesis
         } else {
@@ -24,12 +26,24 @@ impl Parser<'_, '_> {
             let token = self.next_non_space();
             match token.kind {
                 kind if kind == end => {
-                    pipe.commands = collected(&mut self.input.commands, start);
-                    self.check_pipeline(&pipe, place)?;
-                    for variable in self.variables.iter_mut().skip(declared).take(pipe.declarations.len()) {
+                    let Some((first, rest)) = collected_first(&mut self.input.commands, start) else {
+                        return self.error(format!("missing value for {}", place.name()));
+                    };
+                    self.check_stages(&rest)?;
+                    let Declared {
+                        variables,
+                        is_assignment,
+                    } = declared;
+                    for variable in self.variables.iter_mut().skip(outside).take(variables.len()) {
                         variable.pending = false;
                     }
-                    return Ok(pipe);
+                    return Ok(Pipe {
+                        position,
+                        declarations: variables,
+                        is_assignment,
+                        first,
+                        rest,
+                    });
                 }
                 Kind::Bool
                 | Kind::CharConstant
@@ -53,7 +67,7 @@ impl Parser<'_, '_> {
     }
 
     /// One declared variable; true when another one has to follow.
-    fn declaration(&mut self, pipe: &mut Pipe, place: Place) -> Parsed<bool> {
+    fn declaration(&mut self, declared: &mut Declared, place: Place) -> Parsed<bool> {
         let variable = self.peek_non_space();
         if variable.kind != Kind::Variable {
             return Ok(false);
@@ -64,18 +78,18 @@ impl Parser<'_, '_> {
         let next = self.peek_non_space();
         match next.kind {
             Kind::Assign | Kind::Declare => {
-                pipe.is_assignment = next.kind == Kind::Assign;
+                declared.is_assignment = next.kind == Kind::Assign;
                 self.next_non_space();
-                self.declare(pipe, &variable);
-                if pipe.is_assignment {
-                    self.resolve_assignment(pipe);
+                self.declare(declared, &variable);
+                if declared.is_assignment {
+                    self.resolve_assignment(declared);
                 }
                 Ok(false)
             }
             Kind::Char if next.text == b"," => {
                 self.next_non_space();
-                self.declare(pipe, &variable);
-                if place != Place::Range || pipe.declarations.len() >= 2 {
+                self.declare(declared, &variable);
+                if place != Place::Range || declared.variables.len() >= 2 {
                     return self.error(format!("too many declarations in {}", place.name()));
                 }
                 match self.peek_non_space().kind {
@@ -97,10 +111,10 @@ impl Parser<'_, '_> {
         }
     }
 
-    fn declare(&mut self, pipe: &mut Pipe, variable: &Token<'_>) {
+    fn declare(&mut self, declared: &mut Declared, variable: &Token<'_>) {
         let name = self.input.names.share(variable.text);
         let slot = self.variables.len();
-        pipe.declarations.push(Variable {
+        declared.variables.push(Variable {
             name: name.clone(),
             slot,
         });
@@ -114,9 +128,9 @@ impl Parser<'_, '_> {
 
     /// Go's parser takes `$x = 1` for a declaration, its executor for a write to the innermost `$x` there is: the names
     /// just declared become other names for the slots of those.
-    fn resolve_assignment(&mut self, pipe: &mut Pipe) {
-        let first = self.variables.len() - pipe.declarations.len();
-        for (offset, variable) in pipe.declarations.iter_mut().enumerate() {
+    fn resolve_assignment(&mut self, declared: &mut Declared) {
+        let first = self.variables.len() - declared.variables.len();
+        for (offset, variable) in declared.variables.iter_mut().enumerate() {
             variable.slot = self.slot(&variable.name, first).unwrap_or(UNDEFINED);
             self.variables[first + offset].slot = variable.slot;
             self.variables[first + offset].pending = false;
@@ -132,30 +146,22 @@ impl Parser<'_, '_> {
         known.map(|known| known.slot)
     }
 
-    fn check_pipeline(&self, pipe: &Pipe, place: Place) -> Parsed<()> {
-        if pipe.commands.is_empty() {
-            return self.error(format!("missing value for {}", place.name()));
-        }
-        for (index, command) in pipe.commands.iter().enumerate().skip(1) {
-            let executable = match command.operands.first() {
-                Some(
-                    Expression::Bool { .. }
-                    | Expression::Dot { .. }
-                    | Expression::Nil { .. }
-                    | Expression::Number { .. }
-                    | Expression::String { .. },
-                )
-                | None => false,
-                Some(
-                    Expression::Field { .. }
-                    | Expression::Variable { .. }
-                    | Expression::Function { .. }
-                    | Expression::Chain { .. }
-                    | Expression::Pipe(_),
-                ) => true,
-            };
-            if !executable {
-                return self.error(format!("non executable command in pipeline stage {}", index + 1));
+    /// Values go through commands that take arguments.
+    fn check_stages(&self, rest: &[Command]) -> Parsed<()> {
+        for (index, command) in rest.iter().enumerate() {
+            match command.first {
+                Expression::Bool { .. }
+                | Expression::Dot { .. }
+                | Expression::Nil { .. }
+                | Expression::Number { .. }
+                | Expression::String { .. } => {
+                    return self.error(format!("non executable command in pipeline stage {}", index + 2));
+                }
+                Expression::Field { .. }
+                | Expression::Variable { .. }
+                | Expression::Function { .. }
+                | Expression::Chain { .. }
+                | Expression::Pipe(_) => {}
             }
         }
         Ok(())
