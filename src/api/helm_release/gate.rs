@@ -9,12 +9,7 @@ use super::super::Duration;
 /// The longest duration of a window.
 pub const LONGEST_WINDOW: Duration = Duration::from_mins(7 * 24 * 60);
 
-/// When an upgrade may begin.
-///
-/// What is held back is each revision that would begin as an upgrade, whatever it is for: another chart, other values, a retry of an
-/// upgrade that was rolled back, or what another tool changed. Installs, rollbacks, corrections of drift, deletions, and what has begun
-/// are not. Neither is a release that has another name, namespace, or, with `chartNameChangeStrategy: Reinstall`, another chart: it is
-/// uninstalled and installed. The annotation `fairlead.dev/forceAt` opens the gate once: it is a person's word for this moment.
+/// When an upgrade may begin: `upgrade.gate`, where what is held back and what is not is said.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Gate {

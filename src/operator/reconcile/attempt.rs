@@ -290,7 +290,7 @@ async fn desired(
             let rendering = recorded_objects(context, recorded, memory, revision.number, &revision).await?;
             (revision, rendering, Some(until))
         }
-        Course::Idle { until } if hold.is_some() => return Err(held_until(until)),
+        Course::Idle { until } if hold.is_some() => return Err(held_until(until, &standing)),
         Course::Idle { until } => return Err(standing_until(until)),
         // Is not rendered for.
         Course::Uninstall(_) => return Err(standing_until(Timestamp::now())),
@@ -329,10 +329,18 @@ async fn recorded_objects(
     rendering.map_err(|error| blocked(error.reason(revision.action), &error, error.is_retryable()))
 }
 
-fn held_until(until: Timestamp) -> Done {
+/// Leaves a release alone while an upgrade is held back. The record of a revision of its own may only be late: it is gone on with
+/// when that is there.
+fn held_until(until: Timestamp, standing: &Standing) -> Done {
+    let soon = Timestamp::now().saturating_add(inputs::POLL).unwrap_or(until);
+    let at = if *standing == Standing::Own {
+        soon.min(until)
+    } else {
+        until
+    };
     Done {
         outcome: Outcome::Held,
-        next: Next::At(until),
+        next: Next::At(at),
     }
 }
 

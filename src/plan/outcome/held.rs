@@ -95,6 +95,7 @@ mod tests {
 
     use super::*;
     use crate::api::helm_release::actions::HelmAction;
+    use crate::api::helm_release::history::ApplyMethod;
     use crate::plan::outcome::{Outcome, begin, record};
     use crate::plan::revision::Revision;
     use crate::plan::revision::tests::identity;
@@ -115,7 +116,7 @@ mod tests {
             began: at(1).0,
             phase: None,
         };
-        begin(&mut status, &identity("1.0.0"), &revision, Default::default(), None);
+        begin(&mut status, &identity("1.0.0"), &revision, ApplyMethod::default(), None);
         record(&mut status, &INSTALL, 1, &at(2));
         status
     }

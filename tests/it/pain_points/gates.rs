@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use fairlead::api::HelmRelease;
+use fairlead_controlplane::AuditEvent;
 use k8s_openapi::api::core::v1::ConfigMap;
 use k8s_openapi::jiff::tz::TimeZone;
 use k8s_openapi::jiff::{Timestamp, ToSpan as _};
@@ -92,8 +93,13 @@ async fn pain_25_an_upgrade_waits_for_the_approval_of_exactly_that_change() -> R
     release(&installation, &gate, "red").await?;
     deployed(&installation, 1).await?;
 
+    let mark = installation.plane.audit_mark().await?;
     release(&installation, &gate, "blue").await?;
     let (object, told) = held(&installation, "AwaitingApproval").await?;
+    let namespace = Some(installation.namespace.name());
+    let requests = installation.plane.requests_since(mark).await?;
+    let is_written = |event: &AuditEvent| event.wrote() && event.concerns("configmaps", namespace);
+    assert!(!requests.iter().any(is_written), "what is kept is not written again");
     let change = told["change"].as_str().ok_or("a change")?.to_owned();
     assert_eq!(
         told,

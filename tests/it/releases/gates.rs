@@ -1,7 +1,7 @@
 //! Gates of upgrades that are no good, and what they do not hold back: what has begun, its rollback, and what other tools do.
 
 use fairlead::api::HelmRelease;
-use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 
@@ -84,10 +84,10 @@ async fn an_upgrade_that_has_begun_goes_on_and_is_rolled_back_while_the_next_is_
     installation.release("web", unready).await?;
     let held = held_at(&installation, &[(1, "deployed")]).await?;
     approve(&installation, &held).await?;
-    let record = "sh.helm.release.v1.web.v2";
-    let is_there = |record: Option<&Secret>| record.is_some();
-    becomes(&installation.api(), record, DEADLINE, is_there).await?;
+    let has_begun = |release: Option<&HelmRelease>| release.is_some_and(|release| history(release)[0].0 == 2);
+    becomes(&installation.api(), "web", DEADLINE, has_begun).await?;
 
+    // Its record may not be there yet.
     installation.release("web", spec(json!({"color": "green"}))).await?;
     let going_on = held_at(&installation, &[(2, "pending-upgrade"), (1, "deployed")]).await?;
     assert_eq!(condition(&going_on, "Ready")["status"], "Unknown");
