@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use fairlead::api::HelmRelease;
+use fairlead::api::helm_repository::HelmRepository;
 use fairlead_controlplane::AuditEvent;
 use k8s_openapi::api::core::v1::ConfigMap;
 use k8s_openapi::jiff::tz::TimeZone;
@@ -230,6 +231,10 @@ fn minute(time: Timestamp) -> Result<Timestamp> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pain_25_an_upgrade_waits_until_a_window_of_time_opens() -> Result {
     let installation = installation("window-opens").await?;
+    // A look at the repository would look at the release, too.
+    let repository = json!({"apiVersion": "fairlead.dev/v1alpha1", "kind": "HelmRepository", "metadata": {"name": "charts"},
+        "spec": {"url": installation.repository.url(), "interval": "1h"}});
+    installation.apply::<HelmRepository>(&repository).await?;
     let in_two_hours = minute(Timestamp::now() + 2.hours())?;
     let gate = |windows: Value| json!({ "windows": windows });
     let closed = gate(json!([window(in_two_hours, "1h")]));
