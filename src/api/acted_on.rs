@@ -85,6 +85,7 @@ const ACTED_ON: &[ActedOn] = &[
     all("upgrade.strategy"),
     all("upgrade.disableWaitForJobs"),
     all("upgrade.force"),
+    all("upgrade.gate"),
     all("upgrade.timeout"),
     all("rollback.disableWaitForJobs"),
     all("rollback.force"),

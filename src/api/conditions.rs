@@ -54,6 +54,8 @@ names! {
         TestSuccess,
         /// A failed action was remediated.
         Remediated,
+        /// `spec.upgrade.gate` holds back an upgrade. Absent otherwise.
+        Held,
         /// The live objects differ from the release.
         Drifted,
         /// Other field managers contest fields of the release.
@@ -166,6 +168,12 @@ names! {
         OwnershipLost,
         /// Admission set a field otherwise than it was applied.
         AdmissionOverride,
+        /// An upgrade waits until somebody approves it.
+        AwaitingApproval,
+        /// An upgrade waits until a window of time opens.
+        WindowClosed,
+        /// The release is as it is deployed, and an upgrade is held back.
+        UpgradeHeld,
         /// Reconciliation is suspended.
         Suspended,
         /// Differences were only reported, because the release is in shadow mode.

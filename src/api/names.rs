@@ -20,6 +20,8 @@ pub const FLUX_REQUESTS: [(&str, &str); 3] = [
     (ANNOTATION_FORCE_AT, "reconcile.fluxcd.io/forceAt"),
     (ANNOTATION_RESET_AT, "reconcile.fluxcd.io/resetAt"),
 ];
+/// Annotation of a HelmRelease that approves the one change that its value stands for (`status.heldUpgrade.change`).
+pub const ANNOTATION_APPROVE: &str = "fairlead.dev/approve";
 /// Annotation of a HelmRelease that carries a person's decision on conflicts that were handed off.
 pub const ANNOTATION_RESOLVE: &str = "fairlead.dev/resolve";
 /// Annotation of a release record: namespace, name and uid of the HelmRelease as which Fairlead wrote it. Helm leaves annotations

@@ -4,15 +4,19 @@
 //! on, seldom: a release that was rolled back or uninstalled after its last retry is attempted again after its interval, then after
 //! twice that, and so on up to an hour (or up to the interval, if that is longer). One that failed and was left as it is heals as soon
 //! as its objects are ready, and what could not be written is written again with the backoff of [`retry`](super::retry).
+//!
+//! An upgrade that would begin may be held back by a [`gate`](super::gate). What was attempted last is gone on with meanwhile, from its
+//! release record: what the chart and the values are by now is not what may be released.
 
 use std::time::Duration;
 
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
+use super::gate::{Hold, Verdict};
 use super::records::{Standing, Stored};
 use super::remedy::{Attempted, Remedy, failures_beyond, is_exhausted, remedy};
 use super::retry::{backoff, exhausted};
-use super::revision::{Identity, Known, Phase, Revision, begins, describes, is_of_chart, revision};
+use super::revision::{Identity, Known, Phase, Revision, begins, describes, goes_on, is_of_chart, revision};
 use super::state::{State, has_failed_test};
 use crate::api::helm_release::actions::{ChartNameChangeStrategy, HelmAction, RemediationStrategy};
 use crate::api::helm_release::history::Snapshot;
@@ -24,6 +28,13 @@ use crate::release::Status;
 pub enum Course {
     /// The chart is installed or upgraded, or kept as it was.
     Release(Revision),
+    /// An upgrade is held back: what was attempted last is gone on with, as its record has it.
+    Keep {
+        /// The newest revision.
+        revision: Revision,
+        /// When it is looked again whether the upgrade may begin.
+        until: Timestamp,
+    },
     /// An earlier revision is restored, or kept as it was restored.
     RollBack {
         /// The revision that restores it.
@@ -83,12 +94,68 @@ pub struct Wanted<'a> {
     pub interval: Duration,
     /// Whether a person or a changed spec asks for an attempt now, whatever waits there are.
     pub asked: bool,
-    /// Whether a person asks for a new revision even if nothing changed.
+    /// Whether a person asks for a new revision even if nothing changed. It passes the gate.
     pub forced: bool,
+    /// What the gate says of an upgrade to that.
+    pub gate: Verdict,
 }
 
 /// Decides what a reconcile is about.
 pub fn course(observed: &Observed<'_>, wanted: &Wanted<'_>, now: Timestamp) -> Course {
+    let course = desired(observed, wanted, now);
+    match held_back(&course, wanted) {
+        Some(hold) => meanwhile(observed, hold.until(now, wanted.interval), now),
+        None => course,
+    }
+}
+
+/// What the upgrade waits for that would begin; `None` when none would, or when it may.
+pub fn hold(observed: &Observed<'_>, wanted: &Wanted<'_>, now: Timestamp) -> Option<Hold> {
+    held_back(&desired(observed, wanted, now), wanted)
+}
+
+fn held_back(course: &Course, wanted: &Wanted<'_>) -> Option<Hold> {
+    let Verdict::Held(hold) = wanted.gate else {
+        return None;
+    };
+    let begins_an_upgrade = match course {
+        Course::Release(revision) => revision.action == HelmAction::Upgrade && revision.phase.is_none(),
+        Course::Keep { .. } | Course::RollBack { .. } | Course::Uninstall(_) | Course::Idle { .. } => false,
+    };
+    (begins_an_upgrade && !wanted.forced).then_some(hold)
+}
+
+/// What goes on while an upgrade is held back.
+fn meanwhile(observed: &Observed<'_>, until: Timestamp, now: Timestamp) -> Course {
+    let idle = Course::Idle { until };
+    match observed.standing {
+        // The newest revision is not ours to go on with.
+        Standing::Foreign { .. } | Standing::Gone | Standing::Busy { .. } | Standing::Taken { .. } => return idle,
+        Standing::Own => {}
+    }
+    let undone = || failed(observed, now).filter(|course| matches!(course, Course::RollBack { .. }));
+    let goes_on = match State::of(observed.history) {
+        State::Upgrading | State::Deployed => keep(observed, until),
+        State::TestFailed if observed.attempted.on_failure.ignores_tests() => keep(observed, until),
+        // It is not uninstalled: what is installed after that is what the gate holds back.
+        State::TestFailed | State::UpgradeFailed => undone().or_else(|| keep(observed, until)),
+        State::RollingBack | State::RollbackFailed | State::RolledBack => go_on(observed, until),
+        // What was never whole is not upgraded.
+        State::Absent | State::Installing | State::InstallFailed | State::Uninstalling | State::Uninstalled => None,
+    };
+    goes_on.unwrap_or(idle)
+}
+
+/// Goes on with the newest revision, which is of the chart; `None` when there is no record of it.
+fn keep(observed: &Observed<'_>, until: Timestamp) -> Option<Course> {
+    let newest = observed.history.first()?;
+    let revision = goes_on(newest);
+    let is_recorded = observed.stored.contains_key(&newest.version);
+    is_recorded.then_some(Course::Keep { revision, until })
+}
+
+/// What is to be done if no gate held it back.
+fn desired(observed: &Observed<'_>, wanted: &Wanted<'_>, now: Timestamp) -> Course {
     if is_moved(observed.history.first(), observed.storage_namespace, wanted) {
         return Course::Uninstall(Removal::Move);
     }

@@ -9,6 +9,7 @@ pub mod dependencies;
 pub mod diff;
 pub mod drift;
 pub mod election;
+pub mod gate;
 pub mod hooks;
 pub mod inventory;
 pub mod method;

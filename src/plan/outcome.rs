@@ -6,13 +6,15 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::course::Removal;
 use super::remedy::Aftermath;
-use crate::api::conditions::{self, ConditionType, ConditionUpdate, Reason};
+use crate::api::conditions::{self, ConditionStatus, ConditionType, ConditionUpdate, Reason};
 use crate::api::helm_release::HelmReleaseStatus;
 use crate::api::helm_release::actions::HelmAction;
 
+mod held;
 mod progress;
 mod said;
 
+pub use self::held::{HeldBack, hold, is_held_alike};
 pub use self::progress::{begin, forget_failures, moved};
 pub use self::said::cause;
 
@@ -122,6 +124,8 @@ pub enum Outcome {
         /// The object and the way out.
         message: String,
     },
+    /// Nothing is done: an upgrade is held back, and there is no revision of the release's own to go on with.
+    Held,
     /// Nothing new: the last verdict stands.
     Standing,
     /// `spec.suspend` is set.
@@ -176,6 +180,7 @@ impl Outcome {
             | Self::Progressing { .. }
             | Self::Testing { .. }
             | Self::Uninstalling { .. }
+            | Self::Held
             | Self::Standing => Verdict::Waiting,
             Self::Deployed { .. }
             | Self::Tested { .. }
@@ -206,6 +211,7 @@ impl Outcome {
             Self::RolledBack { .. } => Reason::RollbackSucceeded.as_str(),
             Self::Removed { .. } => Reason::UninstallSucceeded.as_str(),
             Self::UninstallFailed { .. } => Reason::UninstallFailed.as_str(),
+            Self::Held => Reason::UpgradeHeld.as_str(),
             Self::Standing => STANDING,
             Self::Suspended => Reason::Suspended.as_str(),
         }
@@ -223,9 +229,24 @@ pub fn record(status: &mut HelmReleaseStatus, outcome: &Outcome, generation: i64
     progress::move_newest(status, outcome, now);
     progress::count(status, outcome);
     status.observed_generation = Some(generation);
-    if matches!(outcome, Outcome::Standing | Outcome::Suspended) {
+    if *outcome == Outcome::Suspended {
         return; // The last verdict stands, also while nobody looks.
     }
+    if !stands(status, outcome) {
+        say(status, outcome, generation, now);
+    }
+    held::summarize(status, generation, now);
+}
+
+/// Whether the last verdict stands.
+fn stands(status: &HelmReleaseStatus, outcome: &Outcome) -> bool {
+    let ready = conditions::get(&status.conditions, ConditionType::Ready);
+    let has_failed = ready.is_some_and(|ready| ready.status == ConditionStatus::False.as_str());
+    *outcome == Outcome::Standing || (*outcome == Outcome::Held && has_failed)
+}
+
+/// Brings the conditions to an outcome.
+fn say(status: &mut HelmReleaseStatus, outcome: &Outcome, generation: i64, now: &Time) {
     let said = said::said(status, outcome);
     let is_said = |type_| said.iter().any(|(said, ..)| *said == type_);
     for (type_, goes) in [

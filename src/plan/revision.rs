@@ -154,14 +154,19 @@ pub fn revision(known: Known<'_>, desired: &Identity, now: Timestamp) -> Revisio
         Some(newest)
             if Phase::of(newest) != Phase::Gone && is_of_chart(newest) && describes(newest, chart_digest, desired) =>
         {
-            Revision {
-                action: action_of(newest),
-                number: newest.version,
-                began: newest.last_deployed.0,
-                phase: Some(Phase::of(newest)),
-            }
+            goes_on(newest)
         }
         Some(_) | None => begins(history, now),
+    }
+}
+
+/// The newest revision of the chart, with which it is gone on.
+pub fn goes_on(newest: &Snapshot) -> Revision {
+    Revision {
+        action: action_of(newest),
+        number: newest.version,
+        began: newest.last_deployed.0,
+        phase: Some(Phase::of(newest)),
     }
 }
 

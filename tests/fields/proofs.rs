@@ -374,6 +374,16 @@ pub(crate) const PROOFS: &[Proof] = &[
         "what_cannot_be_changed_is_recreated_only_when_told_to_and_never_data",
     ),
     proof(
+        "upgrade.gate",
+        "tests/it/pain_points/gates.rs",
+        "pain_25_an_upgrade_waits_for_the_approval_of_exactly_that_change",
+    ),
+    proof(
+        "upgrade.gate.windows",
+        "tests/it/pain_points/gates.rs",
+        "pain_25_an_upgrade_waits_until_a_window_of_time_opens",
+    ),
+    proof(
         "upgrade.disableWaitForJobs",
         "tests/it/releases/health.rs",
         "readiness_is_what_the_spec_says_and_a_newer_spec_ends_the_wait",

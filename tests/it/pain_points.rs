@@ -2,6 +2,7 @@
 
 mod catalogue;
 mod drift;
+mod gates;
 mod inputs;
 mod leaving;
 mod preview;

@@ -6,6 +6,7 @@ mod client_side;
 mod crashes;
 mod drift;
 mod flux_sources;
+mod gates;
 mod health;
 mod hooks;
 mod identity;

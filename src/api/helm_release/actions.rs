@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::Duration;
 use super::super::schema::is_false;
+use super::gate::Gate;
 use super::status::ReleaseAction;
 
 /// How long is waited between attempts of the strategy `RetryOnFailure` that has no `retryInterval`.
@@ -186,6 +187,13 @@ pub struct Upgrade {
     /// corrections of drift. Never Namespaces, PersistentVolumes, PersistentVolumeClaims and CustomResourceDefinitions.
     #[serde(default, skip_serializing_if = "is_false")]
     pub force: bool,
+    /// When an upgrade may begin. What it holds back is each revision that would begin as an upgrade: of another chart or other values, a
+    /// retry after a rollback, or because of what another tool changed. Meanwhile the release is kept, and corrected, as it is deployed, and
+    /// `status.heldUpgrade` and the condition `Held` tell of it. Installs (also those after an uninstall because of another name, namespace or
+    /// chart), rollbacks, corrections of drift, deletions and what has begun are not held back, and the annotation `fairlead.dev/forceAt`
+    /// opens the gate once: it is a person's word for this moment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gate: Option<Gate>,
     /// Whether the values of the deployed revision are kept below the new ones, those of its chart below those again in place of the
     /// new chart's. What is to go has to be set to null. The outcome depends on what was deployed before.
     #[serde(default, skip_serializing_if = "is_false")]

@@ -6,6 +6,7 @@
 pub mod actions;
 pub mod chart;
 pub mod drift;
+pub mod gate;
 pub mod history;
 pub mod ownership;
 pub mod ownership_status;

@@ -1,10 +1,12 @@
-//! What people ask of a HelmRelease by annotations: a reconcile now, a new revision, a new count of failures.
+//! What people ask of a HelmRelease by annotations: a reconcile now, a new revision, a new count of failures; and what they approve.
 //!
 //! Flux's annotations are understood as well as Fairlead's own. Where both are set, the later one counts, compared as text: people and
 //! tools write times. Each request is honoured once; what was honoured last stands in the status.
 
 use super::HelmRelease;
-use crate::api::names::{ANNOTATION_FORCE_AT, ANNOTATION_REQUESTED_AT, ANNOTATION_RESET_AT, FLUX_REQUESTS};
+use crate::api::names::{
+    ANNOTATION_APPROVE, ANNOTATION_FORCE_AT, ANNOTATION_REQUESTED_AT, ANNOTATION_RESET_AT, FLUX_REQUESTS,
+};
 
 impl HelmRelease {
     /// The value of the annotation that asks for a reconcile.
@@ -39,6 +41,12 @@ impl HelmRelease {
             .as_ref()
             .and_then(|status| status.last_handled_reset_at.as_deref());
         self.request_beside(ANNOTATION_RESET_AT, handled)
+    }
+
+    /// The change that somebody approves.
+    pub fn approved_change(&self) -> Option<&str> {
+        let annotations = self.metadata.annotations.as_ref()?;
+        annotations.get(ANNOTATION_APPROVE).map(String::as_str)
     }
 
     fn request_beside(&self, annotation: &str, handled: Option<&str>) -> Option<&str> {

@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::drift::DriftStatus;
+use super::gate::HeldUpgrade;
 use super::history::{Inventory, Snapshot};
 use super::ownership_status::OwnershipStatus;
 use super::shadow::ShadowStatus;
@@ -16,8 +17,8 @@ pub struct HelmReleaseStatus {
     /// Generation of the spec that this status is about; -1 before the first reconciliation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
-    /// Conditions: `Ready`, `Reconciling`, `Stalled`, `Released`, `TestSuccess`, `Remediated`, `Drifted`, `Conflicted`,
-    /// `FieldsIgnored`.
+    /// Conditions: `Ready`, `Reconciling`, `Stalled`, `Released`, `TestSuccess`, `Remediated`, `Held`, `Drifted`,
+    /// `Conflicted`, `FieldsIgnored`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,
@@ -27,6 +28,9 @@ pub struct HelmReleaseStatus {
     /// The fields that were found last to differ from the release without its doing. Whether they still do, `Drifted` says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drift: Option<DriftStatus>,
+    /// The upgrade that `spec.upgrade.gate` holds back; not set when it holds back none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_upgrade: Option<HeldUpgrade>,
     /// What the release would do; only in shadow mode.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shadow: Option<ShadowStatus>,

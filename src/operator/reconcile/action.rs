@@ -189,8 +189,9 @@ pub(super) fn deployed(desired: &Desired) -> Done {
     let outcome = Outcome::Deployed {
         action: desired.revision.action,
     };
+    let changes = [desired.inputs.policy_changes_at, desired.until];
     let next = Next::Interval {
-        policy_changes_at: desired.inputs.policy_changes_at,
+        policy_changes_at: changes.into_iter().flatten().min(),
     };
     Done { outcome, next }
 }

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 use kube::Resource as _;
 use tracing::{debug, info, warn};
@@ -25,13 +26,14 @@ use crate::operator::context::Context;
 use crate::operator::memory::{ReleaseMemory, Step};
 use crate::ownership::ledger::Ledger;
 use crate::plan;
-use crate::plan::course::{Course, Observed, Wanted, course, was_attempted};
+use crate::plan::course::{Course, Observed, Wanted, course, hold, was_attempted};
 use crate::plan::decide::{Input, Plan, Writes, decide};
 use crate::plan::dependencies::Requirement;
+use crate::plan::gate::{self, Hold};
 use crate::plan::hooks::When;
 use crate::plan::inventory;
 use crate::plan::method::method;
-use crate::plan::outcome::{self, Outcome};
+use crate::plan::outcome::{self, HeldBack, Outcome};
 use crate::plan::records::{Standing, Stored};
 use crate::plan::remedy::Attempted;
 use crate::plan::revision::{Phase, Revision};
@@ -44,7 +46,7 @@ pub(super) struct Desired {
     pub(super) revision: Revision,
     pub(super) rendering: Arc<Rendering>,
     adopted: Adopted,
-    /// Of a revision that restores an earlier one: when the chart is attempted again.
+    /// Of a revision that restores an earlier one, or that is kept: when the chart is attempted again.
     pub(super) until: Option<Timestamp>,
 }
 
@@ -132,6 +134,8 @@ struct Outlook {
     inputs: Inputs,
     requirements: Vec<Requirement>,
     course: Course,
+    /// What an upgrade waits for that would begin otherwise.
+    hold: Option<Hold>,
     standing: Standing,
     stored: Stored,
 }
@@ -152,47 +156,90 @@ async fn outlook(context: &Context, recorded: &mut Recorded, memory: &mut Releas
     if let Some(not_now) = not_ours(&standing) {
         return Err(not_now);
     }
-    count_anew(recorded, memory, &inputs);
-    let (release, status) = (recorded.release(), recorded.status());
-    let observed = Observed {
-        history: &status.history,
-        chart_digest: status.last_attempted_revision_digest.as_deref(),
-        storage_namespace: status.storage_namespace.as_deref(),
-        standing: &standing,
-        stored: &stored,
-        attempted: Attempted::of(&release.spec, status),
+    let now = Timestamp::now();
+    let held = |recorded: &Recorded| {
+        let observed = observed(recorded, &standing, &stored);
+        hold(&observed, &wanted(recorded, &inputs, now), now)
     };
-    let wanted = Wanted {
-        identity: &inputs.identity,
-        storage_namespace: release.storage_namespace(),
-        chart_name_change: release.spec.chart_name_change(),
-        interval: release.spec.interval.as_std(),
-        asked: release.is_asked(),
-        forced: release.forced_at().is_some(),
-    };
-    let course = course(&observed, &wanted, Timestamp::now());
+    let is_held = held(recorded).is_some();
+    count_anew(recorded, memory, &inputs, is_held);
+    let hold = held(recorded);
+    let observed = observed(recorded, &standing, &stored);
+    let course = course(&observed, &wanted(recorded, &inputs, now), now);
+    tell_hold(recorded, &inputs, hold, now);
     Ok(Outlook {
         inputs,
         requirements,
         course,
+        hold,
         standing,
         stored,
     })
 }
 
-/// Forgets the failures when something else is desired, or when a person asks for it.
-fn count_anew(recorded: &mut Recorded, memory: &mut ReleaseMemory, inputs: &Inputs) {
+/// What is known of the release.
+fn observed<'a>(recorded: &'a Recorded, standing: &'a Standing, stored: &'a Stored) -> Observed<'a> {
+    let (release, status) = (recorded.release(), recorded.status());
+    Observed {
+        history: &status.history,
+        chart_digest: status.last_attempted_revision_digest.as_deref(),
+        storage_namespace: status.storage_namespace.as_deref(),
+        standing,
+        stored,
+        attempted: Attempted::of(&release.spec, status),
+    }
+}
+
+/// What is wanted of the release now.
+fn wanted<'a>(recorded: &'a Recorded, inputs: &'a Inputs, now: Timestamp) -> Wanted<'a> {
+    let release = recorded.release();
+    let identity = &inputs.identity;
+    Wanted {
+        identity,
+        storage_namespace: release.storage_namespace(),
+        chart_name_change: release.spec.chart_name_change(),
+        interval: release.spec.interval.as_std(),
+        asked: release.is_asked(),
+        forced: release.forced_at().is_some(),
+        gate: inputs
+            .gate
+            .verdict(&gate::change(identity), release.approved_change(), now),
+    }
+}
+
+/// Puts into the status which upgrade is held back, if one is.
+fn tell_hold(recorded: &mut Recorded, inputs: &Inputs, hold: Option<Hold>, now: Timestamp) {
+    let (namespace, name) = {
+        let release = recorded.release();
+        (release.own_namespace().to_owned(), release.own_name().to_owned())
+    };
+    let generation = recorded.release().metadata.generation.unwrap_or_default();
+    let held = hold.map(|hold| HeldBack {
+        hold,
+        identity: &inputs.identity,
+        namespace: &namespace,
+        name: &name,
+    });
+    outcome::hold(recorded.status_mut(), held, generation, &Time(now));
+}
+
+/// Forgets the failures when something else is desired, or when a person asks for it. While an upgrade is held back, those of what was
+/// attempted last still count: it is what is gone on with.
+fn count_anew(recorded: &mut Recorded, memory: &mut ReleaseMemory, inputs: &Inputs, is_held: bool) {
     let (release, status) = (recorded.release(), recorded.status());
     let generation = release.metadata.generation;
     let chart_digest = status.last_attempted_revision_digest.as_deref();
-    let is_new = status.last_attempted_generation != generation
+    let is_another = status.last_attempted_generation != generation
         || !was_attempted(&status.history, chart_digest, &inputs.identity);
+    let is_new = is_another && !is_held;
     let reset = release.reset_at().map(str::to_owned);
     let status = recorded.status_mut();
     if is_new || reset.is_some() {
         outcome::forget_failures(status);
     }
-    status.last_attempted_generation = generation;
+    if !is_held {
+        status.last_attempted_generation = generation;
+    }
     if reset.is_some() {
         status.last_handled_reset_at = reset;
         memory.failure = None;
@@ -211,12 +258,13 @@ async fn desired(
         mut inputs,
         requirements,
         course,
+        hold,
         standing,
         stored,
     } = outlook;
     let restores = match &course {
         Course::RollBack { source, .. } => Some(*source),
-        Course::Release(_) | Course::Uninstall(_) | Course::Idle { .. } => None,
+        Course::Release(_) | Course::Keep { .. } | Course::Uninstall(_) | Course::Idle { .. } => None,
     };
     let (revision, rendering, until) = match course {
         Course::Release(revision) => {
@@ -235,10 +283,14 @@ async fn desired(
             source,
             until,
         } => {
-            let rendering = remediate::restored(context, recorded, memory, source, revision.number).await;
-            let rendering = rendering.map_err(|error| blocked(error.reason(), &error, error.is_retryable()))?;
+            let rendering = recorded_objects(context, recorded, memory, source, &revision).await?;
             (revision, rendering, Some(until))
         }
+        Course::Keep { revision, until } => {
+            let rendering = recorded_objects(context, recorded, memory, revision.number, &revision).await?;
+            (revision, rendering, Some(until))
+        }
+        Course::Idle { until } if hold.is_some() => return Err(held_until(until, &standing)),
         Course::Idle { until } => return Err(standing_until(until)),
         // Is not rendered for.
         Course::Uninstall(_) => return Err(standing_until(Timestamp::now())),
@@ -263,6 +315,33 @@ async fn desired(
         adopted,
         until,
     })
+}
+
+/// What the objects of a revision are by the record of `source`.
+async fn recorded_objects(
+    context: &Context,
+    recorded: &Recorded,
+    memory: &mut ReleaseMemory,
+    source: u32,
+    revision: &Revision,
+) -> Result<Arc<Rendering>, Done> {
+    let rendering = remediate::restored(context, recorded, memory, source, revision.number).await;
+    rendering.map_err(|error| blocked(error.reason(revision.action), &error, error.is_retryable()))
+}
+
+/// Leaves a release alone while an upgrade is held back. The record of a revision of its own may only be late: it is gone on with
+/// when that is there.
+fn held_until(until: Timestamp, standing: &Standing) -> Done {
+    let soon = Timestamp::now().saturating_add(inputs::POLL).unwrap_or(until);
+    let at = if *standing == Standing::Own {
+        soon.min(until)
+    } else {
+        until
+    };
+    Done {
+        outcome: Outcome::Held,
+        next: Next::At(at),
+    }
 }
 
 pub(super) fn standing_until(until: Timestamp) -> Done {

@@ -23,6 +23,7 @@ use crate::ownership::class::Roster;
 use crate::ownership::intent::ReleaseIdentity;
 use crate::ownership::policy::Policy;
 use crate::plan::drift::{DriftRuleError, DriftRules};
+use crate::plan::gate::{Gate, GateError};
 use crate::plan::policy::{PolicyError, roster};
 use crate::plan::revision::{Identity, PostRenderingDigests};
 use crate::plan::values::Composed;
@@ -54,6 +55,8 @@ pub struct Inputs {
     pub roster: Roster,
     /// How drift is looked for.
     pub drift: DriftRules,
+    /// When an upgrade may begin.
+    pub gate: Gate,
     /// When the policy next changes by itself, because a rule ends.
     pub policy_changes_at: Option<Timestamp>,
 }
@@ -122,6 +125,9 @@ pub enum InputError {
     /// The rules of what drift is ignored cannot be used.
     #[error(transparent)]
     Drift(#[from] DriftRuleError),
+    /// The gate cannot be used.
+    #[error(transparent)]
+    Gate(#[from] GateError),
     /// The cluster could not be asked.
     #[error(transparent)]
     Capabilities(#[from] CapabilitiesError),
@@ -131,7 +137,7 @@ impl InputError {
     /// The reason in `Ready`.
     pub fn reason(&self) -> Reason {
         match self {
-            Self::NotSupported(_) | Self::Drift(_) => Reason::InvalidSpec,
+            Self::NotSupported(_) | Self::Drift(_) | Self::Gate(_) => Reason::InvalidSpec,
             Self::ElsewhereRefused { .. } => Reason::AccessDenied,
             Self::Sources(error) => error.reason(),
             Self::Source(error) if error.is_about_signatures() => Reason::VerificationError,
@@ -156,7 +162,8 @@ impl InputError {
             | Self::NotSupported(_)
             | Self::ElsewhereRefused { .. }
             | Self::Policy(_)
-            | Self::Drift(_) => false,
+            | Self::Drift(_)
+            | Self::Gate(_) => false,
         }
     }
 
@@ -167,7 +174,11 @@ impl InputError {
             Self::Chart(error) => error.is_retryable(),
             Self::Preserved(error) => error.is_retryable(),
             Self::Source(_) | Self::Values { .. } | Self::Capabilities(_) => true,
-            Self::NotSupported(_) | Self::ElsewhereRefused { .. } | Self::Policy(_) | Self::Drift(_) => false,
+            Self::NotSupported(_)
+            | Self::ElsewhereRefused { .. }
+            | Self::Policy(_)
+            | Self::Drift(_)
+            | Self::Gate(_) => false,
         }
     }
 }
@@ -191,6 +202,7 @@ pub async fn observe(
     let policy = context.shared.policies.policy_of(release)?;
     let roster = roster(release);
     let drift = DriftRules::of(&release.spec)?;
+    let gate = Gate::of(&release.spec)?;
     memory.step = Step::Chart;
     let chart = chart::current(context, release, memory).await?;
     let values_files = ValuesFiles::of(&release.spec);
@@ -233,6 +245,7 @@ pub async fn observe(
         policy,
         roster,
         drift,
+        gate,
         policy_changes_at,
     })
 }

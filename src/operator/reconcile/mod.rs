@@ -50,7 +50,7 @@ use crate::ownership::ledger::Ledger;
 use crate::plan::cluster;
 use crate::plan::course::Removal;
 use crate::plan::decide::Failure;
-use crate::plan::outcome::{GONE, Outcome, RACE, Verdict};
+use crate::plan::outcome::{self, GONE, Outcome, RACE, Verdict};
 use crate::plan::ownership_status;
 use crate::plan::remedy::Aftermath;
 use crate::plan::retry::{backoff, conflict_wait, jittered};
@@ -98,7 +98,7 @@ struct Done {
 
 /// When a release is looked at again if nothing happens before.
 enum Next {
-    /// At its interval, or before that when the policy changes by itself.
+    /// At its interval, or before that when the policy changes by itself, or a gate opens.
     Interval {
         /// When it does.
         policy_changes_at: Option<Timestamp>,
@@ -264,7 +264,11 @@ async fn forward(
     memory: &mut ReleaseMemory,
 ) -> Result<(Done, bool), ReconcileError> {
     let done = match recorded.release().spec.mode {
-        Mode::Shadow => shadow::shadow(context, recorded, memory).await,
+        Mode::Shadow => {
+            let generation = recorded.release().metadata.generation.unwrap_or_default();
+            outcome::hold(recorded.status_mut(), None, generation, &now());
+            shadow::shadow(context, recorded, memory).await
+        }
         Mode::Apply => {
             enter_cluster(context, recorded, memory);
             attempt::attempt(context, recorded, memory).await?
@@ -427,6 +431,7 @@ fn note(memory: &mut ReleaseMemory, outcome: &Outcome, spec: &HelmReleaseSpec, j
         | Outcome::Testing { .. }
         | Outcome::Compared { .. }
         | Outcome::Uninstalling { .. }
+        | Outcome::Held
         | Outcome::Suspended => {
             memory.blocked = 0;
         }

@@ -293,8 +293,26 @@ fn summary(status: Option<&HelmReleaseStatus>, condition: ConditionType) -> Opti
     Some((&condition.reason, &condition.message))
 }
 
+/// An event for an upgrade that is held back, when it is another one or waits for something else.
+fn announce_hold(shared: &Shared, recorded: &Recorded, before: Option<&HelmReleaseStatus>) {
+    let after = Some(&recorded.status);
+    if outcome::is_held_alike(before, after) {
+        return;
+    }
+    let Some((reason, message)) = summary(after, ConditionType::Held) else {
+        return;
+    };
+    if let Some(reason) = Reason::from_name(reason) {
+        let about = recorded.release.object_ref(&());
+        shared
+            .events
+            .publish(about, Severity::Normal, reason, "upgrade", message);
+    }
+}
+
 /// An event for each change of `Ready`.
 fn announce(shared: &Shared, recorded: &Recorded, before: Option<&HelmReleaseStatus>, outcome: &Outcome) {
+    announce_hold(shared, recorded, before);
     let after = summary(Some(&recorded.status), ConditionType::Ready);
     if after == summary(before, ConditionType::Ready) {
         return;
@@ -303,6 +321,9 @@ fn announce(shared: &Shared, recorded: &Recorded, before: Option<&HelmReleaseSta
     let Some(reason) = Reason::from_name(reason) else {
         return;
     };
+    if reason == Reason::UpgradeHeld || is_as_it_was(before, &recorded.status) {
+        return; // What is held is told of, and nothing was done.
+    }
     let (severity, action) = match outcome {
         Outcome::Deployed { action } | Outcome::Tested { action, .. } => (Severity::Normal, action.verb()),
         Outcome::RolledBack { .. } => (Severity::Normal, HelmAction::Rollback.verb()),
@@ -317,12 +338,21 @@ fn announce(shared: &Shared, recorded: &Recorded, before: Option<&HelmReleaseSta
         Outcome::Progressing { .. }
         | Outcome::Testing { .. }
         | Outcome::Uninstalling { .. }
+        | Outcome::Held
         | Outcome::Standing
         | Outcome::Suspended => return,
     };
     shared
         .events
         .publish(recorded.release.object_ref(&()), severity, reason, action, message);
+}
+
+/// Whether a release is ready after an upgrade of it was held back, and its revision is still the same: it is not held any more.
+fn is_as_it_was(before: Option<&HelmReleaseStatus>, after: &HelmReleaseStatus) -> bool {
+    let was_held =
+        summary(before, ConditionType::Ready).is_some_and(|(reason, _)| reason == Reason::UpgradeHeld.as_str());
+    let newest = |status: &HelmReleaseStatus| status.history.first().map(|newest| newest.version);
+    was_held && conditions::is_true(&after.conditions, ConditionType::Ready) && before.and_then(newest) == newest(after)
 }
 
 /// Brings the release's gauges to its status.

@@ -52,10 +52,13 @@ pub(super) enum RestoreError {
 }
 
 impl RestoreError {
-    /// The reason in `Ready`.
-    pub(super) fn reason(&self) -> Reason {
+    /// The reason in `Ready`, when it is restored by a rollback or, while an upgrade is held back, kept as the revision that it is.
+    pub(super) fn reason(&self, action: HelmAction) -> Reason {
         match self {
-            Self::Storage(_) | Self::Gone(_) | Self::Record { .. } => Reason::RollbackFailed,
+            Self::Storage(_) | Self::Gone(_) | Self::Record { .. } => match action {
+                HelmAction::Rollback => Reason::RollbackFailed,
+                HelmAction::Install | HelmAction::Upgrade => Reason::StateError,
+            },
             Self::Objects(error) => error.reason(),
         }
     }
@@ -70,7 +73,7 @@ impl RestoreError {
     }
 }
 
-/// What a rollback restores: the record of `source`, as revision `number`.
+/// What a rollback restores: the record of `source`, as revision `number`. A revision that is kept is its own source.
 pub(super) async fn restored(
     context: &Context,
     recorded: &Recorded,

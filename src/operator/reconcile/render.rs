@@ -79,7 +79,7 @@ pub struct Rendering {
 }
 
 impl Rendering {
-    /// What is restored by a rollback: the objects of an earlier revision as its record has them, and its hooks.
+    /// What is restored by a rollback, or kept: the objects of a revision as its record has them, and its hooks.
     ///
     /// # Errors
     /// When an object cannot be applied any more.
@@ -116,7 +116,7 @@ impl Rendering {
         })
     }
 
-    /// Whether it is what this revision of the release restores.
+    /// Whether it is what this revision of the release restores, or is by its record.
     pub fn is_restored_by(&self, release: &HelmRelease, number: u32) -> bool {
         let Key {
             identity: _,

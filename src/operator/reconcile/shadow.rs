@@ -26,6 +26,7 @@ use crate::ownership::reference::ObjectReference;
 use crate::ownership::shadow::ObjectShadow;
 use crate::plan::course::Wanted;
 use crate::plan::diff::{self, ChartOrigin, Newest, ReleaseDiff};
+use crate::plan::gate::Verdict;
 use crate::plan::inventory;
 use crate::plan::method::method;
 use crate::plan::outcome::Outcome;
@@ -198,6 +199,7 @@ fn next_revision(
         interval: release.spec.interval.as_std(),
         asked: false,
         forced: false,
+        gate: Verdict::Open,
     };
     let hooks = if release.spec.action_options(revision.action).disable_hooks {
         &[]

@@ -40,7 +40,7 @@ fn destination(course: &Course) -> Option<State> {
         Course::RollBack { revision, .. } if revision.phase.is_none() => Some(State::RollingBack),
         Course::Uninstall(Removal::Remediation) => Some(State::Uninstalling),
         Course::Uninstall(Removal::Move | Removal::Deletion) => Some(State::Absent),
-        Course::Release(_) | Course::RollBack { .. } | Course::Idle { .. } => None,
+        Course::Release(_) | Course::Keep { .. } | Course::RollBack { .. } | Course::Idle { .. } => None,
     }
 }
 

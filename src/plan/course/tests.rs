@@ -133,6 +133,8 @@ pub(super) struct Scene {
     pub(super) wants: &'static str,
     asked: bool,
     forced: bool,
+    gate: Verdict,
+    standing: Standing,
     storage: &'static str,
     records_are_there: bool,
 }
@@ -151,6 +153,8 @@ impl Scene {
             wants: "two",
             asked: false,
             forced: false,
+            gate: Verdict::Open,
+            standing: Standing::Own,
             storage: "prod",
             records_are_there: true,
         }
@@ -168,7 +172,7 @@ impl Scene {
             history: &history,
             chart_digest: Some("sha256:chart"),
             storage_namespace: Some("prod"),
-            standing: &Standing::Own,
+            standing: &self.standing,
             stored: &stored,
             attempted: self.attempted,
         };
@@ -179,6 +183,7 @@ impl Scene {
             interval: INTERVAL,
             asked: self.asked,
             forced: self.forced,
+            gate: self.gate,
         };
         course(&observed, &wanted, at(now))
     }
@@ -192,6 +197,7 @@ fn short(course: &Course) -> (&'static str, u32, bool) {
             assert_ne!(*source, 2, "the revision that failed is restored");
             ("rollback", revision.number, revision.phase.is_none())
         }
+        Course::Keep { revision, .. } => ("keep", revision.number, revision.phase.is_none()),
         Course::Uninstall(Removal::Move) => ("move", 0, false),
         Course::Uninstall(Removal::Remediation | Removal::Deletion) => ("uninstall", 0, false),
         Course::Idle { .. } => ("idle", 0, false),
@@ -324,6 +330,7 @@ fn a_release_that_is_another_one_from_now_on_is_uninstalled_first() {
             interval: INTERVAL,
             asked: false,
             forced: false,
+            gate: Verdict::Open,
         };
         short(&course(&observed, &wanted, at(101)))
     };
@@ -356,6 +363,95 @@ fn what_was_uninstalled_is_nothing_to_go_back_to() {
         rollback_target(&stored([Failed, Failed, Superseded]), &history),
         Some(3)
     );
+}
+
+/// A gate that opens at a time; one that waits for an approval without.
+fn closed_until(opens: Option<i64>) -> Verdict {
+    Verdict::Held(Hold {
+        approved: opens.is_some(),
+        opens_at: opens.map(at),
+    })
+}
+
+#[test]
+fn while_an_upgrade_is_held_back_what_was_attempted_last_is_gone_on_with() {
+    let course = |state, failures, wants| {
+        let mut scene = Scene::of(state, failures);
+        (scene.wants, scene.gate) = (wants, closed_until(Some(500)));
+        scene.course(101)
+    };
+    for (state, failures, expected) in [
+        (State::Deployed, 0, ("keep", 2, false)),
+        (State::Upgrading, 0, ("keep", 2, false)),
+        (State::TestFailed, 0, ("keep", 2, false)),
+        (State::TestFailed, 1, ("rollback", 3, true)),
+        (State::UpgradeFailed, 0, ("keep", 2, false)),
+        (State::UpgradeFailed, 1, ("rollback", 3, true)),
+        (State::RollingBack, 1, ("rollback", 3, false)),
+        (State::RollbackFailed, 1, ("rollback", 3, false)),
+        (State::RolledBack, 1, ("rollback", 3, false)),
+    ] {
+        assert_eq!(short(&course(state, failures, "three")), expected, "{state:?}");
+    }
+    let until = |course| match course {
+        Course::Keep { until, .. } | Course::RollBack { until, .. } | Course::Idle { until } => until,
+        Course::Release(_) | Course::Uninstall(_) => panic!("{course:?}"),
+    };
+    assert_eq!(until(course(State::Deployed, 0, "three")), at(500));
+    // The retry of what was rolled back waits for the window as well.
+    assert_eq!(short(&course(State::RolledBack, 0, "two")), ("rollback", 3, false));
+    assert_eq!(until(course(State::RolledBack, 0, "two")), at(500));
+    let mut scene = Scene::of(State::Deployed, 0);
+    (scene.wants, scene.gate) = ("three", closed_until(None));
+    assert_eq!(until(scene.course(101)), at(701)); // at the interval
+}
+
+#[test]
+fn what_has_begun_is_not_held_back() {
+    for state in State::ALL {
+        let mut scene = Scene::of(*state, 0);
+        let free = scene.course(101);
+        scene.gate = closed_until(None);
+        if *state != State::RolledBack {
+            assert_eq!(scene.course(101), free, "{state:?}");
+        }
+    }
+}
+
+#[test]
+fn a_person_who_forces_a_revision_passes_the_gate() {
+    let mut scene = Scene::of(State::Deployed, 0);
+    (scene.wants, scene.gate, scene.asked) = ("three", closed_until(None), true);
+    assert_eq!(short(&scene.course(101)), ("keep", 2, false));
+    scene.forced = true;
+    assert_eq!(short(&scene.course(101)), ("upgrade", 3, true));
+}
+
+#[test]
+fn without_a_record_to_keep_a_release_by_it_is_left_alone_while_its_upgrade_is_held_back() {
+    let held = |change: fn(&mut Scene)| {
+        let mut scene = Scene::of(State::Deployed, 0);
+        (scene.wants, scene.gate) = ("three", closed_until(Some(500)));
+        change(&mut scene);
+        scene.course(101)
+    };
+    let idle = Course::Idle { until: at(500) };
+    assert_eq!(held(|scene| scene.records_are_there = false), idle);
+    // What another tool released is not taken over before the gate opens either.
+    let foreign = |was_whole| Standing::Foreign { newest: 9, was_whole };
+    let of_another = held(|scene| {
+        scene.standing = Standing::Foreign {
+            newest: 9,
+            was_whole: true,
+        }
+    });
+    assert_eq!(of_another, idle);
+    let mut scene = Scene::of(State::Absent, 0);
+    scene.gate = closed_until(Some(500));
+    scene.standing = foreign(false);
+    assert_eq!(short(&scene.course(101)), ("install", 10, true));
+    scene.standing = foreign(true);
+    assert_eq!(scene.course(101), idle);
 }
 
 fn any_on_failure() -> impl Strategy<Value = OnFailure> {
@@ -392,6 +488,8 @@ fn any_scene() -> impl Strategy<Value = Scene> {
             wants,
             asked,
             forced,
+            gate: Verdict::Open,
+            standing: Standing::Own,
             storage,
             records_are_there,
         },
@@ -407,7 +505,7 @@ proptest! {
         let is_under_way = match &later {
             Course::Release(_) | Course::Uninstall(_) => true,
             Course::RollBack { revision, .. } => revision.phase != Some(Phase::Deployed),
-            Course::Idle { .. } => false,
+            Course::Keep { .. } | Course::Idle { .. } => false,
         };
         prop_assert!(is_under_way, "{:?}", later);
     }
@@ -418,11 +516,37 @@ proptest! {
         let until = match scene.course(now) {
             Course::Idle { until } => until,
             Course::RollBack { revision, until, .. } if revision.phase == Some(Phase::Deployed) => until,
-            Course::Release(_) | Course::RollBack { .. } | Course::Uninstall(_) => return Ok(()),
+            Course::Release(_) | Course::Keep { .. } | Course::RollBack { .. } | Course::Uninstall(_) => return Ok(()),
         };
         prop_assert!(until > at(now) && until <= at(100 + 3600));
         let then = scene.course(until.as_second());
         prop_assert!(matches!(&then, Course::Release(revision) if revision.phase.is_none()), "{:?}", then);
+    }
+
+    /// A gate that is closed keeps every upgrade from beginning, unless it is forced, and nothing else.
+    #[test]
+    fn a_closed_gate_holds_back_upgrades_and_nothing_else(
+        scene in any_scene(), now in 100..10_000i64, opens in prop::option::of(10_000..20_000i64), foreign in any::<bool>(),
+    ) {
+        let standing = if foreign { Standing::Foreign { newest: 9, was_whole: true } } else { Standing::Own };
+        let scene = Scene { standing, ..scene };
+        let free = scene.course(now);
+        let held = Scene { gate: closed_until(opens), ..scene.clone() }.course(now);
+        let begins = matches!(&free, Course::Release(revision) if revision.action == HelmAction::Upgrade && revision.phase.is_none());
+        if scene.forced || !begins {
+            prop_assert_eq!(held, free);
+            return Ok(());
+        }
+        match held {
+            Course::Keep { revision, until } => {
+                prop_assert!(revision.phase.is_some() && until > at(now));
+            }
+            Course::RollBack { revision, until, .. } => {
+                prop_assert!(revision.phase.is_none() || until > at(now));
+            }
+            Course::Idle { until } => prop_assert!(until > at(now)),
+            Course::Release(_) | Course::Uninstall(_) => prop_assert!(false, "{:?}", held),
+        }
     }
 
     /// Nothing is installed over what is still being uninstalled, and a rollback never restores what failed.

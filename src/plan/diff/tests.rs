@@ -39,6 +39,7 @@ fn foreseen(newest: Option<&Snapshot>, desired: &Identity, origin: ChartOrigin) 
         interval: Duration::from_mins(1),
         asked: false,
         forced: false,
+        gate: crate::plan::gate::Verdict::Open,
     };
     let hooks = [
         hook("b", 2, "pre-upgrade"),

@@ -141,6 +141,7 @@ fn word(status: &HelmReleaseStatus, outcome: &Outcome) -> Option<&'static str> {
         | Outcome::Blocked { .. }
         | Outcome::Progressing { .. }
         | Outcome::Compared { .. }
+        | Outcome::Held
         | Outcome::Standing
         | Outcome::Suspended => None,
     }
@@ -189,6 +190,7 @@ pub(super) fn count(status: &mut HelmReleaseStatus, outcome: &Outcome) {
         | Outcome::RolledBack { .. }
         | Outcome::Removed { .. }
         | Outcome::Uninstalling { .. }
+        | Outcome::Held
         | Outcome::Standing
         | Outcome::Suspended => {}
     }

@@ -1,6 +1,6 @@
 //! What conditions say of an outcome. Reasons and messages are Flux's where Flux has them: people search for them.
 
-use super::Outcome;
+use super::{Outcome, held};
 use crate::api::conditions::{ConditionStatus, ConditionType, Reason};
 use crate::api::helm_release::HelmReleaseStatus;
 use crate::api::helm_release::actions::HelmAction;
@@ -114,6 +114,10 @@ pub(super) fn said(status: &HelmReleaseStatus, outcome: &Outcome) -> Vec<Said> {
             (Ready, False, Reason::Progressing, progress.clone()),
             (Reconciling, True, Reason::Progressing, progress.clone()),
         ],
+        Outcome::Held => {
+            let message = held::message(status).unwrap_or_default().to_owned();
+            vec![(Ready, Unknown, Reason::UpgradeHeld, message)]
+        }
         Outcome::Standing | Outcome::Suspended => Vec::new(),
     }
 }

@@ -453,9 +453,22 @@ const ROWS: &[Row] = &[
     Row {
         number: "25",
         pain: "Changes cannot be held back until somebody approves, or until a window opens",
-        here: "A suspended release is not touched until it is resumed, and in shadow mode it says what it would do",
-        lacking: "windows of time, and approvals",
+        here: "An upgrade waits until exactly that change is approved, and until a window of time opens; what is deployed is kept right \
+            meanwhile, and the status says what is held and what approves it",
+        lacking: "",
         tests: &[
+            (
+                "pain_points/gates.rs",
+                "pain_25_an_upgrade_waits_for_the_approval_of_exactly_that_change",
+            ),
+            (
+                "pain_points/gates.rs",
+                "pain_25_an_upgrade_waits_until_a_window_of_time_opens",
+            ),
+            (
+                "releases/gates.rs",
+                "an_upgrade_that_has_begun_goes_on_and_is_rolled_back_while_the_next_is_held_back",
+            ),
             (
                 "pain_points/leaving.rs",
                 "pain_25_a_release_is_held_until_a_person_opens_the_window",

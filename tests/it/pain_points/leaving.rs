@@ -74,8 +74,7 @@ async fn pain_17_metrics_say_what_ready_says_and_go_with_the_release() -> Result
     Ok(())
 }
 
-/// There is no calendar of windows; what there is, is a release that nobody touches until it is resumed, and a look at what would
-/// be done meanwhile.
+/// Besides gates (`gates.rs`) there is a release that nobody touches until it is resumed, and a look at what would be done meanwhile.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pain_25_a_release_is_held_until_a_person_opens_the_window() -> Result {
     let installation = Installation::start("window").await?;
