@@ -16,6 +16,7 @@ mod hook_logs;
 pub mod hooks;
 pub mod inputs;
 pub mod lookup;
+mod outlook;
 pub mod preserved;
 pub mod record;
 pub mod records;
