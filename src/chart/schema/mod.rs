@@ -7,6 +7,7 @@
 mod formats;
 mod message;
 mod patterns;
+mod plain;
 #[cfg(test)]
 mod tests;
 
@@ -24,6 +25,10 @@ pub const MAX_SCHEMA: usize = 16 << 20;
 
 /// The name under which Helm knows every chart's schema.
 const LOCATION: &str = "file:///values.schema.json";
+
+/// The name under which a schema is compiled that is one beyond doubt: the library takes those of this host for valid without validating
+/// them. Where another version of it does not, it only takes longer.
+const PLAIN_LOCATION: &str = "https://json-schema.org/fairlead/values.schema.json";
 
 /// Why values were not accepted. None of these is worth a retry with the same chart and values.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -100,19 +105,29 @@ impl Validator {
         if schema.len() > MAX_SCHEMA {
             return Err(SchemaError::TooLarge { size: schema.len() });
         }
-        let schema: Value = serde_json::from_slice(schema).map_err(|error| json_error(schema, &error))?;
-        let (schema, originals) = patterns::translate(schema, LOCATION)?;
-        without_panic(|| Self::compile(schema, originals))
+        let (translated, originals) = read(schema)?;
+        if plain::is_plain(&translated, &originals) {
+            let compiled = without_panic(|| Self::compile(PLAIN_LOCATION, translated, originals));
+            // Where it cannot be compiled after all, the words for that have the usual name.
+            return compiled.or_else(|_| Self::validated(schema));
+        }
+        without_panic(|| Self::compile(LOCATION, translated, originals))
     }
 
-    fn compile(schema: Value, originals: Originals) -> Result<Self, SchemaError> {
+    /// Reads and compiles a schema that is first validated against the schema of its draft.
+    fn validated(schema: &[u8]) -> Result<Self, SchemaError> {
+        let (translated, originals) = read(schema)?;
+        without_panic(|| Self::compile(LOCATION, translated, originals))
+    }
+
+    fn compile(location: &str, schema: Value, originals: Originals) -> Result<Self, SchemaError> {
         let mut compiler = Compiler::new();
         compiler.use_loader(Box::new(NoNetwork));
         formats::register(&mut compiler);
         let mut schemas = Schemas::new();
         let failed = |error: CompileError| SchemaError::Schema(compile_message(&error));
-        compiler.add_resource(LOCATION, schema).map_err(failed)?;
-        let compiled = compiler.compile(LOCATION, &mut schemas).map_err(failed)?;
+        compiler.add_resource(location, schema).map_err(failed)?;
+        let compiled = compiler.compile(location, &mut schemas).map_err(failed)?;
         Ok(Self {
             schemas,
             compiled,
@@ -128,11 +143,17 @@ impl Validator {
 
     fn check(&self, values: &Value) -> Result<(), SchemaError> {
         self.schemas.validate(values, self.compiled).map_err(|error| {
-            let text = message::display(&error, &self.originals);
+            let text = message::display(&error, &self.originals).replace(PLAIN_LOCATION, LOCATION);
             let heading = format!("jsonschema validation failed with '{LOCATION}#'\n");
             SchemaError::Mismatch(text.strip_prefix(&heading).unwrap_or(&text).to_owned())
         })
     }
+}
+
+/// A schema with its patterns translated.
+fn read(schema: &[u8]) -> Result<(Value, Originals), SchemaError> {
+    let read = serde_json::from_slice(schema).map_err(|error| json_error(schema, &error))?;
+    patterns::translate(read, LOCATION)
 }
 
 /// The library is not ours: Helm, too, turns a panic of its validator into an error.
