@@ -91,7 +91,7 @@ impl Look<'_> {
             | "$vocabulary" | "contentSchema" | "dependentRequired" | "dependentSchemas" | "id" | "maxContains"
             | "minContains" => false,
             "$ref" => value.as_str().is_some_and(is_inner_reference),
-            "type" => self.is_type(value),
+            "type" => is_type(value),
             "$defs" | "definitions" | "properties" => self.are_named(value, |_| true),
             "patternProperties" => self.are_named(value, |pattern| self.originals.contains_key(pattern)),
             "dependencies" => is_object(value, |_, value| self.is_schema(value) || are_distinct_texts(value, 1)),
@@ -134,14 +134,6 @@ impl Look<'_> {
         schemas.is_some_and(|schemas| schemas.iter().all(|schema| self.is_schema(schema)))
     }
 
-    fn is_type(self, value: &Value) -> bool {
-        let is_named = |value: &Value| value.as_str().is_some_and(|name| TYPES.contains(&name));
-        match value {
-            Value::Array(names) => are_distinct_texts(value, 1) && names.iter().all(is_named),
-            _ => is_named(value),
-        }
-    }
-
     /// Draft 4 has a flag beside the limit, the others a limit of its own.
     fn is_exclusive(self, schema: &Map<String, Value>, limit: &str, value: &Value) -> bool {
         if self.draft == Draft::Four {
@@ -149,6 +141,14 @@ impl Look<'_> {
         } else {
             value.is_number()
         }
+    }
+}
+
+fn is_type(value: &Value) -> bool {
+    let is_named = |value: &Value| value.as_str().is_some_and(|name| TYPES.contains(&name));
+    match value {
+        Value::Array(names) => are_distinct_texts(value, 1) && names.iter().all(is_named),
+        _ => is_named(value),
     }
 }
 
