@@ -1,7 +1,5 @@
 //! Upgrades are held back until somebody approves them, or until a window of time opens; what is deployed is kept meanwhile.
 
-use std::time::Duration;
-
 use fairlead::api::HelmRelease;
 use fairlead::api::helm_repository::HelmRepository;
 use fairlead_controlplane::AuditEvent;
@@ -78,7 +76,7 @@ async fn deployed(installation: &Installation, revision: u32) -> Result<HelmRele
             newest == Some((revision, "deployed".to_owned())) && condition(release, "Ready")["status"] == "True"
         })
     };
-    let release = becomes(&installation.api(), "web", Duration::from_mins(2), is_so).await;
+    let release = becomes(&installation.api(), "web", DEADLINE, is_so).await;
     let release = release.map_err(|error| format!("{error}; the operator logged:\n{}", installation.operator.log()))?;
     let release = release.ok_or("a release")?;
     assert_eq!(condition(&release, "Held"), Value::Null);

@@ -41,7 +41,7 @@ async fn installation(prefix: &str) -> Result<Installation> {
 
 fn spec(values: Value) -> Value {
     let mut spec =
-        json!({"upgrade": {"timeout": "20s", "remediation": {"retries": 1}, "gate": {"approval": "Required"}}});
+        json!({"upgrade": {"timeout": "45s", "remediation": {"retries": 1}, "gate": {"approval": "Required"}}});
     spec["values"] = values;
     spec
 }
