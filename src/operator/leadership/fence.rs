@@ -1,9 +1,11 @@
 //! A fence around the clients of an operator: writes pass while it leads, and at no other time.
 //!
 //! Edge. It asks nobody: it compares the clock with the moment until which the operator leads, before each request and while one is
-//! under way. So a process that was stopped for a while, or that could not renew its lease, writes nothing afterwards.
+//! under way. So a process that was stopped for a while, or that could not renew its lease, writes nothing afterwards but for what
+//! the system had been given to send already.
 
-use std::pin::Pin;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll};
@@ -155,14 +157,25 @@ where
             return Box::pin(async { Err(NotLeading.into()) });
         };
         let answer = self.inner.call(request);
-        Box::pin(async move {
-            tokio::select! {
-                biased;
-                answer = answer => answer.map_err(Into::into),
-                () = passage.0.is_over() => Err(NotLeading.into()),
-            }
-        })
+        Box::pin(fenced(async move { answer.await.map_err(Into::into) }, passage))
     }
+}
+
+/// Goes on with a write for as long as the operator leads.
+async fn fenced<R>(answer: impl Future<Output = Result<R, BoxError>>, passage: Passage) -> Result<R, BoxError> {
+    let mut answer = pin!(answer);
+    let mut over = pin!(passage.0.is_over());
+    poll_fn(|context| {
+        // Before anything else: a process that was frozen may be about to send, and its timers do not know yet how late it is.
+        if Instant::now() >= passage.0.until() {
+            return Poll::Ready(Err(NotLeading.into()));
+        }
+        if let Poll::Ready(answer) = answer.as_mut().poll(context) {
+            return Poll::Ready(answer);
+        }
+        over.as_mut().poll(context).map(|()| Err(NotLeading.into()))
+    })
+    .await
 }
 
 #[cfg(test)]
@@ -234,6 +247,18 @@ mod tests {
         tokio::time::sleep(fence.now().until(first) + SHORT).await;
         answer.notify_one();
         assert!(write.await.unwrap().is_ok());
+    }
+
+    #[tokio::test]
+    async fn what_was_under_way_when_the_process_was_frozen_is_not_gone_on_with() {
+        let (fence, answer) = (Fence::closed(), Arc::new(Notify::new()));
+        let mut service = behind(&fence, &answer);
+        fence.open_until(fence.now().after(SHORT));
+        let mut write = Box::pin(service.call(request(Method::PATCH)));
+        assert!(futures::poll!(write.as_mut()).is_pending());
+        std::thread::sleep(SHORT * 2); // nothing runs meanwhile, and no timer
+        answer.notify_one();
+        assert!(is_refused(&write.await));
     }
 
     #[tokio::test]
