@@ -18,7 +18,7 @@ use crate::operator::memory::{ReleaseMemory, Step};
 use crate::plan;
 use crate::plan::course::{Course, Observed, Wanted, course, hold, was_attempted};
 use crate::plan::dependencies::Requirement;
-use crate::plan::gate::{self, Hold};
+use crate::plan::gate::{self, Hold, Verdict};
 use crate::plan::outcome::{self, HeldBack, Outcome};
 use crate::plan::records::{Standing, Stored};
 use crate::plan::remedy::Attempted;
@@ -74,15 +74,17 @@ pub(super) async fn outlook(
         return Err(not_now);
     }
     let now = Timestamp::now();
+    let change = gate::change(&inputs.identity);
+    let verdict = inputs.gate.verdict(&change, recorded.release().approved_change(), now);
     let held = |recorded: &Recorded| {
         let observed = observed(recorded, &standing, &stored);
-        hold(&observed, &wanted(recorded, &inputs, now), now)
+        hold(&observed, &wanted(recorded, &inputs, verdict), now)
     };
     let is_held = held(recorded).is_some();
     count_anew(recorded, memory, &inputs, is_held);
     let hold = held(recorded);
     let observed = observed(recorded, &standing, &stored);
-    let course = course(&observed, &wanted(recorded, &inputs, now), now);
+    let course = course(&observed, &wanted(recorded, &inputs, verdict), now);
     tell_hold(recorded, &inputs, hold, now);
     Ok(Outlook {
         inputs,
@@ -108,19 +110,16 @@ fn observed<'a>(recorded: &'a Recorded, standing: &'a Standing, stored: &'a Stor
 }
 
 /// What is wanted of the release now.
-fn wanted<'a>(recorded: &'a Recorded, inputs: &'a Inputs, now: Timestamp) -> Wanted<'a> {
+fn wanted<'a>(recorded: &'a Recorded, inputs: &'a Inputs, gate: Verdict) -> Wanted<'a> {
     let release = recorded.release();
-    let identity = &inputs.identity;
     Wanted {
-        identity,
+        identity: &inputs.identity,
         storage_namespace: release.storage_namespace(),
         chart_name_change: release.spec.chart_name_change(),
         interval: release.spec.interval.as_std(),
         asked: release.is_asked(),
         forced: release.forced_at().is_some(),
-        gate: inputs
-            .gate
-            .verdict(&gate::change(identity), release.approved_change(), now),
+        gate,
     }
 }
 
