@@ -53,6 +53,16 @@ pub enum Course {
     },
 }
 
+impl Course {
+    /// Whether another revision follows the newest one.
+    pub fn begins(&self) -> bool {
+        match self {
+            Self::Release(revision) | Self::RollBack { revision, .. } => revision.phase.is_none(),
+            Self::Keep { .. } | Self::Uninstall(_) | Self::Idle { .. } => false,
+        }
+    }
+}
+
 /// Why a release is uninstalled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Removal {

@@ -20,6 +20,7 @@ use super::{Done, Next, ReconcileError, dependencies, drift, execute, health, ho
 use crate::api::HelmRelease;
 use crate::api::conditions::Reason;
 use crate::api::helm_release::actions::HelmAction;
+use crate::cluster::storage::StorageError;
 use crate::health::rules::HealthRules;
 use crate::operator::context::Context;
 use crate::operator::memory::{ReleaseMemory, Step};
@@ -66,6 +67,11 @@ pub(super) async fn attempt(
     if let Course::Uninstall(why) = outlook.course {
         return remediate::remove(context, recorded, memory, why).await;
     }
+    if outlook.course.begins()
+        && let Err(error) = records::complete(context, recorded, memory).await
+    {
+        return Ok(unrecorded(&error));
+    }
     let desired = match desired(context, recorded, memory, outlook).await {
         Ok(desired) => desired,
         Err(blocked) => return Ok(blocked),
@@ -100,6 +106,18 @@ pub(super) fn blocked(reason: Reason, error: &dyn std::error::Error, retryable: 
             reason,
             message,
             retryable,
+        },
+        next: Next::Backoff,
+    }
+}
+
+/// What follows when the newest revision has no record yet, and another one was to follow it.
+fn unrecorded(error: &StorageError) -> Done {
+    Done {
+        outcome: Outcome::Blocked {
+            reason: Reason::ClusterError,
+            message: format!("another revision begins when the last one is recorded: {error}"),
+            retryable: true,
         },
         next: Next::Backoff,
     }

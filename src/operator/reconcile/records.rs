@@ -240,6 +240,33 @@ pub async fn sync(context: &Context, recorded: &mut Recorded, memory: &mut Relea
     }
 }
 
+/// Brings the records to what the status says before another revision follows the newest one, whose draft is let go of then: what was
+/// not written until now would never be.
+///
+/// # Errors
+/// When it fails for now. What the API server refuses for good holds nothing up.
+pub async fn complete(
+    context: &Context,
+    recorded: &mut Recorded,
+    memory: &mut ReleaseMemory,
+) -> Result<(), StorageError> {
+    let newest = recorded.status().history.first();
+    let is_drafted = newest.is_some_and(|newest| {
+        let draft = memory.draft.as_ref();
+        draft.is_some_and(|draft| draft.revision == newest.version)
+    });
+    if !memory.records_due || !is_drafted {
+        return Ok(());
+    }
+    match bring(context, recorded, memory).await {
+        Err(error) if error.is_retryable() => Err(error),
+        Err(_) | Ok(()) => {
+            memory.records_due = false;
+            Ok(())
+        }
+    }
+}
+
 async fn bring(context: &Context, recorded: &mut Recorded, memory: &mut ReleaseMemory) -> Result<(), StorageError> {
     let release = recorded.release();
     let Some(newest) = recorded.status().history.first().cloned() else {

@@ -1,10 +1,13 @@
 //! Release records: the real Helm sees what Fairlead does, and Fairlead sees what Helm does.
 
+use std::time::{Duration, Instant};
+
 use fairlead::api::HelmRelease;
+use k8s_openapi::api::admissionregistration::v1::ValidatingWebhookConfiguration;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::ResourceExt as _;
-use kube::api::ListParams;
+use kube::api::{Api, DeleteParams, ListParams, PostParams};
 use serde_json::{Value, json};
 
 use super::stage::history;
@@ -180,6 +183,72 @@ async fn helm_inspects_rolls_back_and_uninstalls_a_release() -> Result {
 
     installation.uninstall("web").await?;
     assert_eq!(records(&installation).await?, Vec::<String>::new());
+    Ok(())
+}
+
+/// A webhook that does not answer, for which the API server refuses records for now. Waits until that is so, or no longer.
+async fn records_are_refused(installation: &Installation, are_refused: bool) -> Result {
+    let name = format!("refuse-{}", installation.namespace.name());
+    let webhooks: Api<ValidatingWebhookConfiguration> = Api::all(installation.plane.client()?);
+    if are_refused {
+        let selected = json!({"matchLabels": {"kubernetes.io/metadata.name": installation.namespace.name()}});
+        let webhook = json!({"metadata": {"name": name}, "webhooks": [{
+            "name": "refuse.example.com", "sideEffects": "None", "admissionReviewVersions": ["v1"],
+            "clientConfig": {"url": "https://127.0.0.1:1/"}, "failurePolicy": "Fail", "namespaceSelector": selected,
+            "rules": [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE", "UPDATE"], "resources": ["secrets"]}]}]});
+        webhooks
+            .create(&PostParams::default(), &serde_json::from_value(webhook)?)
+            .await?;
+    } else {
+        webhooks.delete(&name, &DeleteParams::default()).await?;
+    }
+    let probe = Secret {
+        metadata: kube::core::ObjectMeta {
+            name: Some("probe".to_owned()),
+            ..kube::core::ObjectMeta::default()
+        },
+        ..Secret::default()
+    };
+    let dry_run = PostParams {
+        dry_run: true,
+        ..PostParams::default()
+    };
+    let started = Instant::now();
+    while installation.api::<Secret>().create(&dry_run, &probe).await.is_err() != are_refused {
+        if started.elapsed() > DEADLINE {
+            return Err(format!("that records are refused is not {are_refused}").into());
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_record_that_is_late_is_not_skipped_by_the_next_revision() -> Result {
+    let installation = installation("late-records").await?;
+    records_are_refused(&installation, true).await?;
+    installation
+        .release("web", json!({"values": {"color": "blue"}}))
+        .await?;
+    deployed(&installation, "web", 1).await?;
+    installation.ready_is("web", "True", &[]).await?;
+    assert_eq!(records(&installation).await?, Vec::<String>::new());
+
+    installation
+        .release("web", json!({"values": {"color": "green"}}))
+        .await?;
+    installation
+        .ready_is("web", "False", &["sh.helm.release.v1.web.v1", "refuse.example.com"])
+        .await?;
+    assert_eq!(color(&installation, "web").await?.as_deref(), Some("blue"));
+
+    records_are_refused(&installation, false).await?;
+    deployed(&installation, "web", 2).await?;
+    assert_eq!(color(&installation, "web").await?.as_deref(), Some("green"));
+    assert_eq!(
+        helm_history(&installation, "web").await?,
+        words(&[(1, "superseded"), (2, "deployed")])
+    );
     Ok(())
 }
 

@@ -92,6 +92,27 @@ async fn all_ready(releases: &Api<HelmRelease>) -> Result {
     Err(format!("{} of {RELEASES} are ready; one that is not: {late:?}", ready.len()).into())
 }
 
+/// Waits until there are these records: one that met the storm follows its release, which is ready before. None is there besides.
+async fn records_are(stage: &Stage, namespace: &str, expected: &BTreeSet<String>) -> Result {
+    let records: Api<Secret> = Api::namespaced(stage.client.clone(), namespace);
+    let of_helm = watcher::Config::default().labels("owner=helm");
+    let mut written = BTreeSet::new();
+    let mut changes = std::pin::pin!(watcher(records, of_helm).default_backoff().applied_objects());
+    let waiting = async {
+        while written != *expected {
+            let record = changes.try_next().await?.ok_or("the watch ended")?.name_any();
+            assert!(expected.contains(&record), "{record} is one too many");
+            written.insert(record);
+        }
+        Result::Ok(())
+    };
+    if let Ok(waited) = tokio::time::timeout(DEADLINE, waiting).await {
+        return waited;
+    }
+    let missing: Vec<&String> = expected.difference(&written).collect();
+    Err(format!("these records are missing: {missing:?}").into())
+}
+
 /// Every release has one revision more, one record for each, and its objects have the color.
 async fn converged(stage: &Stage, namespace: &str, revisions: u32, color: &str) -> Result {
     let releases = stage.releases(namespace).list(&ListParams::default()).await?;
@@ -100,13 +121,10 @@ async fn converged(stage: &Stage, namespace: &str, revisions: u32, color: &str) 
         let expected: Vec<u32> = (1..=revisions).rev().collect();
         assert_eq!(versions, expected, "{}", release.name_any());
     }
-    let records: Api<Secret> = Api::namespaced(stage.client.clone(), namespace);
-    let records = records.list(&ListParams::default().labels("owner=helm")).await?;
-    let names: BTreeSet<String> = records.iter().map(kube::ResourceExt::name_any).collect();
     let each = 1..=revisions;
     let expected = each
         .flat_map(|revision| (0..RELEASES).map(move |index| format!("sh.helm.release.v1.small-{index}.v{revision}")));
-    assert_eq!(names, expected.collect());
+    records_are(stage, namespace, &expected.collect()).await?;
     let maps: Api<ConfigMap> = Api::namespaced(stage.client.clone(), namespace);
     let maps = maps.list(&ListParams::default().labels("fairlead.dev/name")).await?;
     assert_eq!(maps.items.len(), 2 * RELEASES);
