@@ -9,12 +9,12 @@ use serde_json::{Number, Value};
 
 use crate::go::strconv;
 
-use super::patterns::{NAMED, Originals};
+use super::patterns::{NAMED, Patterns};
 
 /// The whole tree: a heading, then one line an error, indented by two for each level.
-pub(super) fn display(error: &ValidationError<'_, '_>, originals: &Originals) -> String {
+pub(super) fn display(error: &ValidationError<'_, '_>, patterns: &Patterns) -> String {
     let mut text = String::new();
-    write_error(&mut text, error, 0, error.schema_url, originals);
+    write_error(&mut text, error, 0, error.schema_url, patterns);
     text
 }
 
@@ -23,7 +23,7 @@ fn write_error(
     error: &ValidationError<'_, '_>,
     mut indent: usize,
     parent_url: &str,
-    originals: &Originals,
+    patterns: &Patterns,
 ) {
     for depth in hidden_all_of(error, parent_url) {
         let tokens = &error.instance_location.tokens;
@@ -40,7 +40,7 @@ fn write_error(
         let _ = match &error.kind {
             ErrorKind::Schema { url } => write!(text, "jsonschema validation failed with {}", quote(url)),
             ErrorKind::Pattern { got, want } => {
-                let want = originals.get(*want).map_or(*want, String::as_str);
+                let want = patterns.get(*want).map_or(*want, |pattern| pattern.original.as_str());
                 let location = quote(&pointer(&error.instance_location.tokens));
                 write!(
                     text,
@@ -64,7 +64,7 @@ fn write_error(
         _ => error.schema_url,
     };
     for cause in &error.causes {
-        write_error(text, cause, indent, url, originals);
+        write_error(text, cause, indent, url, patterns);
     }
 }
 

@@ -4,6 +4,7 @@
 //! Nothing is fetched: a `$ref` to a URL is an error that says so, except `urn:`, which Helm takes for "anything goes".
 //! Patterns are Go's, so that what Helm refuses (look-around, back-references) is refused here.
 
+mod fits;
 mod formats;
 mod message;
 mod patterns;
@@ -12,11 +13,15 @@ mod plain;
 mod tests;
 
 use std::error::Error;
+use std::panic::AssertUnwindSafe;
+use std::sync::OnceLock;
 
 use boon::{CompileError, Compiler, SchemaIndex, Schemas, UrlLoader};
 use serde_json::{Number, Value};
 
-use self::patterns::Originals;
+use self::fits::fits;
+use self::patterns::Patterns;
+use self::plain::{Draft, plain};
 use super::JsonMap;
 use crate::go::json::{self, DecodeError};
 
@@ -86,11 +91,27 @@ impl SchemaError {
     }
 }
 
-/// A schema, read and compiled: share it between all sets of values.
+/// A schema that was read, and that is compiled where that is needed: share it between all sets of values.
 pub struct Validator {
+    source: Source,
+    patterns: Patterns,
+}
+
+/// What values are checked with.
+enum Source {
+    /// A plain schema: it is compiled when values may not fit it.
+    Plain {
+        schema: Value,
+        draft: Draft,
+        compiled: OnceLock<Result<Compiled, SchemaError>>,
+    },
+    /// Any other.
+    Compiled(Compiled),
+}
+
+struct Compiled {
     schemas: Schemas,
-    compiled: SchemaIndex,
-    originals: Originals,
+    index: SchemaIndex,
 }
 
 impl std::fmt::Debug for Validator {
@@ -100,50 +121,66 @@ impl std::fmt::Debug for Validator {
 }
 
 impl Validator {
-    /// Reads and compiles a schema. The draft is its `$schema`, or 2020-12.
+    /// Reads a schema, and compiles it unless it is plain. The draft is its `$schema`, or 2020-12.
     pub fn new(schema: &[u8]) -> Result<Self, SchemaError> {
         if schema.len() > MAX_SCHEMA {
             return Err(SchemaError::TooLarge { size: schema.len() });
         }
-        let (translated, originals) = read(schema)?;
-        if plain::is_plain(&translated, &originals) {
-            let compiled = without_panic(|| Self::compile(PLAIN_LOCATION, translated, originals));
-            // Where it cannot be compiled after all, the words for that have the usual name.
-            return compiled.or_else(|_| Self::validated(schema));
-        }
-        without_panic(|| Self::compile(LOCATION, translated, originals))
+        let (schema, patterns) = read(schema)?;
+        let source = match plain(&schema, &patterns) {
+            Some(draft) => Source::Plain {
+                schema,
+                draft,
+                compiled: OnceLock::new(),
+            },
+            None => Source::Compiled(without_panic(|| Compiled::new(LOCATION, schema))?),
+        };
+        Ok(Self { source, patterns })
     }
 
-    /// Reads and compiles a schema that is first validated against the schema of its draft.
-    fn validated(schema: &[u8]) -> Result<Self, SchemaError> {
-        let (translated, originals) = read(schema)?;
-        without_panic(|| Self::compile(LOCATION, translated, originals))
+    /// Checks values against the schema.
+    pub fn validate(&self, values: &JsonMap) -> Result<(), SchemaError> {
+        let values = Value::Object(whole_floats_in(values));
+        // A panic while compiling leaves nothing behind.
+        without_panic(AssertUnwindSafe(|| self.check(&values)))
     }
 
-    fn compile(location: &str, schema: Value, originals: Originals) -> Result<Self, SchemaError> {
+    fn check(&self, values: &Value) -> Result<(), SchemaError> {
+        let compiled = match &self.source {
+            Source::Plain { schema, draft, .. } if fits(schema, *draft, &self.patterns, values) == Some(true) => {
+                return Ok(());
+            }
+            Source::Plain { schema, compiled, .. } => {
+                let compiled = compiled.get_or_init(|| Compiled::plain(schema));
+                compiled.as_ref().map_err(SchemaError::clone)?
+            }
+            Source::Compiled(compiled) => compiled,
+        };
+        compiled.check(values, &self.patterns)
+    }
+}
+
+impl Compiled {
+    fn new(location: &str, schema: Value) -> Result<Self, SchemaError> {
         let mut compiler = Compiler::new();
         compiler.use_loader(Box::new(NoNetwork));
         formats::register(&mut compiler);
         let mut schemas = Schemas::new();
         let failed = |error: CompileError| SchemaError::Schema(compile_message(&error));
         compiler.add_resource(location, schema).map_err(failed)?;
-        let compiled = compiler.compile(location, &mut schemas).map_err(failed)?;
-        Ok(Self {
-            schemas,
-            compiled,
-            originals,
-        })
+        let index = compiler.compile(location, &mut schemas).map_err(failed)?;
+        Ok(Self { schemas, index })
     }
 
-    /// Checks values against the schema.
-    pub fn validate(&self, values: &JsonMap) -> Result<(), SchemaError> {
-        let values = Value::Object(whole_floats_in(values));
-        without_panic(|| self.check(&values))
+    /// One that need not be validated.
+    fn plain(schema: &Value) -> Result<Self, SchemaError> {
+        // Should it not be possible after all, the words for that have the usual name.
+        Self::new(PLAIN_LOCATION, schema.clone()).or_else(|_| Self::new(LOCATION, schema.clone()))
     }
 
-    fn check(&self, values: &Value) -> Result<(), SchemaError> {
-        self.schemas.validate(values, self.compiled).map_err(|error| {
-            let text = message::display(&error, &self.originals).replace(PLAIN_LOCATION, LOCATION);
+    fn check(&self, values: &Value, patterns: &Patterns) -> Result<(), SchemaError> {
+        self.schemas.validate(values, self.index).map_err(|error| {
+            let text = message::display(&error, patterns).replace(PLAIN_LOCATION, LOCATION);
             let heading = format!("jsonschema validation failed with '{LOCATION}#'\n");
             SchemaError::Mismatch(text.strip_prefix(&heading).unwrap_or(&text).to_owned())
         })
@@ -151,7 +188,7 @@ impl Validator {
 }
 
 /// A schema with its patterns translated.
-fn read(schema: &[u8]) -> Result<(Value, Originals), SchemaError> {
+fn read(schema: &[u8]) -> Result<(Value, Patterns), SchemaError> {
     let read = serde_json::from_slice(schema).map_err(|error| json_error(schema, &error))?;
     patterns::translate(read, LOCATION)
 }
@@ -188,7 +225,7 @@ fn compile_message(error: &CompileError) -> String {
         CompileError::ValidationError { url, src } => {
             format!(
                 "{url:?} is not valid against metaschema: {}",
-                message::display(src, &Originals::new())
+                message::display(src, &Patterns::new())
             )
         }
         CompileError::LoadUrlError { url, src } => format!("failing loading {url:?}: {src}"),

@@ -22,17 +22,26 @@ pub(super) const NAMED: [&str; 6] = [
     "properties",
 ];
 
-/// The patterns as they are in the schema, by what they became.
-pub(super) type Originals = HashMap<String, String>;
-
-/// Translates every `pattern` and every name in `patternProperties`.
-pub(super) fn translate(schema: Value, location: &str) -> Result<(Value, Originals), SchemaError> {
-    let mut originals = Originals::new();
-    let schema = translate_at(schema, &format!("{location}#"), &mut originals)?;
-    Ok((schema, originals))
+/// A pattern that was translated.
+#[derive(Debug)]
+pub(super) struct Pattern {
+    /// As it is in the schema.
+    pub(super) original: String,
+    /// What it became.
+    pub(super) compiled: regex::Regex,
 }
 
-fn translate_at(schema: Value, location: &str, originals: &mut Originals) -> Result<Value, SchemaError> {
+/// The patterns of a schema, by what they became.
+pub(super) type Patterns = HashMap<String, Pattern>;
+
+/// Translates every `pattern` and every name in `patternProperties`.
+pub(super) fn translate(schema: Value, location: &str) -> Result<(Value, Patterns), SchemaError> {
+    let mut patterns = Patterns::new();
+    let schema = translate_at(schema, &format!("{location}#"), &mut patterns)?;
+    Ok((schema, patterns))
+}
+
+fn translate_at(schema: Value, location: &str, patterns: &mut Patterns) -> Result<Value, SchemaError> {
     match schema {
         Value::Object(keywords) => {
             let mut translated = Map::new();
@@ -40,7 +49,7 @@ fn translate_at(schema: Value, location: &str, originals: &mut Originals) -> Res
                 let value = if DATA.contains(&keyword.as_str()) {
                     value
                 } else {
-                    translate_keyword(&keyword, value, location, originals)?
+                    translate_keyword(&keyword, value, location, patterns)?
                 };
                 translated.insert(keyword, value);
             }
@@ -49,7 +58,7 @@ fn translate_at(schema: Value, location: &str, originals: &mut Originals) -> Res
         Value::Array(schemas) => schemas
             .into_iter()
             .enumerate()
-            .map(|(index, schema)| translate_at(schema, &format!("{location}/{index}"), originals))
+            .map(|(index, schema)| translate_at(schema, &format!("{location}/{index}"), patterns))
             .collect(),
         other @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_)) => Ok(other),
     }
@@ -59,17 +68,17 @@ fn translate_keyword(
     keyword: &str,
     value: Value,
     location: &str,
-    originals: &mut Originals,
+    patterns: &mut Patterns,
 ) -> Result<Value, SchemaError> {
     let here = format!("{location}/{}", pointer_token(keyword));
     match value {
-        Value::String(pattern) if keyword == "pattern" => compile(pattern, &here, originals).map(Value::String),
+        Value::String(pattern) if keyword == "pattern" => compile(pattern, &here, patterns).map(Value::String),
         Value::Object(schemas) if NAMED.contains(&keyword) => {
             let mut translated = Map::new();
             for (name, schema) in schemas {
-                let schema = translate_at(schema, &format!("{here}/{}", pointer_token(&name)), originals)?;
+                let schema = translate_at(schema, &format!("{here}/{}", pointer_token(&name)), patterns)?;
                 let mut name = if keyword == "patternProperties" {
-                    compile(name, &here, originals)?
+                    compile(name, &here, patterns)?
                 } else {
                     name
                 };
@@ -81,21 +90,22 @@ fn translate_keyword(
             }
             Ok(Value::Object(translated))
         }
-        value => translate_at(value, &here, originals),
+        value => translate_at(value, &here, patterns),
     }
 }
 
-fn compile(pattern: String, location: &str, originals: &mut Originals) -> Result<String, SchemaError> {
+fn compile(pattern: String, location: &str, patterns: &mut Patterns) -> Result<String, SchemaError> {
     let compiled = Regexp::compile(&pattern).map_err(|error| SchemaError::Pattern {
         pattern: format!("{pattern:?}"),
         location: format!("{location:?}"),
         reason: error.to_string(),
     })?;
     // The validator matches text where Go matches bytes; a pattern that cannot be put so is left as it is.
-    if regex::Regex::new(compiled.as_rust()).is_err() {
+    let Ok(compiled) = regex::Regex::new(compiled.as_rust()) else {
         return Ok(pattern);
-    }
-    let translated = compiled.as_rust().to_owned();
-    originals.insert(translated.clone(), pattern);
+    };
+    let translated = compiled.as_str().to_owned();
+    let original = pattern;
+    patterns.insert(translated.clone(), Pattern { original, compiled });
     Ok(translated)
 }

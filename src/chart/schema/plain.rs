@@ -1,18 +1,19 @@
-//! Whether a schema is one beyond doubt, so that it need not be validated against the schema of its draft.
+//! Whether a schema is one beyond doubt, so that it need not be validated against the schema of its draft, nor compiled for values that
+//! fit it (`fits`).
 //!
 //! Compiling the drafts' own schemas, which the library does when the first schema is validated, takes five times as long as reading a
 //! usual schema. What is not known here for certain is left to the library, which also has the words for what is wrong.
 
 use serde_json::{Map, Value};
 
-use super::patterns::Originals;
+use super::patterns::Patterns;
 
 /// The types that a schema may name.
 const TYPES: [&str; 7] = ["array", "boolean", "integer", "null", "number", "object", "string"];
 
 /// The drafts, in their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Draft {
+pub(super) enum Draft {
     Four,
     Six,
     Seven,
@@ -42,20 +43,47 @@ impl Draft {
     }
 }
 
-/// Whether a schema, whose patterns are translated, is valid by the schema of its draft, and refers to nothing outside of itself.
-pub(super) fn is_plain(schema: &Value, originals: &Originals) -> bool {
-    let Value::Object(root) = schema else {
-        return false;
+/// The draft of a schema, whose patterns are translated, if it is plain: valid by the schema of its draft, and all its references lead to
+/// schemas in itself.
+pub(super) fn plain(schema: &Value, patterns: &Patterns) -> Option<Draft> {
+    let keywords = schema.as_object()?;
+    let draft = Draft::of(keywords)?;
+    let look = Look {
+        root: schema,
+        draft,
+        patterns,
     };
-    let Some(draft) = Draft::of(root) else {
-        return false;
-    };
-    let look = Look { draft, originals };
-    root.iter().all(|(keyword, value)| match keyword.as_str() {
+    let is_plain = keywords.iter().all(|(keyword, value)| match keyword.as_str() {
         "$schema" => true,
         "$id" => value.as_str().is_some_and(is_whole_url),
-        _ => look.is_keyword(root, keyword, value),
-    })
+        _ => look.is_keyword(keywords, keyword, value),
+    });
+    is_plain.then_some(draft)
+}
+
+/// The schema in `root` that a reference leads to, which a look at all of `root` has looked at. `None` where it leads elsewhere, or has
+/// characters that a reference has to escape.
+pub(super) fn referred<'a>(root: &'a Value, reference: &str) -> Option<&'a Value> {
+    let is_safe = |byte: u8| byte.is_ascii_alphanumeric() || b"/_-.$".contains(&byte);
+    let fragment = reference.strip_prefix('#')?;
+    if !fragment.bytes().all(is_safe) {
+        return None;
+    }
+    let mut found = root;
+    let mut tokens = fragment.split('/').skip(1);
+    if !fragment.is_empty() && !fragment.starts_with('/') {
+        return None;
+    }
+    while let Some(keyword) = tokens.next() {
+        let operand = found.get(keyword)?;
+        found = match keyword {
+            "$defs" | "definitions" | "properties" => operand.get(tokens.next()?)?,
+            "allOf" | "anyOf" | "oneOf" => operand.get(tokens.next()?.parse::<usize>().ok()?)?,
+            "additionalProperties" | "items" | "not" => operand,
+            _ => return None,
+        };
+    }
+    (found.is_object() || found.is_boolean()).then_some(found)
 }
 
 /// Whether it is a URL that does not depend on where it stands, in characters that no URL has to escape.
@@ -69,8 +97,9 @@ fn is_whole_url(url: &str) -> bool {
 /// What a look at a schema knows.
 #[derive(Clone, Copy)]
 struct Look<'a> {
+    root: &'a Value,
     draft: Draft,
-    originals: &'a Originals,
+    patterns: &'a Patterns,
 }
 
 impl Look<'_> {
@@ -90,10 +119,12 @@ impl Look<'_> {
             "$anchor" | "$dynamicAnchor" | "$dynamicRef" | "$id" | "$recursiveAnchor" | "$recursiveRef" | "$schema"
             | "$vocabulary" | "contentSchema" | "dependentRequired" | "dependentSchemas" | "id" | "maxContains"
             | "minContains" => false,
-            "$ref" => value.as_str().is_some_and(is_inner_reference),
+            "$ref" => value
+                .as_str()
+                .is_some_and(|reference| referred(self.root, reference).is_some()),
             "type" => is_type(value),
             "$defs" | "definitions" | "properties" => self.are_named(value, |_| true),
-            "patternProperties" => self.are_named(value, |pattern| self.originals.contains_key(pattern)),
+            "patternProperties" => self.are_named(value, |pattern| self.patterns.contains_key(pattern)),
             "dependencies" => is_object(value, |_, value| self.is_schema(value) || are_distinct_texts(value, 1)),
             "allOf" | "anyOf" | "oneOf" | "prefixItems" => self.are_schemas(value),
             "items" => self.is_schema(value) || (self.draft < Draft::Of2020 && self.are_schemas(value)),
@@ -113,7 +144,7 @@ impl Look<'_> {
             }
             "pattern" => value
                 .as_str()
-                .is_some_and(|pattern| self.originals.contains_key(pattern)),
+                .is_some_and(|pattern| self.patterns.contains_key(pattern)),
             "examples" => value.is_array(),
             "maximum" | "minimum" => value.is_number(),
             "exclusiveMaximum" => self.is_exclusive(schema, "maximum", value),
@@ -155,14 +186,6 @@ fn is_type(value: &Value) -> bool {
 fn is_object(value: &Value, is_entry: impl Fn(&str, &Value) -> bool) -> bool {
     let entries = value.as_object();
     entries.is_some_and(|entries| entries.iter().all(|(name, value)| is_entry(name, value)))
-}
-
-/// A reference to a part of the same schema, in characters that no reference has to escape.
-fn is_inner_reference(reference: &str) -> bool {
-    let is_safe = |byte: u8| byte.is_ascii_alphanumeric() || b"/_-.$~".contains(&byte);
-    reference
-        .strip_prefix('#')
-        .is_some_and(|fragment| fragment.bytes().all(is_safe))
 }
 
 fn are_distinct_texts(value: &Value, least: usize) -> bool {

@@ -22,30 +22,42 @@ fn errors_are_helms() {
     assert!(rows > 80);
 }
 
-/// Whether a schema is taken for one without asking the library, which has to be of the same opinion.
+/// Whether a schema is plain: then the library must have nothing against it.
 fn is_plain(schema: &Value) -> bool {
-    let text = schema.to_string();
-    let Ok((translated, originals)) = read(text.as_bytes()) else {
+    let Ok((translated, patterns)) = read(schema.to_string().as_bytes()) else {
         return false;
     };
-    let is_plain = plain::is_plain(&translated, &originals);
-    if let Err(SchemaError::Schema(problem)) = Validator::validated(text.as_bytes()) {
-        assert!(!is_plain || !problem.contains("metaschema"), "{schema}: {problem}");
+    let is_plain = plain(&translated, &patterns).is_some();
+    if let Err(problem) = without_panic(|| Compiled::new(LOCATION, translated)) {
+        assert!(!is_plain, "{schema}: {problem}");
     }
     is_plain
 }
 
+/// Whether values fit a schema, if that is known without the library, which has to be of the same opinion.
+fn fit(schema: &Value, values: &Value) -> Option<bool> {
+    let (translated, patterns) = read(schema.to_string().as_bytes()).ok()?;
+    let fit = fits(&translated, plain(&translated, &patterns)?, &patterns, values);
+    if let Some(fit) = fit {
+        let compiled = Compiled::new(LOCATION, translated).unwrap();
+        let checked = without_panic(AssertUnwindSafe(|| compiled.check(values, &patterns)));
+        assert_eq!(checked.is_ok(), fit, "{schema}, {values}: {checked:?}");
+    }
+    fit
+}
+
 #[test]
 fn what_is_plain_is_valid() {
-    let mut plain = 0;
+    let (mut plain, mut known) = (0, 0);
     for line in include_str!("testdata.jsonl").lines() {
         let row: Value = serde_json::from_str(line).unwrap();
         let Ok(schema) = serde_json::from_str(row["schema"].as_str().unwrap()) else {
             continue;
         };
         plain += usize::from(is_plain(&schema));
+        known += usize::from(fit(&schema, &row["base"]).is_some());
     }
-    assert!(plain > 80, "{plain}");
+    assert!(plain > 80 && known > 60, "{plain}, {known}");
     let draft = |number: &str, rest: Value| {
         let mut schema = json!({"$schema": format!("http://json-schema.org/draft-{number}/schema#")});
         schema
@@ -64,21 +76,20 @@ fn what_is_plain_is_valid() {
     let named = json!({"$schema": "http://json-schema.org/schema#", "$id": "https://example.com/a.json", "$defs": {"b": {"type": "null"}},
         "properties": {"a": {"$ref": "#/$defs/b"}}});
     assert!(is_plain(&named));
-    let text = |validator: Result<Validator, SchemaError>| {
-        let mismatch = validator.unwrap().check(&json!({"a": 1})).unwrap_err();
-        mismatch.to_string()
+    let words = |location: &str| {
+        let compiled = Compiled::new(location, named.clone()).unwrap();
+        compiled.check(&json!({"a": 1}), &Patterns::new()).unwrap_err()
     };
-    let named = named.to_string();
-    assert_eq!(
-        text(Validator::new(named.as_bytes())),
-        text(Validator::validated(named.as_bytes()))
-    );
+    assert_eq!(words(PLAIN_LOCATION), words(LOCATION));
     for doubtful in [
         json!(true),
         json!({"$id": "a.json"}),
         json!({"$id": "http://json-schema.org/draft-07/schema"}),
         json!({"properties": {"a": {"$id": "https://example.com/a.json"}}}),
         json!({"$ref": "other.json"}),
+        json!({"$ref": "#/$defs/a"}),
+        json!({"$ref": "#a", "$defs": {"a": {}}}),
+        json!({"$ref": "#/x", "x": {}}),
         json!({"type": "nope"}),
         json!({"properties": {"a": {"minLength": -1}}}),
         json!({"items": []}),
@@ -188,6 +199,123 @@ mod properties {
             is_plain(&schema);
         }
     }
+
+    /// A schema as charts have them.
+    fn usual() -> impl Strategy<Value = Value> {
+        let number = || prop_oneof![(-1..4_i64).prop_map(Value::from), Just(json!(0.5)), Just(json!(2.0))];
+        let count = || (0..3_u64).prop_map(Value::from);
+        let kind = || {
+            prop::sample::select(vec![
+                "string", "object", "array", "integer", "number", "boolean", "null",
+            ])
+        };
+        let limit = |keyword: &'static str, operand: BoxedStrategy<Value>| {
+            operand.prop_map(move |operand| json!({keyword: operand}))
+        };
+        let leaf = prop_oneof![
+            4 => kind().prop_map(|kind| json!({"type": kind})),
+            1 => (kind(), kind()).prop_map(|(one, other)| json!({"type": [one, other]})),
+            1 => prop::sample::select(vec!["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"])
+                .prop_flat_map(move |keyword| limit(keyword, number().boxed())),
+            1 => prop::sample::select(vec!["minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties"])
+                .prop_flat_map(move |keyword| limit(keyword, count().boxed())),
+            1 => values().prop_map(|value| json!({"const": value})),
+            1 => prop::sample::select(vec!["#", "#/$defs/a", "#/properties/a", "#/anyOf/1", "#/items"])
+                .prop_map(|reference| json!({"$ref": reference})),
+            1 => Just(json!({"enum": ["a", null, true]})),
+            1 => Just(json!({"required": ["a"]})),
+            1 => pattern().prop_map(|pattern| json!({"pattern": pattern})),
+            1 => Just(json!({"uniqueItems": true})),
+            1 => Just(json!({})),
+        ];
+        leaf.prop_recursive(4, 32, 4, |inner| {
+            let joined = (inner.clone(), inner.clone()).prop_map(|(one, other)| {
+                let (mut one, Value::Object(other)) = (one, other) else { return json!({}) };
+                if let Value::Object(fields) = &mut one {
+                    fields.extend(other);
+                }
+                one
+            });
+            let one = prop::sample::select(vec!["items", "additionalProperties", "not", "if", "then", "else", "propertyNames"]);
+            let many = prop::sample::select(vec!["allOf", "anyOf", "oneOf"]);
+            let named = prop::sample::select(vec!["properties", "properties", "$defs"]);
+            prop_oneof![
+                2 => joined,
+                2 => (named, inner.clone(), inner.clone()).prop_map(|(keyword, one, other)| json!({keyword: {"a": one, "b": other}})),
+                1 => (pattern(), inner.clone()).prop_map(|(pattern, schema)| json!({"patternProperties": {pattern: schema}})),
+                2 => (one, inner.clone()).prop_map(|(keyword, schema)| json!({keyword: schema})),
+                1 => (many, inner.clone(), inner).prop_map(|(keyword, one, other)| json!({keyword: [one, other]})),
+            ]
+        })
+    }
+
+    fn pattern() -> impl Strategy<Value = &'static str> {
+        prop::sample::select(vec!["^a", "[b-z]+$", r"\w", r"(?i)\bA", "."])
+    }
+
+    fn values() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(json!(null)),
+            any_with::<bool>(()).prop_map(Value::Bool),
+            (-2..4_i64).prop_map(Value::from),
+            Just(json!(1.0)),
+            Just(json!(0.5)),
+            Just(json!(u64::MAX)),
+            prop::sample::select(vec!["", "a", "abc", "\u{e4}"]).prop_map(Value::from),
+        ];
+        leaf.prop_recursive(3, 12, 3, |inner| {
+            let key = prop::sample::select(vec!["a", "b", "c"]);
+            prop_oneof![
+                vec(inner.clone(), 0..3).prop_map(Value::Array),
+                btree_map(key, inner, 0..3)
+                    .prop_map(|map| map.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn what_fits_beyond_doubt_fits(
+            schema in usual(),
+            draft in prop::sample::select(vec!["draft-04", "draft-06", "draft-07", "draft/2019-09", "draft/2020-12", ""]),
+            values in vec(values(), 4),
+        ) {
+            let mut schema = schema;
+            if let Value::Object(fields) = &mut schema && !draft.is_empty() {
+                fields.insert("$schema".to_owned(), json!(format!("http://json-schema.org/{draft}/schema")));
+            }
+            for values in values {
+                fit(&schema, &values);
+            }
+        }
+    }
+}
+
+#[test]
+fn usual_values_fit_without_the_library() {
+    let schema = json!({"$schema": "http://json-schema.org/schema#", "$defs": {"name": {"type": "string", "minLength": 1}},
+        "type": "object", "required": ["image"], "additionalProperties": false, "properties": {
+            "image": {"anyOf": [{"$ref": "#/$defs/name"}, {"type": "object", "properties": {"tag": {"$ref": "#/$defs/name"}}}]},
+            "ports": {"type": "array", "items": {"type": "integer", "minimum": 1, "maximum": 65535}},
+            "kind": {"enum": ["a", "b"]}, "list": {"contains": {"type": "null"}}}});
+    let mut values = json!({"image": {"tag": "1"}, "ports": [80, 443], "kind": "b"});
+    assert_eq!(fit(&schema, &values), Some(true));
+    values["ports"][1] = json!(0);
+    assert_eq!(fit(&schema, &values), Some(false));
+    values["ports"] = json!([]);
+    values["list"] = json!([null]);
+    assert_eq!(fit(&schema, &values), None);
+    let mut deep = json!({});
+    for _ in 0..200 {
+        deep = json!({"a": deep});
+    }
+    let deeper = json!({"additionalProperties": {"$ref": "#"}});
+    assert_eq!(fits(&deeper, Draft::Of2020, &Patterns::new(), &deep), Some(true));
+    // References in a circle come to no end.
+    assert_eq!(
+        fit(&json!({"anyOf": [{"$ref": "#"}, {"type": "null"}]}), &json!(1)),
+        None
+    );
 }
 
 #[test]
