@@ -83,6 +83,7 @@ fn template(program: &Program, case: &Case, values: &JsonMap) -> Result<String, 
         mode: Mode::default(),
         skip_schema_validation: false,
         subchart_notes: false,
+        keep_values: false,
     };
     let output = TemplateOutput {
         include_crds: case.include_crds,

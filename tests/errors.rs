@@ -98,6 +98,7 @@ fn fail(files: &BTreeMap<String, String>) -> (RenderError, Secrets) {
             mode: Mode::default(),
             skip_schema_validation: false,
             subchart_notes: false,
+            keep_values: false,
         };
         render(&request, &mut Nowhere).unwrap_err()
     };

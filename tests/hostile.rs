@@ -81,6 +81,7 @@ fn run(template: &str, limits: Limits, step: impl Into<Option<Duration>>) -> Res
             mode: Mode::default(),
             skip_schema_validation: false,
             subchart_notes: false,
+            keep_values: false,
         };
         let mut clock = Clock {
             time: Duration::ZERO,

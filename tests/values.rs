@@ -116,6 +116,7 @@ fn ours(rule: &Rule) -> Result<BTreeMap<String, String>, String> {
         mode: Mode::default(),
         skip_schema_validation: false,
         subchart_notes: false,
+        keep_values: false,
     };
     let rendered = render(&request, &mut Nowhere).map_err(|error| error.to_string())?;
     let manifests = rendered.manifests.into_iter();

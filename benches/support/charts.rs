@@ -145,6 +145,7 @@ impl Installation {
             mode: Mode::default(),
             skip_schema_validation: false,
             subchart_notes: false,
+            keep_values: false,
         };
         render(&request, &mut Offline(1)).unwrap_or_else(|error| panic!("{error}"))
     }

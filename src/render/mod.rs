@@ -137,6 +137,8 @@ pub struct Request<'a> {
     pub skip_schema_validation: bool,
     /// Keep the NOTES.txt of subcharts too.
     pub subchart_notes: bool,
+    /// Give [`Rendered::values`].
+    pub keep_values: bool,
 }
 
 impl<'a> Request<'a> {
@@ -156,6 +158,7 @@ impl<'a> Request<'a> {
             mode: Mode::default(),
             skip_schema_validation: false,
             subchart_notes: false,
+            keep_values: true,
         }
     }
 }
@@ -171,7 +174,7 @@ pub struct Rendered {
     pub crds: Vec<Crd>,
     /// The rendered NOTES.txt.
     pub notes: String,
-    /// The values as templates saw them at first.
+    /// The values as templates saw them at first; empty unless [`Request::keep_values`] asks for them.
     pub values: JsonMap,
     /// What Helm logs: values that were ignored, deprecation.
     pub warnings: Vec<Warning>,
@@ -207,15 +210,18 @@ pub fn render(request: &Request<'_>, host: &mut dyn Host) -> Result<Rendered, Re
     // Templates can tie maps into cycles; the scope takes them apart at the end.
     let scope = Scope::new();
     let (view, table) = prepare(chart, values, &mut rendered.warnings)?;
-    rendered.values = to_json(&table)?;
-    let schemas = if request.skip_schema_validation {
-        None
-    } else {
-        new_schemas(&view)
-    };
+    let checks = !request.skip_schema_validation && has_schema(&view);
+    // Templates change the table. Copying it takes some percent of a rendering.
+    if checks || request.keep_values {
+        rendered.values = to_json(&table)?;
+    }
+    let schemas = if checks { new_schemas(&view) } else { None };
     let plan = parallel::meanwhile(schemas, || program.plan(&view));
-    if !request.skip_schema_validation {
+    if checks {
         check_schemas(&view, &rendered.values)?;
+    }
+    if !request.keep_values {
+        rendered.values.clear();
     }
     check_kube_version(&view, capabilities)?;
     let plan = plan?;
@@ -326,6 +332,11 @@ fn check_installable(program: &Program) -> Result<(), RenderError> {
 }
 
 /// Checks the values of the chart and its subcharts, each against its own values.schema.json.
+/// Whether a chart in use has a schema.
+fn has_schema(view: &View) -> bool {
+    view.chart.schema.is_some() || view.subcharts.iter().any(has_schema)
+}
+
 fn check_schemas(view: &View, values: &JsonMap) -> Result<(), RenderError> {
     let (mut text, mut mismatches) = (String::new(), Vec::new());
     describe_mismatches(view, &view.metadata.name, values, &mut text, &mut mismatches);

@@ -167,21 +167,26 @@ mod tests {
         program.plan(&view).unwrap()
     }
 
+    fn release(name: &str) -> Release {
+        Release {
+            name: name.to_owned(),
+            namespace: "ns".to_owned(),
+            revision: 1,
+            operation: Operation::Install,
+        }
+    }
+
     fn template(program: &Program, name: &str, values: &JsonMap) -> Result<String, RenderError> {
         let request = Request {
             program,
             values,
-            release: &Release {
-                name: name.to_owned(),
-                namespace: "ns".to_owned(),
-                revision: 1,
-                operation: Operation::Install,
-            },
+            release: &release(name),
             capabilities: &Capabilities::default(),
             limits: Limits::default(),
             mode: Mode::default(),
             skip_schema_validation: false,
             subchart_notes: false,
+            keep_values: false,
         };
         let rendered = render(&request, &mut Nowhere)?;
         Ok(TemplateOutput::default().write(&rendered))
@@ -226,6 +231,20 @@ mod tests {
             );
             assert_eq!(output, expected);
         }
+    }
+
+    #[test]
+    fn values_are_given_as_templates_saw_them_at_first() {
+        let (program, release, capabilities) = (program(), release("rel"), Capabilities::default());
+        let set = values(serde_json::json!({"db": {"size": 2}}));
+        let mut request = Request::new(&program, &set, &release, &capabilities);
+        let given = render(&request, &mut Nowhere).unwrap().values;
+        assert_eq!(
+            (&given["db"]["size"], &given["table"]["inner"]["list"]),
+            (&2.into(), &serde_json::json!([1]))
+        );
+        request.keep_values = false;
+        assert_eq!(render(&request, &mut Nowhere).unwrap().values, JsonMap::new());
     }
 
     #[test]

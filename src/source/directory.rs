@@ -67,7 +67,7 @@ fn find_metadata(path: &Path) -> Result<(), SourceError> {
 fn read_rules(root: &Path, limits: &Limits) -> Result<Rules, SourceError> {
     let path = root.join(HELM_IGNORE);
     let text = match fs::File::open(&path) {
-        Ok(_) => read_file(&path, limits.file)?,
+        Ok(_) => read_file(&path, 0, limits.file)?,
         Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
         Err(error) => return Err(failure(&path, &error)),
     };
@@ -77,9 +77,12 @@ fn read_rules(root: &Path, limits: &Limits) -> Result<Rules, SourceError> {
     })
 }
 
-fn read_file(path: &Path, limit: u64) -> Result<Vec<u8>, SourceError> {
+/// Reads a file that had `size` bytes a moment ago.
+fn read_file(path: &Path, size: u64, limit: u64) -> Result<Vec<u8>, SourceError> {
     let failure = |error| failure(path, &error);
-    let mut data = Vec::new();
+    // One byte more shows without another read that this was all.
+    let expected = usize::try_from(size.min(limit)).unwrap_or_default() + 1;
+    let mut data = Vec::with_capacity(expected);
     let file = fs::File::open(path).map_err(failure)?;
     file.take(limit.saturating_add(1))
         .read_to_end(&mut data)
@@ -127,7 +130,7 @@ impl Walk {
             if metadata.is_dir() {
                 self.directory(&path, &format!("{relative}/"), depth + 1)?;
             } else if metadata.is_file() {
-                self.file(&path, relative)?;
+                self.file(&path, metadata.len(), relative)?;
             } else {
                 let path = path.display().to_string();
                 return Err(SourceError::Irregular { path });
@@ -136,11 +139,11 @@ impl Walk {
         Ok(())
     }
 
-    fn file(&mut self, path: &Path, relative: String) -> Result<(), SourceError> {
+    fn file(&mut self, path: &Path, size: u64, relative: String) -> Result<(), SourceError> {
         if self.files.len() >= self.limits.files {
             return Err(self.too_many("files", self.limits.files));
         }
-        let data = read_file(path, self.limits.file)?;
+        let data = read_file(path, size, self.limits.file)?;
         self.total += data.len() as u64;
         if self.total > self.limits.directory {
             return Err(SourceError::TooLarge {

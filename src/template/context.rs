@@ -10,11 +10,12 @@ use super::set::TemplateSet;
 use super::tree::{Source, Template};
 use super::value::{Text, Value};
 use crate::go::strconv;
-use memchr::memmem;
+use foldhash::fast::RandomState;
+use memchr::memmem::{self, Finder};
 use std::any::{Any, TypeId};
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 /// The name that Helm gives to a `tpl` text.
 const TPL_NAME: &str = "gotpl";
@@ -22,6 +23,8 @@ const TPL_NAME: &str = "gotpl";
 const PARSED: usize = 16;
 /// What Go prints for a value that is not there.
 const NO_VALUE: &[u8] = b"<no value>";
+/// Looks for it: made once, as outputs are short and many.
+static FIND_NO_VALUE: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(NO_VALUE));
 
 /// The largest output, in bytes, whose memory is kept.
 const SPARE_OUTPUT: usize = 1 << 18;
@@ -45,7 +48,9 @@ pub struct Context<'run> {
     mode: Mode,
     /// The names of the `include`s under way, outermost first.
     includes: Vec<Text>,
-    texts: HashMap<Text, Rc<Templates>>,
+    texts: HashMap<Text, Rc<Templates>, RandomState>,
+    /// The names in them.
+    names: Names,
     caches: HashMap<TypeId, Box<dyn Any>>,
     /// Empty lists of arguments and empty outputs, which keep their memory for the next call.
     pub(super) spare_arguments: Vec<Vec<Value>>,
@@ -72,7 +77,8 @@ impl<'run> Context<'run> {
             host,
             mode,
             includes: Vec::new(),
-            texts: HashMap::new(),
+            texts: HashMap::default(),
+            names: Names::default(),
             caches: HashMap::new(),
             spare_arguments: Vec::new(),
             spare_outputs: Vec::new(),
@@ -221,7 +227,7 @@ impl<'run> Context<'run> {
             name: Arc::from(TPL_NAME),
             text: text.clone().into(),
         });
-        let parsed = parse(&source, &mut Names::default()).map_err(|error| {
+        let parsed = parse(&source, &mut self.names).map_err(|error| {
             let prefix = format!("cannot parse template {}: ", quoted(text));
             FunctionError::Parse(prefix, Box::new(error))
         })?;
@@ -258,7 +264,7 @@ fn quoted(text: &[u8]) -> String {
 
 /// The text without each `<no value>`; `None` when there is none.
 fn without_no_value(text: &[u8]) -> Option<Vec<u8>> {
-    let mut found = memmem::find_iter(text, NO_VALUE).peekable();
+    let mut found = FIND_NO_VALUE.find_iter(text).peekable();
     found.peek()?;
     let mut output = Vec::with_capacity(text.len());
     let mut from = 0;

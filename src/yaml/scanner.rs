@@ -27,6 +27,8 @@ pub(super) struct Scanner<'i> {
     tokens: VecDeque<Token<'i>>,
     /// How many tokens have been taken.
     taken: usize,
+    /// Whether the first token cannot become a key any more: it is looked at several times.
+    ready: bool,
     ended: bool,
     /// The column of the innermost block collection, -1 outside all.
     pub(super) indent: isize,
@@ -45,6 +47,7 @@ impl<'i> Scanner<'i> {
             cursor: Cursor::new(text),
             tokens: VecDeque::new(),
             taken: 0,
+            ready: false,
             ended: false,
             indent: -1,
             indents: Vec::new(),
@@ -56,7 +59,16 @@ impl<'i> Scanner<'i> {
     }
 
     /// The next token, which stays.
+    #[inline]
     pub(super) fn peek(&mut self) -> Result<&Token<'i>, Error> {
+        if !self.ready {
+            self.prepare()?;
+        }
+        Ok(&self.tokens[0])
+    }
+
+    /// Sees to it that there is a first token, and that it is what it is.
+    fn prepare(&mut self) -> Result<(), Error> {
         self.fill()?;
         let line = self.cursor.mark.line;
         if self.tokens.is_empty() {
@@ -66,13 +78,15 @@ impl<'i> Scanner<'i> {
                 end_line: line,
             });
         }
-        Ok(&self.tokens[0])
+        self.ready = true;
+        Ok(())
     }
 
     /// Takes the token that was looked at.
     pub(super) fn take(&mut self) -> Result<Token<'i>, Error> {
         self.peek()?;
         self.taken += 1;
+        self.ready = false;
         let line = self.cursor.mark.line;
         Ok(self.tokens.pop_front().unwrap_or(Token {
             kind: TokenKind::StreamEnd,

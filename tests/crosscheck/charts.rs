@@ -79,6 +79,7 @@ impl ChartFiles {
             mode: Mode::default(),
             skip_schema_validation: false,
             subchart_notes: false,
+            keep_values: false,
         };
         render(&request, &mut Offline(1)).map_err(|error| error.to_string())
     }

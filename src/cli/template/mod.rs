@@ -161,6 +161,7 @@ impl TemplateArguments {
             mode: Mode::default(),
             skip_schema_validation: self.skip_schema_validation,
             subchart_notes: self.render_subchart_notes,
+            keep_values: false,
         };
         render(&request, &mut Offline::new(self.enable_dns))
     }

@@ -377,6 +377,7 @@ fn run(job: Job) -> Result<(Rendered, bool), JobError> {
         mode: Mode::default(),
         skip_schema_validation,
         subchart_notes: false,
+        keep_values: true,
     };
     let mut rendered = render_chart(&request, &mut host).map_err(JobError::Render)?;
     PostRendering::new(&post_renderers, common_metadata.as_ref())
