@@ -241,7 +241,7 @@ mod tests {
         let given = render(&request, &mut Nowhere).unwrap().values;
         assert_eq!(
             (&given["db"]["size"], &given["table"]["inner"]["list"]),
-            (&2.into(), &serde_json::json!([1]))
+            (&2.into(), &serde_json::json!([1.0]))
         );
         request.keep_values = false;
         assert_eq!(render(&request, &mut Nowhere).unwrap().values, JsonMap::new());
