@@ -6,6 +6,7 @@ use super::parse::{Names, parse};
 use super::tree::{Source, Template};
 use crate::parallel;
 use foldhash::fast::RandomState;
+use memchr::memmem;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -34,6 +35,39 @@ impl Parsed {
             source: Arc::clone(source),
         })
     }
+
+    /// What another source with the very same text defines.
+    fn moved(&self, source: &Arc<Source>) -> Self {
+        let moved = |(name, template): &(Arc<str>, Arc<Template>)| {
+            let name = if *name == self.source.name { &source.name } else { name };
+            (Arc::clone(name), Arc::new(template.moved(name, source)))
+        };
+        Self {
+            templates: self.templates.iter().map(moved).collect(),
+            source: Arc::clone(source),
+        }
+    }
+}
+
+/// What becomes of a source.
+enum Found {
+    Parsed(Arc<Parsed>),
+    /// Its text is that of an earlier one.
+    As(usize),
+}
+
+/// For each source the first one of the same text, if that is another one: subcharts bring copies of the same library. Texts that name
+/// one of the two are left alone, since what they define may depend on it.
+fn originals(sources: &[Arc<Source>]) -> Vec<Option<usize>> {
+    let names = |text: &[u8], name: &str| memmem::find(text, name.as_bytes()).is_some();
+    let mut firsts: HashMap<&[u8], usize, RandomState> = HashMap::default();
+    let each = sources.iter().enumerate().map(|(index, source)| {
+        let text: &[u8] = &source.text;
+        let first = *firsts.entry(text).or_insert(index);
+        let is_alike = first != index && !names(text, &source.name) && !names(text, &sources[first].name);
+        is_alike.then_some(first)
+    });
+    each.collect()
 }
 
 impl TemplateSet {
@@ -68,15 +102,26 @@ impl TemplateSet {
             let parsed = known.get(&*source.name).copied();
             parsed.filter(|parsed| parsed.source.text.is_same(&source.text))
         };
-        let new = sources.iter().filter(|source| known(source).is_none());
-        let is_much = new.map(|source| source.text.len()).sum::<usize>() > WORTH_A_THREAD;
-        let parsed = parallel::map(&sources, is_much, Names::default, |names, source| match known(source) {
-            Some(parsed) => Ok(Arc::clone(parsed)),
-            None => Parsed::new(source, names).map(Arc::new),
+        let originals = originals(&sources);
+        let each: Vec<(&Arc<Source>, Option<usize>)> = sources.iter().zip(originals).collect();
+        let new = each
+            .iter()
+            .filter(|(source, original)| original.is_none() && known(source).is_none());
+        let is_much = new.map(|(source, _)| source.text.len()).sum::<usize>() > WORTH_A_THREAD;
+        let found = parallel::map(&each, is_much, Names::default, |names, (source, original)| {
+            Ok(match (known(source), original) {
+                (Some(parsed), _) => Found::Parsed(Arc::clone(parsed)),
+                (None, Some(original)) => Found::As(*original),
+                (None, None) => Found::Parsed(Arc::new(Parsed::new(source, names)?)),
+            })
         });
         let mut set = Self::default();
-        for parsed in parsed {
-            set.add(parsed?);
+        for (source, found) in sources.iter().zip(found) {
+            let parsed = match found? {
+                Found::Parsed(parsed) => parsed,
+                Found::As(earlier) => Arc::new(set.sources[earlier].moved(source)),
+            };
+            set.add(parsed);
         }
         Ok(set)
     }
@@ -129,5 +174,27 @@ mod tests {
         let is_shared = |name| Arc::ptr_eq(first.find(name).unwrap(), second.find(name).unwrap());
         assert!(is_shared("x") && !is_shared("y"));
         assert_eq!(second.source("y").as_deref(), Some("2"));
+    }
+
+    #[test]
+    fn a_text_in_two_sources_is_parsed_once() {
+        let text = "top {{define \"x\"}}{{.}}{{end}}";
+        let set = TemplateSet::parse([("a.tpl", text), ("b.tpl", text)]).unwrap();
+        let template = |name| set.find(name).unwrap();
+        assert!(Arc::ptr_eq(&template("a.tpl").root, &template("b.tpl").root));
+        assert_eq!(
+            (&*template("b.tpl").name, &*template("b.tpl").source.name),
+            ("b.tpl", "b.tpl")
+        );
+        // The last definition is the one that errors name.
+        assert_eq!(&*template("x").source.name, "b.tpl");
+        // What is defined may depend on the source's own name.
+        let text = "{{define \"b.tpl\"}}{{end}}top";
+        let set = TemplateSet::parse([("a.tpl", text), ("b.tpl", text)]).unwrap();
+        assert_eq!(set.source("b.tpl").as_deref(), Some("top"));
+        assert_eq!(
+            TemplateSet::parse([("a", "{{"), ("b", "{{")]).unwrap_err().to_string(),
+            "template: a:1: unclosed action"
+        );
     }
 }

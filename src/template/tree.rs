@@ -22,12 +22,23 @@ pub(super) struct Source {
 pub(super) struct Template {
     pub(super) name: Arc<str>,
     pub(super) source: Arc<Source>,
-    pub(super) root: List,
+    /// Shared by templates of the same text in several sources.
+    pub(super) root: Arc<List>,
     /// How many variables are alive at most; the first is `$`.
     pub(super) slots: usize,
 }
 
 impl Template {
+    /// The same template in another source with the very same text.
+    pub(super) fn moved(&self, name: &Arc<str>, source: &Arc<Source>) -> Self {
+        Self {
+            name: Arc::clone(name),
+            source: Arc::clone(source),
+            root: Arc::clone(&self.root),
+            slots: self.slots,
+        }
+    }
+
     /// Whether there is nothing but blanks, comments and definitions.
     pub(super) fn is_empty(&self) -> bool {
         self.root.nodes.iter().all(|node| match node {

@@ -171,7 +171,7 @@ impl<'i, 's> Parser<'i, 's> {
         let template = Template {
             name: Arc::clone(&name),
             source,
-            root,
+            root: Arc::new(root),
             slots: self.slots,
         };
         if self.input.templates.get(&name).is_none_or(Template::is_empty) {
