@@ -78,7 +78,7 @@ pub struct Chart {
     pub subcharts: Vec<Arc<Chart>>,
     /// `values` as templates see them, made once.
     frozen: OnceLock<Arc<Frozen>>,
-    /// `schema`, compiled once.
+    /// `schema`, read once.
     validator: OnceLock<Result<Validator, SchemaError>>,
 }
 
@@ -124,12 +124,12 @@ impl Chart {
         }
     }
 
-    /// Whether there is a schema that has not been compiled so far, which takes some milliseconds.
+    /// Whether there is a schema that has not been read so far; compiling one that is not plain takes some milliseconds.
     pub(crate) fn has_new_schema(&self) -> bool {
         self.schema.is_some() && self.validator.get().is_none()
     }
 
-    /// The schema, compiled; nothing when there is none.
+    /// The schema, read once; nothing when there is none.
     pub(crate) fn validator(&self) -> Option<&Result<Validator, SchemaError>> {
         let schema = self.schema.as_ref()?;
         Some(self.validator.get_or_init(|| Validator::new(schema)))

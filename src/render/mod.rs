@@ -260,7 +260,7 @@ fn prepare(chart: &Arc<Chart>, values: &JsonMap, warnings: &mut Vec<Warning>) ->
 /// Bytes of rendered files that take several times as long to read as a thread takes to start.
 const WORTH_A_THREAD: usize = 128 << 10;
 
-/// Compiles the schemas that no rendering has needed so far; nothing when there are none.
+/// Reads the schemas that no rendering has needed so far, and compiles those that are not plain; nothing when there are none.
 fn new_schemas(view: &View) -> Option<impl FnOnce() + Send + use<>> {
     fn collect(view: &View, found: &mut Vec<Arc<Chart>>) {
         found.extend(Some(&view.chart).filter(|chart| chart.has_new_schema()).cloned());

@@ -66,14 +66,12 @@ pub(super) fn plain(schema: &Value, patterns: &Patterns) -> Option<Draft> {
 pub(super) fn referred<'a>(root: &'a Value, reference: &str) -> Option<&'a Value> {
     let is_safe = |byte: u8| byte.is_ascii_alphanumeric() || b"/_-.$".contains(&byte);
     let fragment = reference.strip_prefix('#')?;
-    if !fragment.bytes().all(is_safe) {
+    let is_pointer = fragment.is_empty() || fragment.starts_with('/');
+    if !is_pointer || !fragment.bytes().all(is_safe) {
         return None;
     }
     let mut found = root;
     let mut tokens = fragment.split('/').skip(1);
-    if !fragment.is_empty() && !fragment.starts_with('/') {
-        return None;
-    }
     while let Some(keyword) = tokens.next() {
         let operand = found.get(keyword)?;
         found = match keyword {

@@ -20,7 +20,6 @@ use super::{Done, Next, ReconcileError, dependencies, drift, execute, health, ho
 use crate::api::HelmRelease;
 use crate::api::conditions::Reason;
 use crate::api::helm_release::actions::HelmAction;
-use crate::cluster::storage::StorageError;
 use crate::health::rules::HealthRules;
 use crate::operator::context::Context;
 use crate::operator::memory::{ReleaseMemory, Step};
@@ -70,7 +69,8 @@ pub(super) async fn attempt(
     if outlook.course.begins()
         && let Err(error) = records::complete(context, recorded, memory).await
     {
-        return Ok(unrecorded(&error));
+        let message = format!("another revision begins when the last one is recorded: {error}");
+        return Ok(blocked(Reason::ClusterError, &message, true));
     }
     let desired = match desired(context, recorded, memory, outlook).await {
         Ok(desired) => desired,
@@ -99,25 +99,13 @@ pub(super) async fn attempt(
     Ok(done)
 }
 
-pub(super) fn blocked(reason: Reason, error: &dyn std::error::Error, retryable: bool) -> Done {
-    let message = error.to_string();
+pub(super) fn blocked(reason: Reason, message: &dyn std::fmt::Display, retryable: bool) -> Done {
+    let message = message.to_string();
     Done {
         outcome: Outcome::Blocked {
             reason,
             message,
             retryable,
-        },
-        next: Next::Backoff,
-    }
-}
-
-/// What follows when the newest revision has no record yet, and another one was to follow it.
-fn unrecorded(error: &StorageError) -> Done {
-    Done {
-        outcome: Outcome::Blocked {
-            reason: Reason::ClusterError,
-            message: format!("another revision begins when the last one is recorded: {error}"),
-            retryable: true,
         },
         next: Next::Backoff,
     }
