@@ -6,7 +6,6 @@ use super::parse::{Names, parse};
 use super::tree::{Source, Template};
 use crate::parallel;
 use foldhash::fast::RandomState;
-use memchr::memmem;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -36,16 +35,23 @@ impl Parsed {
         })
     }
 
-    /// What another source with the very same text defines.
-    fn moved(&self, source: &Arc<Source>) -> Self {
-        let moved = |(name, template): &(Arc<str>, Arc<Template>)| {
-            let name = if *name == self.source.name { &source.name } else { name };
-            (Arc::clone(name), Arc::new(template.moved(name, source)))
-        };
-        Self {
-            templates: self.templates.iter().map(moved).collect(),
-            source: Arc::clone(source),
+    /// What another source with the very same text defines; `None` if that depends on its name, because the text defines a template
+    /// that is named as one of the two.
+    fn moved(&self, source: &Arc<Source>) -> Option<Self> {
+        let own = &self.source.name;
+        let mut moved = Vec::with_capacity(self.templates.len());
+        for (name, template) in &self.templates {
+            // The top level has the very name of its source. A definition of that name, which stands in for an empty one, has its own.
+            if *name == source.name || (name == own && !Arc::ptr_eq(&template.name, own)) {
+                return None;
+            }
+            let name = if name == own { &source.name } else { name };
+            moved.push((Arc::clone(name), Arc::new(template.moved(name, source))));
         }
+        Some(Self {
+            templates: moved,
+            source: Arc::clone(source),
+        })
     }
 }
 
@@ -56,16 +62,12 @@ enum Found {
     As(usize),
 }
 
-/// For each source the first one of the same text, if that is another one: subcharts bring copies of the same library. Texts that name
-/// one of the two are left alone, since what they define may depend on it.
+/// For each source the first one of the same text, if that is another one: subcharts bring copies of the same library.
 fn originals(sources: &[Arc<Source>]) -> Vec<Option<usize>> {
-    let names = |text: &[u8], name: &str| memmem::find(text, name.as_bytes()).is_some();
     let mut firsts: HashMap<&[u8], usize, RandomState> = HashMap::default();
     let each = sources.iter().enumerate().map(|(index, source)| {
-        let text: &[u8] = &source.text;
-        let first = *firsts.entry(text).or_insert(index);
-        let is_alike = first != index && !names(text, &source.name) && !names(text, &sources[first].name);
-        is_alike.then_some(first)
+        let first = *firsts.entry(&source.text).or_insert(index);
+        (first != index).then_some(first)
     });
     each.collect()
 }
@@ -119,7 +121,10 @@ impl TemplateSet {
         for (source, found) in sources.iter().zip(found) {
             let parsed = match found? {
                 Found::Parsed(parsed) => parsed,
-                Found::As(earlier) => Arc::new(set.sources[earlier].moved(source)),
+                Found::As(earlier) => match set.sources[earlier].moved(source) {
+                    Some(parsed) => Arc::new(parsed),
+                    None => Arc::new(Parsed::new(source, &mut Names::default())?),
+                },
             };
             set.add(parsed);
         }
@@ -189,9 +194,16 @@ mod tests {
         // The last definition is the one that errors name.
         assert_eq!(&*template("x").source.name, "b.tpl");
         // What is defined may depend on the source's own name.
-        let text = "{{define \"b.tpl\"}}{{end}}top";
-        let set = TemplateSet::parse([("a.tpl", text), ("b.tpl", text)]).unwrap();
-        assert_eq!(set.source("b.tpl").as_deref(), Some("top"));
+        for name in ["b.tpl", "a.tpl", "b\\x2etpl", "a\\x2etpl"] {
+            let text = format!("{{{{define \"{name}\"}}}}defined{{{{end}}}}");
+            let set = TemplateSet::parse([("a.tpl", text.as_str()), ("b.tpl", text.as_str())]).unwrap();
+            let defined = |source: &str| set.source(source).unwrap() == "defined";
+            assert_eq!(
+                (defined("a.tpl"), defined("b.tpl")),
+                (name.starts_with('a'), name.starts_with('b')),
+                "{name}"
+            );
+        }
         assert_eq!(
             TemplateSet::parse([("a", "{{"), ("b", "{{")]).unwrap_err().to_string(),
             "template: a:1: unclosed action"
