@@ -110,6 +110,18 @@ pub struct Wanted<'a> {
     pub gate: Verdict,
 }
 
+impl Wanted<'_> {
+    /// What holds an action back that would begin: the gate holds upgrades, and those that a person forces pass it.
+    pub fn holds(&self, begins: HelmAction) -> Option<Hold> {
+        match (self.gate, begins) {
+            (Verdict::Held(hold), HelmAction::Upgrade) if !self.forced => Some(hold),
+            (Verdict::Held(_) | Verdict::Open, HelmAction::Install | HelmAction::Upgrade | HelmAction::Rollback) => {
+                None
+            }
+        }
+    }
+}
+
 /// Decides what a reconcile is about.
 pub fn course(observed: &Observed<'_>, wanted: &Wanted<'_>, now: Timestamp) -> Course {
     let course = desired(observed, wanted, now);
@@ -125,14 +137,14 @@ pub fn hold(observed: &Observed<'_>, wanted: &Wanted<'_>, now: Timestamp) -> Opt
 }
 
 fn held_back(course: &Course, wanted: &Wanted<'_>) -> Option<Hold> {
-    let Verdict::Held(hold) = wanted.gate else {
-        return None;
-    };
-    let begins_an_upgrade = match course {
-        Course::Release(revision) => revision.action == HelmAction::Upgrade && revision.phase.is_none(),
-        Course::Keep { .. } | Course::RollBack { .. } | Course::Uninstall(_) | Course::Idle { .. } => false,
-    };
-    (begins_an_upgrade && !wanted.forced).then_some(hold)
+    match course {
+        Course::Release(revision) if revision.phase.is_none() => wanted.holds(revision.action),
+        Course::Release(_)
+        | Course::Keep { .. }
+        | Course::RollBack { .. }
+        | Course::Uninstall(_)
+        | Course::Idle { .. } => None,
+    }
 }
 
 /// What goes on while an upgrade is held back.

@@ -25,8 +25,8 @@ use crate::ownership::policy::Moment;
 use crate::ownership::reference::ObjectReference;
 use crate::ownership::shadow::ObjectShadow;
 use crate::plan::course::Wanted;
-use crate::plan::diff::{self, ChartOrigin, Newest, ReleaseDiff};
-use crate::plan::gate::Verdict;
+use crate::plan::diff::{self, ChartOrigin, Newest, ReleaseDiff, Subject};
+use crate::plan::gate;
 use crate::plan::inventory;
 use crate::plan::method::method;
 use crate::plan::outcome::Outcome;
@@ -161,7 +161,7 @@ pub async fn compare(
     refused.sort();
     watch(context, &rendering, &objects);
     let Leaving { removed, kept } = leaving(context, release, &inputs, &rendering).await?;
-    let next = next_revision(context, release, &inputs, &rendering, &revision);
+    let next = next_revision(context, release, &inputs, &rendering, &revision, moment.now);
     let shadow = ReleaseShadow {
         source: Source::HelmRelease,
         namespace: release.own_namespace().to_owned(),
@@ -191,15 +191,17 @@ fn next_revision(
     inputs: &Inputs,
     rendering: &Rendering,
     revision: &Revision,
+    now: Timestamp,
 ) -> Option<diff::Next> {
+    let change = gate::change(&inputs.identity);
     let wanted = Wanted {
         identity: &inputs.identity,
         storage_namespace: release.storage_namespace(),
         chart_name_change: release.spec.chart_name_change(),
         interval: release.spec.interval.as_std(),
         asked: false,
-        forced: false,
-        gate: Verdict::Open,
+        forced: release.forced_at().is_some(),
+        gate: inputs.gate.verdict(&change, release.approved_change(), now),
     };
     let hooks = if release.spec.action_options(revision.action).disable_hooks {
         &[]
@@ -210,9 +212,14 @@ fn next_revision(
         Some(_) => ChartOrigin::Given,
         None => ChartOrigin::Source,
     };
+    let subject = Subject {
+        namespace: release.own_namespace(),
+        name: release.own_name(),
+        origin,
+    };
     let status = release.status.as_ref();
     let storage_namespace = status.and_then(|status| status.storage_namespace.as_deref());
-    diff::next(known(release), storage_namespace, &wanted, revision, hooks, origin)
+    diff::next(known(release), storage_namespace, &wanted, revision, hooks, subject)
 }
 
 /// Objects that the release has, and would not have any more.

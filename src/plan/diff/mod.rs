@@ -14,7 +14,9 @@ pub use text::{Line, Tone, lines};
 use serde::Serialize;
 
 use super::course::{Wanted, is_moved};
+use super::gate;
 use super::hooks::{Hook, When, event_of, of_event};
+use super::outcome::HeldBack;
 use super::revision::{Cause, Known, Revision, causes};
 use super::shadow::ReleaseShadow;
 use crate::api::helm_release::actions::HelmAction;
@@ -72,6 +74,37 @@ pub struct Next {
     pub reinstalls: bool,
     /// The chart's hooks that would be run, in their order.
     pub hooks: Vec<NextHook>,
+    /// What it would wait for before it begins.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held: Option<Held>,
+}
+
+/// That a revision would not begin yet, because the release's gate holds it back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Held {
+    /// As the condition `Held` has it: `AwaitingApproval` or `WindowClosed`.
+    pub reason: &'static str,
+    /// What lets it begin, for people.
+    pub message: String,
+    /// What stands for it, and approves it as the value of an annotation; `None` for a [`ChartOrigin::Given`] chart, whose digest the
+    /// operator will not find.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub change: Option<String>,
+}
+
+impl Held {
+    fn of(held: HeldBack<'_>, origin: ChartOrigin) -> Self {
+        let change = match origin {
+            ChartOrigin::Source => Some(gate::change(held.identity)),
+            ChartOrigin::Given => None,
+        };
+        let (reason, message) = held.why(change.as_deref());
+        Self {
+            reason: reason.as_str(),
+            message,
+            change,
+        }
+    }
 }
 
 /// A hook that would be run.
@@ -94,6 +127,17 @@ pub enum ChartOrigin {
     Given,
 }
 
+/// The HelmRelease that is compared.
+#[derive(Debug, Clone, Copy)]
+pub struct Subject<'a> {
+    /// Its namespace.
+    pub namespace: &'a str,
+    /// Its name.
+    pub name: &'a str,
+    /// Where its chart comes from.
+    pub origin: ChartOrigin,
+}
+
 /// The revision that would begin; `None` if none would.
 pub fn next(
     known: Known<'_>,
@@ -101,8 +145,13 @@ pub fn next(
     wanted: &Wanted<'_>,
     revision: &Revision,
     hooks: &[Hook],
-    origin: ChartOrigin,
+    subject: Subject<'_>,
 ) -> Option<Next> {
+    let Subject {
+        namespace,
+        name,
+        origin,
+    } = subject;
     if revision.phase.is_some() {
         return None;
     }
@@ -124,6 +173,12 @@ pub fn next(
     } else {
         (revision.number, revision.action)
     };
+    let held = wanted.holds(action).map(|hold| HeldBack {
+        hold,
+        identity: wanted.identity,
+        namespace,
+        name,
+    });
     let events = [When::Before, When::After].map(|when| event_of(action, when));
     let hooks = events.into_iter().flat_map(|event| {
         of_event(hooks, event).into_iter().map(move |hook| NextHook {
@@ -142,6 +197,7 @@ pub fn next(
         because,
         reinstalls,
         hooks: hooks.collect(),
+        held: held.map(|held| Held::of(held, origin)),
     })
 }
 

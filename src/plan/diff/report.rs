@@ -13,7 +13,9 @@
 //!     "revision": {
 //!       "newest": {"number": 1, "chart": "shop@1.0.0", "status": "deployed"},   // left out if there is none
 //!       "next": {"number": 2, "action": "upgrade", "because": ["ChartVersion", "Values"], "reinstalls": false,
-//!                "hooks": [{"event": "pre-upgrade", "kind": "Job", "name": "migrate"}]}   // left out if none would begin
+//!                "hooks": [{"event": "pre-upgrade", "kind": "Job", "name": "migrate"}],
+//!                "held": {"reason": "AwaitingApproval", "message": "...", "change": "0123456789ab"}}   // left out if no gate holds it
+//!                                                      // `next` is left out if none would begin
 //!     },
 //!     "adopts": ["v1 Service prod/shop"],   // no value would change, but the release would own its fields from then on
 //!     "kept": ["v1 PersistentVolumeClaim prod/data"]   // they leave the release, and stay in the cluster

@@ -27,6 +27,15 @@ fn hook(name: &str, weight: i64, event: &str) -> Hook {
 
 /// Why the next revision begins, its number and action, and its hooks.
 fn foreseen(newest: Option<&Snapshot>, desired: &Identity, origin: ChartOrigin) -> Option<Next> {
+    foreseen_by(gate::Verdict::Open, newest, desired, origin)
+}
+
+fn foreseen_by(
+    gate: gate::Verdict,
+    newest: Option<&Snapshot>,
+    desired: &Identity,
+    origin: ChartOrigin,
+) -> Option<Next> {
     let known = Known {
         history: newest.map(std::slice::from_ref).unwrap_or_default(),
         chart_digest: newest.map(|_| "sha256:1.0.0"),
@@ -39,7 +48,7 @@ fn foreseen(newest: Option<&Snapshot>, desired: &Identity, origin: ChartOrigin) 
         interval: Duration::from_mins(1),
         asked: false,
         forced: false,
-        gate: crate::plan::gate::Verdict::Open,
+        gate,
     };
     let hooks = [
         hook("b", 2, "pre-upgrade"),
@@ -47,7 +56,12 @@ fn foreseen(newest: Option<&Snapshot>, desired: &Identity, origin: ChartOrigin) 
         hook("c", 0, "post-install"),
     ];
     let revision = revision(known, desired, Timestamp::UNIX_EPOCH);
-    next(known, Some("prod"), &wanted, &revision, &hooks, origin)
+    let subject = Subject {
+        namespace: "prod",
+        name: "shop",
+        origin,
+    };
+    next(known, Some("prod"), &wanted, &revision, &hooks, subject)
 }
 
 #[test]
@@ -101,6 +115,46 @@ fn the_wrapping_of_a_chart_that_is_given_says_nothing() {
     };
     let changed = foreseen(Some(&newest), &values, ChartOrigin::Given).unwrap();
     assert_eq!(changed.because, [Cause::Values]);
+}
+
+#[test]
+fn what_a_gate_holds_back_is_told_with_what_approves_it() {
+    let (newest, desired) = (snapshot("deployed"), identity("1.1.0"));
+    let held = |approved, origin| {
+        let opens_at = Some(Timestamp::UNIX_EPOCH);
+        let verdict = gate::Verdict::Held(gate::Hold { approved, opens_at });
+        foreseen_by(verdict, Some(&newest), &desired, origin)
+            .unwrap()
+            .held
+            .unwrap()
+    };
+    let change = gate::change(&desired);
+    let awaiting = held(false, ChartOrigin::Source);
+    assert_eq!(
+        (awaiting.reason, awaiting.change.as_ref()),
+        ("AwaitingApproval", Some(&change))
+    );
+    let command = format!(
+        "helmrelease.fairlead.dev shop -n prod fairlead.dev/approve={change}; the next window opens at 1970-01-01T00:00:00Z"
+    );
+    assert!(awaiting.message.ends_with(&command), "{}", awaiting.message);
+    let closed = held(true, ChartOrigin::Source);
+    assert_eq!((closed.reason, closed.change.as_ref()), ("WindowClosed", Some(&change)));
+    // The digest of a chart that is given is not that of the one that the operator will find.
+    let given = held(false, ChartOrigin::Given);
+    assert_eq!((given.reason, given.change.as_ref()), ("AwaitingApproval", None));
+    assert!(
+        !given.message.contains(&change) && !given.message.contains("annotate"),
+        "{}",
+        given.message
+    );
+    // Nothing holds an install back.
+    let verdict = gate::Verdict::Held(gate::Hold {
+        approved: false,
+        opens_at: None,
+    });
+    let install = foreseen_by(verdict, None, &desired, ChartOrigin::Source).unwrap();
+    assert_eq!((install.action, install.held), ("install", None));
 }
 
 fn object(kind: &str, name: &str) -> ObjectReference {

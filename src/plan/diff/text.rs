@@ -6,7 +6,7 @@ use serde_json::Value;
 use similar::{ChangeTag, TextDiff};
 
 use super::report::{DiffReport, DiffReports, Revisions};
-use super::{Newest, Next};
+use super::{Held, Newest, Next};
 use crate::api::helm_release::shadow::{ShadowCounts, ShadowEffect};
 use crate::plan::revision::Cause;
 use crate::plan::shadow::{ChangedField, ContestedReport, Failure, ObjectReport, counted};
@@ -132,6 +132,7 @@ impl Page {
             because,
             reinstalls,
             hooks,
+            held,
         }) = next
         else {
             let now = now.unwrap_or_else(|| "none".to_owned());
@@ -155,6 +156,14 @@ impl Page {
                 1,
                 "! the release is uninstalled where it is, with all of its objects, and installed anew",
             );
+        }
+        if let Some(Held {
+            reason: _,
+            message,
+            change: _,
+        }) = held
+        {
+            self.line(Tone::Bad, 1, &format!("! {message}"));
         }
         for hook in hooks {
             self.line(

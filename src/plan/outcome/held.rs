@@ -22,6 +22,32 @@ pub struct HeldBack<'a> {
     pub name: &'a str,
 }
 
+impl HeldBack<'_> {
+    /// Why it is held back, in a word and in a sentence that says what lets it begin. `change` stands for it, where that is known.
+    pub fn why(&self, change: Option<&str>) -> (Reason, String) {
+        let Self {
+            hold: Hold { approved, opens_at },
+            identity,
+            namespace,
+            name,
+        } = self;
+        let upgrade = format!("an upgrade to {}@{}", identity.chart_name, identity.chart_version);
+        let window = opens_at.map(|opens_at| format!("the next window opens at {opens_at:.0}"));
+        if *approved {
+            let change = change.map_or_else(String::new, |change| format!(" (change {change})"));
+            let window = window.unwrap_or_else(|| "no window opens any more".to_owned());
+            let message = format!("{upgrade}{change} is held back until a window opens: {window}");
+            return (Reason::WindowClosed, message);
+        }
+        let approval = change.map_or_else(String::new, |change| {
+            format!(": kubectl annotate --overwrite helmrelease.fairlead.dev {name} -n {namespace} {ANNOTATION_APPROVE}={change}")
+        });
+        let window = window.map_or_else(String::new, |window| format!("; {window}"));
+        let message = format!("{upgrade} is held back until somebody approves it{approval}{window}");
+        (Reason::AwaitingApproval, message)
+    }
+}
+
 /// Says which upgrade is held back, or that none is.
 pub fn hold(status: &mut HelmReleaseStatus, held: Option<HeldBack<'_>>, generation: i64, now: &Time) {
     let Some(held) = held else {
@@ -29,29 +55,11 @@ pub fn hold(status: &mut HelmReleaseStatus, held: Option<HeldBack<'_>>, generati
         conditions::remove(&mut status.conditions, ConditionType::Held);
         return;
     };
-    let HeldBack {
-        hold: Hold { approved, opens_at },
-        identity,
-        namespace,
-        name,
-    } = held;
-    let change = change(identity);
-    let upgrade = format!("an upgrade to {}@{}", identity.chart_name, identity.chart_version);
-    let window = opens_at.map(|opens_at| format!("the next window opens at {opens_at:.0}"));
-    let (reason, message) = if approved {
-        let window = window.unwrap_or_else(|| "no window opens any more".to_owned());
-        let message = format!("{upgrade} (change {change}) is held back until a window opens: {window}");
-        (Reason::WindowClosed, message)
-    } else {
-        let window = window.map_or_else(String::new, |window| format!("; {window}"));
-        let message = format!(
-            "{upgrade} is held back until somebody approves it: \
-             kubectl annotate --overwrite helmrelease.fairlead.dev {name} -n {namespace} {ANNOTATION_APPROVE}={change}{window}"
-        );
-        (Reason::AwaitingApproval, message)
-    };
+    let change = change(held.identity);
+    let (reason, message) = held.why(Some(&change));
+    let Hold { approved, opens_at } = held.hold;
     status.held_upgrade = Some(HeldUpgrade {
-        chart_version: identity.chart_version.clone(),
+        chart_version: held.identity.chart_version.clone(),
         change,
         approved,
         opens_at: opens_at.map(Time),

@@ -9,6 +9,7 @@ use k8s_openapi::jiff::{Timestamp, ToSpan as _};
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 
+use crate::diff::run;
 use crate::support::Result;
 use crate::support::installation::{DEADLINE, Installation, condition, history};
 use crate::support::operator::Operator;
@@ -114,6 +115,11 @@ async fn pain_25_an_upgrade_waits_for_the_approval_of_exactly_that_change() -> R
         "{message}"
     );
     installation.event_is(&object, "AwaitingApproval", &[&command]).await?;
+    // Whoever looks at what would change is told what approves it.
+    let diff = run(&installation, &["diff", "web", "-o", "json"], "").await?.with(1)?;
+    let diff: Value = serde_json::from_str(&diff)?;
+    let expected = json!({"reason": "AwaitingApproval", "message": message, "change": change});
+    assert_eq!(diff["releases"][0]["revision"]["next"]["held"], expected, "{diff}");
 
     looks_write_nothing(&installation).await?;
     what_drifts_is_as_deployed_again(&installation).await?;
