@@ -3,7 +3,7 @@
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
     let is = |name: &str, value: &str| std::env::var(name).is_ok_and(|found| found == value);
-    // At a fixed address nothing has to be relocated when the program starts: a third of the time of `fairlead version`, and
+    // At a fixed address nothing has to be relocated when the program starts: a third of the time of `fairlead --version`, and
     // 0.6 MiB. Go links Helm in the same way. The program has no unsafe code for which the address would have to be secret.
     if is("CARGO_CFG_TARGET_OS", "linux") && is("CARGO_CFG_TARGET_ENV", "gnu") {
         println!("cargo:rustc-link-arg-bins=-no-pie");

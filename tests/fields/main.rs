@@ -52,21 +52,20 @@ fn below(path: &str, schema: &Value, fields: &mut Vec<Field>) {
     }
 }
 
+/// Whether a path is that of a field, or of a part of it.
+fn is_within(path: &str, field: &str) -> bool {
+    let rest = path.strip_prefix(field);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+}
+
 /// The proof of a field: its own, or that of the nearest field that it is part of.
 fn proof(path: &str) -> Option<&'static Proof> {
-    let covers = |proof: &&Proof| {
-        let rest = path.strip_prefix(proof.field);
-        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
-    };
-    PROOFS.iter().filter(covers).max_by_key(|proof| proof.field.len())
+    let covering = PROOFS.iter().filter(|proof| is_within(path, proof.field));
+    covering.max_by_key(|proof| proof.field.len())
 }
 
 fn is_not_acted_on(path: &str) -> bool {
-    let covers = |field: &str| {
-        let rest = path.strip_prefix(field);
-        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
-    };
-    NOT_ACTED_ON.iter().any(|field| covers(field))
+    NOT_ACTED_ON.iter().any(|field| is_within(path, field))
 }
 
 fn read(file: &str) -> String {

@@ -52,16 +52,7 @@ impl Located {
     /// Whether somebody looks at the source by itself: another chart shows in the source's status, so that nobody else needs to ask.
     pub fn is_kept(&self) -> bool {
         match self {
-            Self::Repository { repository, .. } => {
-                let status = repository.status.as_ref();
-                let observed = status.and_then(|status| status.observed_generation);
-                self.revision().is_some() && observed == repository.meta().generation
-            }
-            Self::Artifact { repository } => {
-                let status = repository.status.as_ref();
-                let observed = status.and_then(|status| status.observed_generation);
-                self.revision().is_some() && observed == repository.meta().generation
-            }
+            Self::Repository { .. } | Self::Artifact { .. } => self.seen().is_some_and(|seen| seen.is_of_the_spec),
             Self::Published(_) => true,
         }
     }
@@ -97,13 +88,36 @@ impl Located {
 
     /// Which version of the source is known, if it tells of one.
     pub fn revision(&self) -> Option<&str> {
-        let artifact: Option<&Artifact> = match self {
-            Self::Repository { repository, .. } => {
-                repository.status.as_ref().and_then(|status| status.artifact.as_ref())
-            }
-            Self::Artifact { repository } => repository.status.as_ref().and_then(|status| status.artifact.as_ref()),
-            Self::Published(published) => return Some(&published.revision),
-        };
-        artifact.map(|artifact| artifact.revision.as_str())
+        match self {
+            Self::Repository { .. } | Self::Artifact { .. } => self.seen().map(|seen| seen.revision),
+            Self::Published(published) => Some(&published.revision),
+        }
     }
+
+    /// What the status of a source of Fairlead says; `None` while it says nothing, and for others.
+    fn seen(&self) -> Option<Seen<'_>> {
+        let (meta, observed, artifact): (_, _, Option<&Artifact>) = match self {
+            Self::Repository { repository, .. } => {
+                let status = repository.status.as_ref()?;
+                (repository.meta(), status.observed_generation, status.artifact.as_ref())
+            }
+            Self::Artifact { repository } => {
+                let status = repository.status.as_ref()?;
+                (repository.meta(), status.observed_generation, status.artifact.as_ref())
+            }
+            Self::Published(_) => return None,
+        };
+        Some(Seen {
+            revision: &artifact?.revision,
+            is_of_the_spec: observed == meta.generation,
+        })
+    }
+}
+
+/// What was seen at a source.
+struct Seen<'a> {
+    /// The newest version.
+    revision: &'a str,
+    /// Whether it was looked for as the spec says now.
+    is_of_the_spec: bool,
 }
