@@ -99,6 +99,7 @@ impl Follow {
         let (store, writer) = reflector::store::<K>();
         let events = watcher(api, watcher::Config::default())
             .default_backoff()
+            .modify(slim)
             .reflect(writer)
             .touched_objects();
         let follow = self.clone();
@@ -157,4 +158,10 @@ pub(super) fn refers_to_artifact(release: &HelmRelease, repository: &OCIReposito
 fn is_named(source: &impl ResourceExt, release: &HelmRelease, namespace: Option<&str>, name: &str) -> bool {
     let namespace = namespace.unwrap_or_else(|| release.own_namespace());
     source.name_any() == name && source.namespace().as_deref() == Some(namespace)
+}
+
+/// Drops what the operator asks of no resource of its own: who set which of its fields. It is most of a small one in memory, and the API
+/// server, which keeps it, need not read it again from a status that is written.
+pub(super) fn slim(resource: &mut impl Resource) {
+    resource.meta_mut().managed_fields = None;
 }

@@ -158,6 +158,7 @@ impl Operator {
             watcher::Config::default(),
         )
         .default_backoff()
+        .modify(follow::slim)
         .reflect(writer)
         // Not `wait_until_ready`: the controller waits for this store, and of two that wait only one is woken.
         .inspect_ok(move |event| {

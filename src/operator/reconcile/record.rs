@@ -16,6 +16,7 @@ use crate::api::helm_release::actions::HelmAction;
 use crate::api::helm_release::{HelmReleaseStatus, Mode};
 use crate::api::{HelmRelease, acted_on, names};
 use crate::operator::context::{Context, Shared};
+use crate::operator::follow::slim;
 use crate::operator::ledger_store::{self, LedgerStoreError};
 use crate::operator::memory::{ReleaseMemory, Step};
 use crate::ownership::class::Class;
@@ -60,7 +61,8 @@ impl Recorded {
         &mut self.status
     }
 
-    fn wrote(&mut self, release: HelmRelease, memory: &mut ReleaseMemory) {
+    fn wrote(&mut self, mut release: HelmRelease, memory: &mut ReleaseMemory) {
+        slim(&mut release);
         memory.written = release.resource_version();
         self.release = Arc::new(release);
     }
@@ -93,7 +95,8 @@ pub async fn fresh(
         return Ok(Some(cached.clone()));
     }
     let read = api(shared, cached).get_opt(cached.own_name()).await;
-    let live = read.map_err(|source| failed(cached, memory, source))?;
+    let mut live = read.map_err(|source| failed(cached, memory, source))?;
+    live.iter_mut().for_each(slim);
     memory.written = live.as_ref().and_then(ResourceExt::resource_version);
     Ok(live.map(Arc::new))
 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use fairlead::api::HelmRelease;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::FieldsV1;
 use serde_json::json;
 
 use crate::resources::installed;
@@ -78,5 +80,13 @@ async fn an_install_of_two_objects_takes_few_requests() -> Result {
     let statuses = kinds.remove("update helmreleases status").unwrap_or_default();
     assert!(STATUSES.contains(&statuses.div_ceil(RELEASES)), "{statuses} statuses");
     assert_eq!(kinds, EACH.map(|kind| (kind.to_owned(), RELEASES)).into());
+    // The statuses are sent without managedFields, which the API server keeps all the same.
+    let release = installation.api::<HelmRelease>().get("small-0").await?;
+    let sets = release.metadata.managed_fields.unwrap_or_default();
+    let sets_spec = |fields: &FieldsV1| fields.0.get("f:spec").is_some();
+    assert!(
+        sets.iter().filter_map(|set| set.fields_v1.as_ref()).any(sets_spec),
+        "{sets:?}"
+    );
     Ok(())
 }
