@@ -1,6 +1,6 @@
 //! Fairlead: Helm releases applied with server-side apply, every contested field decided by policy and recorded.
 //!
-//! Modules are of two kinds. **Pure** ones (`go`, `yaml`, `template`, `chart`, `render`, `parallel`, `postrender`,
+//! Modules are of two kinds. **Pure** ones (`go`, `yaml`, `template`, `chart`, `render`, `parallel`, `resting`, `postrender`,
 //! `ownership`, `health`, `release`, `plan`, `api`, `signature`) never do IO: time, randomness and look-ups come in as parameters. **Edge** ones (`source`,
 //! `cluster`, `operator`, `telemetry`, `clock`, `cli`) do it for them. `tests/architecture` holds the line.
 //!
@@ -35,6 +35,8 @@ pub mod postrender;
 pub mod release;
 #[cfg(feature = "render")]
 pub mod render;
+#[cfg(feature = "cluster")]
+mod resting;
 #[cfg(feature = "verification")]
 pub mod signature;
 #[cfg(feature = "source")]

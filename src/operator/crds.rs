@@ -104,7 +104,7 @@ pub async fn apply(
     let manager = release.field_manager();
     let mut applied = Vec::new();
     for crd in &rendering.crds {
-        let intent = Intent::new(crd.clone(), None)?;
+        let intent = Intent::new(crd.tree().clone(), None)?;
         let (object, resource) = resolve(context, &intent).await?;
         let failed = |source| CrdError::Call {
             object: object.clone(),
@@ -217,7 +217,7 @@ pub async fn foresee(
     }
     let manager = release.field_manager();
     for crd in &rendering.crds {
-        let intent = Intent::new(crd.clone(), None)?;
+        let intent = Intent::new(crd.tree().clone(), None)?;
         foresee_one(context, policy, &intent, &manager, &mut foreseen).await?;
     }
     Ok(foreseen)

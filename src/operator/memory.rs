@@ -195,6 +195,14 @@ impl ReleaseMemory {
         }
     }
 
+    /// Takes as little memory as possible until something happens to the release.
+    pub fn rest(&mut self) {
+        // Nobody else has it between two reconciles.
+        if let Some(rendering) = self.rendering.as_mut().and_then(Arc::get_mut) {
+            rendering.rest();
+        }
+    }
+
     /// Remembers where the release is released to. What was seen elsewhere, or as somebody else, does not hold there.
     pub fn go_to(&mut self, key: TargetKey, target: Arc<Target>) {
         if self.target.replace((key, target)).is_some() {

@@ -11,6 +11,7 @@ use super::drift::keep_live;
 use super::path::{FieldPath, PathElement};
 use super::reference::ObjectReference;
 use super::value::remove;
+use crate::resting::Resting;
 
 /// The label by which Helm knows its objects.
 pub const MANAGED_BY_LABEL: &str = "app.kubernetes.io/managed-by";
@@ -80,7 +81,7 @@ pub enum IntentError {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Intent {
     reference: ObjectReference,
-    body: Value,
+    body: Resting,
     hash: String,
     warnings: Vec<String>,
 }
@@ -117,7 +118,7 @@ impl Intent {
         let hash = hash_of(&body);
         Ok(Self {
             reference,
-            body,
+            body: body.into(),
             hash,
             warnings,
         })
@@ -130,13 +131,15 @@ impl Intent {
             return self;
         }
         self.reference.namespace = namespace.map(str::to_owned);
-        if let Some(Value::Object(metadata)) = self.body.get_mut("metadata") {
-            match namespace {
-                Some(namespace) => metadata.insert("namespace".to_owned(), Value::String(namespace.to_owned())),
-                None => metadata.remove("namespace"),
-            };
-        }
-        self.hash = hash_of(&self.body);
+        self.body.change(|body| {
+            if let Some(Value::Object(metadata)) = body.get_mut("metadata") {
+                match namespace {
+                    Some(namespace) => metadata.insert("namespace".to_owned(), Value::String(namespace.to_owned())),
+                    None => metadata.remove("namespace"),
+                };
+            }
+        });
+        self.hash = hash_of(self.body.tree());
         self
     }
 
@@ -144,13 +147,13 @@ impl Intent {
     #[must_use]
     pub fn keeping(&self, live: &Value, pointers: &[String]) -> Self {
         let mut kept = self.clone();
-        keep_live(&mut kept.body, live, pointers);
+        kept.body.change(|body| keep_live(body, live, pointers));
         kept
     }
 
     /// Takes a field out of what is applied; says whether it was there. The hash stays: what is wanted is the same.
     pub fn leave_out(&mut self, path: &FieldPath) -> bool {
-        !is_identity(path) && remove(&mut self.body, path).is_some()
+        !is_identity(path) && self.body.change(|body| remove(body, path)).is_some()
     }
 
     /// The object's name.
@@ -159,8 +162,13 @@ impl Intent {
     }
 
     /// What is applied.
-    pub const fn body(&self) -> &Value {
-        &self.body
+    pub fn body(&self) -> &Value {
+        self.body.tree()
+    }
+
+    /// Takes as little memory as possible until somebody asks for what is applied.
+    pub fn rest(&mut self) {
+        self.body.rest();
     }
 
     /// The SHA-256 of the canonical JSON, in hexadecimal.

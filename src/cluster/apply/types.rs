@@ -273,7 +273,7 @@ impl ObjectPlan {
     }
 
     /// The object as rules see it.
-    pub(super) const fn subject(&self) -> Subject<'_> {
+    pub(super) fn subject(&self) -> Subject<'_> {
         Subject {
             object: self.intent.reference(),
             rendered: Some(self.intent.body()),

@@ -148,6 +148,10 @@ pub async fn reconcile(cached: Arc<HelmRelease>, shared: Arc<Shared>) -> Result<
             memory.labels = Some(cached.labels().clone());
             shared.policies.recount();
         }
+        // What waits for something is looked at again soon.
+        if verdict != Verdict::Waiting {
+            memory.rest();
+        }
         shared.memory.put(key, memory);
     }
     result.map(|(_, action)| action)

@@ -31,6 +31,7 @@ use crate::release::Content;
 use crate::render::{
     Operation, Program, Release, RenderError, Rendered, Request, Secrets, coalesced, render as render_chart,
 };
+use crate::resting::Resting;
 use crate::template::{Limits, Mode};
 
 /// One object as it is to be applied.
@@ -69,7 +70,7 @@ pub struct Rendering {
     /// The objects, in install order.
     pub objects: Vec<DesiredObject>,
     /// The CRDs of the chart's `crds/` folders.
-    pub crds: Vec<Value>,
+    pub(crate) crds: Vec<Resting>,
     /// Namespaces that the release itself creates.
     pub namespaces: HashSet<String>,
     /// The chart's hooks.
@@ -79,6 +80,22 @@ pub struct Rendering {
 }
 
 impl Rendering {
+    /// Takes as little memory as possible until it is needed again, which for a release that is as it should be is seldom.
+    pub fn rest(&mut self) {
+        let Self {
+            key: _,
+            objects,
+            crds,
+            namespaces: _,
+            hooks: _,
+            warnings: _,
+        } = self;
+        for DesiredObject { intent, resource: _ } in objects {
+            intent.rest();
+        }
+        crds.iter_mut().for_each(Resting::rest);
+    }
+
     /// What is restored by a rollback, or kept: the objects of a revision as its record has them, and its hooks.
     ///
     /// # Errors
@@ -406,7 +423,7 @@ async fn whole(
     Ok(Rendering {
         key,
         objects: arranged.objects,
-        crds,
+        crds: crds.into_iter().map(Resting::from).collect(),
         namespaces: arranged.namespaces,
         hooks: rendered.hooks.iter().map(Hook::rendered).collect(),
         warnings,
