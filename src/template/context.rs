@@ -7,13 +7,13 @@ use super::host::{Host, Mode};
 use super::limits::{Limits, Used};
 use super::parse::{Names, parse};
 use super::set::TemplateSet;
+use super::texts::{Templates, Texts};
 use super::tree::{Source, Template};
 use super::value::{Text, Value};
 use crate::go::strconv;
-use foldhash::fast::RandomState;
 use memchr::memmem::{self, Finder};
 use std::any::{Any, TypeId};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::{Arc, LazyLock};
 
@@ -31,9 +31,6 @@ const SPARE_OUTPUT: usize = 1 << 18;
 /// How many of them are.
 const SPARE_OUTPUTS: usize = 16;
 
-/// Templates by name.
-type Templates = BTreeMap<Arc<str>, Arc<Template>>;
-
 /// One rendering: passed to functions, shared by all templates executed in it.
 pub struct Context<'run> {
     pub(super) set: &'run TemplateSet,
@@ -48,7 +45,7 @@ pub struct Context<'run> {
     mode: Mode,
     /// The names of the `include`s under way, outermost first.
     includes: Vec<Text>,
-    texts: HashMap<Text, Rc<Templates>, RandomState>,
+    texts: Texts,
     /// The names in them.
     names: Names,
     caches: HashMap<TypeId, Box<dyn Any>>,
@@ -77,7 +74,7 @@ impl<'run> Context<'run> {
             host,
             mode,
             includes: Vec::new(),
-            texts: HashMap::default(),
+            texts: Texts::default(),
             names: Names::default(),
             caches: HashMap::new(),
             spare_arguments: Vec::new(),
@@ -216,9 +213,9 @@ impl<'run> Context<'run> {
     /// The templates of a text; charts pass the same text many times.
     fn parse_text(&mut self, text: &Text) -> Result<Rc<Templates>, FunctionError> {
         if let Some(templates) = self.texts.get(text) {
-            return Ok(Rc::clone(templates));
+            return Ok(templates);
         }
-        // A parsed text takes some times as much as the text, and is kept.
+        // A parsed text takes some times as much as the text.
         let size = text.len().saturating_mul(PARSED);
         self.check_size(size)?;
         self.make(size)?;
@@ -232,7 +229,7 @@ impl<'run> Context<'run> {
             FunctionError::Parse(prefix, Box::new(error))
         })?;
         let templates = parsed.into_iter().map(|(name, template)| (name, Arc::new(template)));
-        let templates = Rc::new(templates.collect());
+        let templates = Rc::new(templates.collect::<Templates>());
         self.texts.insert(text.clone(), Rc::clone(&templates));
         Ok(templates)
     }

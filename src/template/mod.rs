@@ -18,6 +18,7 @@ mod budget;
 mod execute;
 mod parse;
 mod set;
+mod texts;
 mod tree;
 
 pub use content::Content;
