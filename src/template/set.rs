@@ -194,6 +194,9 @@ mod tests {
         // The last definition is the one that errors name.
         assert_eq!(&*template("x").source.name, "b.tpl");
         // What is defined may depend on the source's own name.
+        let text = "{{define \"b.tpl\"}}{{end}}top";
+        let set = TemplateSet::parse([("a.tpl", text), ("b.tpl", text)]).unwrap();
+        assert_eq!(set.source("b.tpl").as_deref(), Some("top"));
         for name in ["b.tpl", "a.tpl", "b\\x2etpl", "a\\x2etpl"] {
             let text = format!("{{{{define \"{name}\"}}}}defined{{{{end}}}}");
             let set = TemplateSet::parse([("a.tpl", text.as_str()), ("b.tpl", text.as_str())]).unwrap();
