@@ -3,6 +3,7 @@
 //! Edge. It fills stores and wakes; what is made of a change is the reconcile's.
 
 use std::fmt::Debug;
+use std::hash::Hash;
 
 use futures::{Stream, StreamExt};
 use kube::api::Api;
@@ -97,11 +98,7 @@ impl Follow {
         K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
     {
         let (store, writer) = reflector::store::<K>();
-        let events = watcher(api, watcher::Config::default())
-            .default_backoff()
-            .modify(slim)
-            .reflect(writer)
-            .touched_objects();
+        let events = reflected(api, writer);
         let follow = self.clone();
         let (changed, changes) = mpsc::unbounded_channel();
         let sender = changed.clone();
@@ -160,7 +157,28 @@ fn is_named(source: &impl ResourceExt, release: &HelmRelease, namespace: Option<
     source.name_any() == name && source.namespace().as_deref() == Some(namespace)
 }
 
-/// Drops what the operator asks of no resource of its own: who set which of its fields. It is most of a small one in memory, and the API
+/// Watches all objects of a kind and keeps them in a store; gives those that come, change or go.
+pub(super) fn reflected<K>(
+    api: Api<K>,
+    writer: reflector::store::Writer<K>,
+) -> impl Stream<Item = Result<K, watcher::Error>> + Send
+where
+    K: Resource<DynamicType: Clone + Debug + Eq + Hash + Send + Sync>
+        + Clone
+        + Debug
+        + DeserializeOwned
+        + Send
+        + Sync
+        + 'static,
+{
+    watcher(api, watcher::Config::default())
+        .default_backoff()
+        .modify(slim)
+        .reflect(writer)
+        .touched_objects()
+}
+
+/// Drops what the operator asks of nothing that it keeps whole: who set which of its fields. It is most of a small resource in memory, and the API
 /// server, which keeps it, need not read it again from a status that is written.
 pub(super) fn slim(resource: &mut impl Resource) {
     resource.meta_mut().managed_fields = None;

@@ -11,13 +11,12 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::api::{Api, PartialObjectMeta, PostParams};
 use kube::core::Selector;
 use kube::runtime::reflector::{self, ObjectRef, Store};
-use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Client, ResourceExt};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use super::follow::Follow;
+use super::follow::{Follow, reflected};
 use crate::api::conditions::{self, ConditionType, ConditionUpdate, Reason};
 use crate::api::conflict_policy::{ConflictPolicyStatus, selects};
 use crate::api::{ConflictPolicy, HelmRelease, names};
@@ -48,23 +47,17 @@ impl Policies {
             releases: follow.releases().clone(),
             changed: Arc::new(Notify::new()),
         };
-        let events = watcher(Api::<ConflictPolicy>::all(client.clone()), watcher::Config::default())
-            .default_backoff()
-            .reflect(policy_writer)
-            .touched_objects();
+        let events = reflected(Api::<ConflictPolicy>::all(client.clone()), policy_writer);
         let (waking, policies) = (follow.clone(), followed.clone());
         follow.each(events, move |_| {
             // Whom it selected before is not known any more. One that is not concerned finds nothing to do.
             waking.wake(|_| true);
             policies.recount();
         });
-        let events = watcher(
+        let events = reflected(
             Api::<PartialObjectMeta<Namespace>>::all(client.clone()),
-            watcher::Config::default(),
-        )
-        .default_backoff()
-        .reflect(namespace_writer)
-        .touched_objects();
+            namespace_writer,
+        );
         let (waking, policies) = (follow.clone(), followed.clone());
         follow.each(events, move |namespace| {
             if policies.select_by_namespace() {

@@ -23,7 +23,7 @@ use crate::ownership::class::Roster;
 use crate::ownership::intent::ReleaseIdentity;
 use crate::ownership::policy::Policy;
 use crate::plan::drift::{DriftRuleError, DriftRules};
-use crate::plan::gate::{Gate, GateError};
+use crate::plan::gate::{self, Gate, GateError, Verdict};
 use crate::plan::policy::{PolicyError, roster};
 use crate::plan::revision::{Identity, PostRenderingDigests};
 use crate::plan::values::Composed;
@@ -73,6 +73,12 @@ impl Inputs {
             name: self.identity.release_name.clone(),
             namespace: self.identity.namespace.clone(),
         }
+    }
+
+    /// What the release's gate says of an upgrade to what is desired.
+    pub fn verdict(&self, release: &HelmRelease, now: Timestamp) -> Verdict {
+        let change = gate::change(&self.identity);
+        self.gate.verdict(&change, release.approved_change(), now)
     }
 }
 

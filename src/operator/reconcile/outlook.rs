@@ -18,7 +18,7 @@ use crate::operator::memory::{ReleaseMemory, Step};
 use crate::plan;
 use crate::plan::course::{Course, Observed, Wanted, course, hold, was_attempted};
 use crate::plan::dependencies::Requirement;
-use crate::plan::gate::{self, Hold, Verdict};
+use crate::plan::gate::{Hold, Verdict};
 use crate::plan::outcome::{self, HeldBack, Outcome};
 use crate::plan::records::{Standing, Stored};
 use crate::plan::remedy::Attempted;
@@ -74,8 +74,7 @@ pub(super) async fn outlook(
         return Err(not_now);
     }
     let now = Timestamp::now();
-    let change = gate::change(&inputs.identity);
-    let verdict = inputs.gate.verdict(&change, recorded.release().approved_change(), now);
+    let verdict = inputs.verdict(recorded.release(), now);
     let held = |recorded: &Recorded| {
         let observed = observed(recorded, &standing, &stored);
         hold(&observed, &wanted(recorded, &inputs, verdict), now)

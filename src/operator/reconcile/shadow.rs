@@ -26,7 +26,6 @@ use crate::ownership::reference::ObjectReference;
 use crate::ownership::shadow::ObjectShadow;
 use crate::plan::course::Wanted;
 use crate::plan::diff::{self, ChartOrigin, Newest, ReleaseDiff, Subject};
-use crate::plan::gate;
 use crate::plan::inventory;
 use crate::plan::method::method;
 use crate::plan::outcome::Outcome;
@@ -193,7 +192,6 @@ fn next_revision(
     revision: &Revision,
     now: Timestamp,
 ) -> Option<diff::Next> {
-    let change = gate::change(&inputs.identity);
     let wanted = Wanted {
         identity: &inputs.identity,
         storage_namespace: release.storage_namespace(),
@@ -201,7 +199,7 @@ fn next_revision(
         interval: release.spec.interval.as_std(),
         asked: false,
         forced: release.forced_at().is_some(),
-        gate: inputs.gate.verdict(&change, release.approved_change(), now),
+        gate: inputs.verdict(release, now),
     };
     let hooks = if release.spec.action_options(revision.action).disable_hooks {
         &[]

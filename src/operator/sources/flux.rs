@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, ListParams};
 use kube::runtime::reflector::{self, ObjectRef, Store};
-use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Client, ResourceExt};
 use serde::Deserialize;
 use serde_json::Value;
@@ -18,7 +17,7 @@ use super::error::SourcesError;
 use crate::api::HelmRelease;
 use crate::api::helm_release::chart::{ChartReferenceKind, SourceKind};
 use crate::api::helm_repository::HelmRepository;
-use crate::operator::follow::Follow;
+use crate::operator::follow::{Follow, reflected};
 use crate::source::{Access, Digest, PublishedReference};
 
 /// The group of Flux's sources.
@@ -307,10 +306,7 @@ impl FluxSources {
     fn start(&self, kind: FluxKind, api: Api<DynamicObject>) -> Followed {
         let writer = reflector::store::Writer::new(kind.resource());
         let store = writer.as_reader();
-        let events = watcher(api, watcher::Config::default())
-            .default_backoff()
-            .reflect(writer)
-            .touched_objects();
+        let events = reflected(api, writer);
         let follow = self.follow.clone();
         self.follow.each(events, move |source: &DynamicObject| {
             let namespace = source.namespace().unwrap_or_default();

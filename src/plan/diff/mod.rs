@@ -173,11 +173,14 @@ pub fn next(
     } else {
         (revision.number, revision.action)
     };
-    let held = wanted.holds(action).map(|hold| HeldBack {
-        hold,
-        identity: wanted.identity,
-        namespace,
-        name,
+    let held = wanted.holds(action).map(|hold| {
+        let held = HeldBack {
+            hold,
+            identity: wanted.identity,
+            namespace,
+            name,
+        };
+        Held::of(held, origin)
     });
     let events = [When::Before, When::After].map(|when| event_of(action, when));
     let hooks = events.into_iter().flat_map(|event| {
@@ -197,7 +200,7 @@ pub fn next(
         because,
         reinstalls,
         hooks: hooks.collect(),
-        held: held.map(|held| Held::of(held, origin)),
+        held,
     })
 }
 
