@@ -123,7 +123,7 @@ pub struct ReleaseMemory {
     /// another one may be older than that write.
     pub written: Option<String>,
     /// The status that a reconcile came to and did not write, because a later one is about to come further.
-    pub untold: Option<HelmReleaseStatus>,
+    pub untold: Option<Box<HelmReleaseStatus>>,
     /// The labels of the HelmRelease, by which policies select it; `None` until it is looked at.
     pub labels: Option<BTreeMap<String, String>>,
     /// The annotation with a person's decisions, as it was acted on last.
@@ -171,7 +171,7 @@ pub struct ReleaseMemory {
     /// Reconciles in a row that could not make out the desired state.
     pub blocked: u32,
     /// What the last comparison in shadow mode came to.
-    pub shadow: Option<Compared>,
+    pub shadow: Option<Box<Compared>>,
 }
 
 impl ReleaseMemory {
@@ -216,22 +216,23 @@ impl ReleaseMemory {
 }
 
 /// The memory of all releases. A release is reconciled by one worker at a time, which takes its memory out and puts it
-/// back: no lock is held while it works.
+/// back: no lock is held while it works. What is remembered of one is large, so that the table, half of which is empty after it
+/// grew, holds only where it is.
 #[derive(Debug, Default)]
-pub struct Memory(Mutex<HashMap<ReleaseKey, ReleaseMemory>>);
+pub struct Memory(Mutex<HashMap<ReleaseKey, Box<ReleaseMemory>>>);
 
 impl Memory {
     /// Takes a release's memory out; empty for a release that is new to this process.
-    pub fn take(&self, key: &ReleaseKey) -> ReleaseMemory {
+    pub fn take(&self, key: &ReleaseKey) -> Box<ReleaseMemory> {
         self.lock().remove(key).unwrap_or_default()
     }
 
     /// Puts a release's memory back.
-    pub fn put(&self, key: ReleaseKey, memory: ReleaseMemory) {
+    pub fn put(&self, key: ReleaseKey, memory: Box<ReleaseMemory>) {
         self.lock().insert(key, memory);
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<ReleaseKey, ReleaseMemory>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<ReleaseKey, Box<ReleaseMemory>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

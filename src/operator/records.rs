@@ -344,7 +344,7 @@ fn read(driver: Driver, object: &Record) -> Option<(ReleaseName, u32, StoredReco
         status,
         resource_version: object.resource_version()?,
         written_at: modified.map_or(created, |modified| modified.max(created)),
-        writer: writer.and_then(|writer| Writer::parse(writer)),
+        writer: writer.and_then(|writer| Writer::parse(writer)).map(Box::new),
         driver,
     };
     Some(((namespace, release), revision, record))

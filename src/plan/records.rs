@@ -57,7 +57,7 @@ pub struct StoredRecord {
     /// When it was last written.
     pub written_at: Timestamp,
     /// As which HelmRelease it was last written; `None` for a record of another tool.
-    pub writer: Option<Writer>,
+    pub writer: Option<Box<Writer>>,
     /// The sort of the object that holds it.
     pub driver: Driver,
 }
@@ -143,7 +143,9 @@ pub fn standing(
                 Standing::Own
             }
         }
-        Some(writer) if exists(writer) => Standing::Taken { by: writer.clone() },
+        Some(writer) if exists(writer) => Standing::Taken {
+            by: Writer::clone(writer),
+        },
         Some(_) | None if begun > *number => Standing::Own,
         Some(_) | None => match cut_short_at(record, asker.patience) {
             Some(until) if until > now => Standing::Busy {
@@ -322,7 +324,7 @@ mod tests {
             status,
             resource_version: "1".into(),
             written_at: at(100),
-            writer: uid.map(writer),
+            writer: uid.map(writer).map(Box::new),
             driver: Driver::Secrets,
         }
     }

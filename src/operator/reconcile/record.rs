@@ -41,7 +41,7 @@ pub struct Recorded {
 impl Recorded {
     /// Begins with the status that the release has, or that an earlier reconcile left unwritten.
     pub fn new(release: Arc<HelmRelease>, memory: &ReleaseMemory) -> Self {
-        let status = memory.untold.as_ref().or(release.status.as_ref());
+        let status = memory.untold.as_deref().or(release.status.as_ref());
         let status = status.cloned().unwrap_or_default();
         Self { release, status }
     }
@@ -197,7 +197,7 @@ pub async fn record(
 
 /// Keeps the status for the next reconcile, which comes soon and goes on with it.
 pub fn keep(recorded: &Recorded, memory: &mut ReleaseMemory) {
-    memory.untold = Some(recorded.status.clone());
+    memory.untold = Some(Box::new(recorded.status.clone()));
 }
 
 /// Records why nothing could be done where the release is to be released to: the status alone.

@@ -326,7 +326,7 @@ pub async fn end(context: &Context, recorded: &Recorded) -> Result<(), StorageEr
     let is_of_another = |record: &StoredRecord| {
         record
             .writer
-            .as_ref()
+            .as_deref()
             .is_some_and(|other| *other != writer && context.target.records.exists(other))
     };
     let work = Work {
@@ -464,7 +464,7 @@ impl Work<'_> {
             status: writing.status,
             resource_version,
             written_at: writing.at,
-            writer: Some(self.writer.clone()),
+            writer: Some(Box::new(self.writer.clone())),
             driver: self.storage.driver(writing.revision),
         };
         self.context

@@ -105,11 +105,11 @@ pub(super) async fn shadow(context: &Context, recorded: &mut Recorded, memory: &
         summary: shadow::summary(&compared),
         applies: compared.applies(),
     };
-    memory.shadow = Some(Compared {
+    memory.shadow = Some(Box::new(Compared {
         at,
         requested,
         release: compared,
-    });
+    }));
     Done {
         outcome,
         next: Next::Interval { policy_changes_at },
