@@ -185,7 +185,7 @@ fn the_image_is_that_of_this_version_and_toolchain() {
         .trim_matches('"');
     let dockerfile = read("Dockerfile");
     assert!(
-        dockerfile.contains(&format!("/rust:{channel}-alpine ")),
+        dockerfile.contains(&format!("/rust:{channel}-bookworm ")),
         "Dockerfile: another image than {channel}"
     );
     assert!(

@@ -14,6 +14,15 @@ use super::{Result, http};
 
 const POLL: Duration = Duration::from_millis(20);
 
+const DOCKERFILE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/Dockerfile"));
+
+/// The variables that the image sets: what is tested and measured is what is shipped.
+fn image_environment() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let last = DOCKERFILE.rsplit("\nFROM ").next().unwrap_or_default();
+    let variables = last.lines().filter_map(|line| line.strip_prefix("ENV "));
+    variables.filter_map(|variable| variable.split_once('='))
+}
+
 /// A running operator. Dropping it kills it.
 pub(crate) struct Operator {
     child: Child,
@@ -32,6 +41,7 @@ impl Operator {
             .arg(format!("--listen={admin}"))
             .args(arguments);
         command
+            .envs(image_environment())
             .env("KUBECONFIG", kubeconfig)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
