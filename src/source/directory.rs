@@ -67,7 +67,7 @@ fn find_metadata(path: &Path) -> Result<(), SourceError> {
 fn read_rules(root: &Path, limits: &Limits) -> Result<Rules, SourceError> {
     let path = root.join(HELM_IGNORE);
     let text = match fs::File::open(&path) {
-        Ok(_) => read_file(&path, 0, limits.file)?,
+        Ok(_) => read_file(&path, limits.file)?,
         Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
         Err(error) => return Err(failure(&path, &error)),
     };
@@ -77,16 +77,15 @@ fn read_rules(root: &Path, limits: &Limits) -> Result<Rules, SourceError> {
     })
 }
 
-/// Reads a file that had `size` bytes a moment ago.
-fn read_file(path: &Path, size: u64, limit: u64) -> Result<Vec<u8>, SourceError> {
+/// Reads a file of at most `limit` bytes.
+fn read_file(path: &Path, limit: u64) -> Result<Vec<u8>, SourceError> {
     let failure = |error| failure(path, &error);
-    // One byte more shows without another read that this was all.
-    let expected = usize::try_from(size.min(limit)).unwrap_or_default() + 1;
-    let mut data = Vec::with_capacity(expected);
     let file = fs::File::open(path).map_err(failure)?;
-    file.take(limit.saturating_add(1))
-        .read_to_end(&mut data)
-        .map_err(failure)?;
+    let (size, most) = (file.metadata().map_err(failure)?.len(), limit.saturating_add(1));
+    let mut data = Vec::with_capacity(usize::try_from(size.min(most)).unwrap_or_default());
+    // What has a size is read to that size, without asking whether more has come. Files that the kernel makes up have none.
+    let most = if size == 0 { most } else { size.min(most) };
+    file.take(most).read_to_end(&mut data).map_err(failure)?;
     if data.len() as u64 > limit {
         return Err(SourceError::TooLarge {
             what: path.display().to_string(),
@@ -112,25 +111,28 @@ impl Walk {
         let failure = |error| failure(directory, &error);
         let entries = fs::read_dir(directory).map_err(failure)?;
         let mut entries = entries
-            .map(|entry| Ok(entry?.file_name()))
+            .map(|entry| entry.and_then(|entry| Ok((entry.file_name(), entry.file_type()?))))
             .collect::<io::Result<Vec<_>>>()
             .map_err(failure)?;
-        entries.sort();
-        for name in entries {
+        entries.sort_by(|(one, _), (other, _)| one.cmp(other));
+        for (name, mut kind) in entries {
             let path = directory.join(&name);
             let name = name.to_str().ok_or_else(|| SourceError::Local {
                 path: path.display().to_string(),
                 reason: "its name is not UTF-8".to_owned(),
             })?;
             let relative = format!("{prefix}{name}");
-            let metadata = fs::metadata(&path).map_err(|error| unreachable_file(&path, &error))?;
-            if self.rules.ignores(&relative, metadata.is_dir()) {
+            if kind.is_symlink() {
+                let target = fs::metadata(&path).map_err(|error| unreachable_file(&path, &error))?;
+                kind = target.file_type();
+            }
+            if self.rules.ignores(&relative, kind.is_dir()) {
                 continue;
             }
-            if metadata.is_dir() {
+            if kind.is_dir() {
                 self.directory(&path, &format!("{relative}/"), depth + 1)?;
-            } else if metadata.is_file() {
-                self.file(&path, metadata.len(), relative)?;
+            } else if kind.is_file() {
+                self.file(&path, relative)?;
             } else {
                 let path = path.display().to_string();
                 return Err(SourceError::Irregular { path });
@@ -139,11 +141,11 @@ impl Walk {
         Ok(())
     }
 
-    fn file(&mut self, path: &Path, size: u64, relative: String) -> Result<(), SourceError> {
+    fn file(&mut self, path: &Path, relative: String) -> Result<(), SourceError> {
         if self.files.len() >= self.limits.files {
             return Err(self.too_many("files", self.limits.files));
         }
-        let data = read_file(path, size, self.limits.file)?;
+        let data = read_file(path, self.limits.file)?;
         self.total += data.len() as u64;
         if self.total > self.limits.directory {
             return Err(SourceError::TooLarge {

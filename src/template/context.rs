@@ -5,10 +5,10 @@ use super::error::{ExecutionError, FunctionError, LimitError};
 use super::execute::Operand;
 use super::host::{Host, Mode};
 use super::limits::{Limits, Used};
-use super::parse::{Names, parse};
+use super::parse::{Workspace, parse};
 use super::set::TemplateSet;
-use super::texts::{Templates, Texts};
-use super::tree::{Source, Template};
+use super::texts::Texts;
+use super::tree::{Source, Template, Templates};
 use super::value::{Text, Value};
 use crate::go::strconv;
 use memchr::memmem::{self, Finder};
@@ -46,8 +46,10 @@ pub struct Context<'run> {
     /// The names of the `include`s under way, outermost first.
     includes: Vec<Text>,
     texts: Texts,
-    /// The names in them.
-    names: Names,
+    /// What parsing them shares.
+    workspace: Workspace,
+    /// What the top level of each is called.
+    text_name: Arc<str>,
     caches: HashMap<TypeId, Box<dyn Any>>,
     /// Empty lists of arguments and empty outputs, which keep their memory for the next call.
     pub(super) spare_arguments: Vec<Vec<Value>>,
@@ -75,7 +77,8 @@ impl<'run> Context<'run> {
             mode,
             includes: Vec::new(),
             texts: Texts::default(),
-            names: Names::default(),
+            workspace: Workspace::default(),
+            text_name: Arc::from(TPL_NAME),
             caches: HashMap::new(),
             spare_arguments: Vec::new(),
             spare_outputs: Vec::new(),
@@ -221,15 +224,14 @@ impl<'run> Context<'run> {
         self.make(size)?;
         self.spend(text.len() / 4)?;
         let source = Arc::new(Source {
-            name: Arc::from(TPL_NAME),
+            name: Arc::clone(&self.text_name),
             text: text.clone().into(),
         });
-        let parsed = parse(&source, &mut self.names).map_err(|error| {
+        let parsed = parse(&source, &mut self.workspace).map_err(|error| {
             let prefix = format!("cannot parse template {}: ", quoted(text));
             FunctionError::Parse(prefix, Box::new(error))
         })?;
-        let templates = parsed.into_iter().map(|(name, template)| (name, Arc::new(template)));
-        let templates = Rc::new(templates.collect::<Templates>());
+        let templates = Rc::new(parsed);
         self.texts.insert(text.clone(), Rc::clone(&templates));
         Ok(templates)
     }

@@ -2,7 +2,7 @@
 
 use super::Content;
 use super::error::ParseError;
-use super::parse::{Names, parse};
+use super::parse::{Workspace, parse};
 use super::tree::{Source, Template};
 use crate::parallel;
 use foldhash::fast::RandomState;
@@ -27,10 +27,9 @@ struct Parsed {
 }
 
 impl Parsed {
-    fn new(source: &Arc<Source>, names: &mut Names) -> Result<Self, ParseError> {
-        let templates = parse(source, names)?.into_iter();
+    fn new(source: &Arc<Source>, workspace: &mut Workspace) -> Result<Self, ParseError> {
         Ok(Self {
-            templates: templates.map(|(name, template)| (name, Arc::new(template))).collect(),
+            templates: parse(source, workspace)?.into_iter().collect(),
             source: Arc::clone(source),
         })
     }
@@ -110,11 +109,11 @@ impl TemplateSet {
             .iter()
             .filter(|(source, original)| original.is_none() && known(source).is_none());
         let is_much = new.map(|(source, _)| source.text.len()).sum::<usize>() > WORTH_A_THREAD;
-        let found = parallel::map(&each, is_much, Names::default, |names, (source, original)| {
+        let found = parallel::map(&each, is_much, Workspace::default, |workspace, (source, original)| {
             Ok(match (known(source), original) {
                 (Some(parsed), _) => Found::Parsed(Arc::clone(parsed)),
                 (None, Some(original)) => Found::As(*original),
-                (None, None) => Found::Parsed(Arc::new(Parsed::new(source, names)?)),
+                (None, None) => Found::Parsed(Arc::new(Parsed::new(source, workspace)?)),
             })
         });
         let mut set = Self::default();
@@ -123,7 +122,7 @@ impl TemplateSet {
                 Found::Parsed(parsed) => parsed,
                 Found::As(earlier) => match set.sources[earlier].moved(source) {
                     Some(parsed) => Arc::new(parsed),
-                    None => Arc::new(Parsed::new(source, &mut Names::default())?),
+                    None => Arc::new(Parsed::new(source, &mut Workspace::default())?),
                 },
             };
             set.add(parsed);

@@ -3,18 +3,14 @@
 //! Knows nothing of what is in them. Two generations are kept: what is not asked for while a generation fills up is forgotten with
 //! the next one, so that a chart with thousands of texts does not keep the trees of all.
 
-use super::tree::Template;
+use super::tree::Templates;
 use super::value::Text;
 use foldhash::fast::RandomState;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::rc::Rc;
-use std::sync::Arc;
 
 /// How many bytes of text a generation has before the next one begins. Trees take some 16 times as much.
 const GENERATION: usize = 32 << 10;
-
-/// Templates by name.
-pub(super) type Templates = BTreeMap<Arc<str>, Arc<Template>>;
 
 /// Templates by the text that they were parsed from.
 #[derive(Default)]
@@ -39,7 +35,9 @@ impl Texts {
     /// Keeps what was parsed from a text.
     pub(super) fn insert(&mut self, text: Text, templates: Rc<Templates>) {
         if self.bytes > GENERATION {
-            self.old = std::mem::take(&mut self.young);
+            // The memory of the table stays.
+            std::mem::swap(&mut self.old, &mut self.young);
+            self.young.clear();
             self.bytes = 0;
         }
         self.bytes += text.len();

@@ -3,6 +3,7 @@
 use super::Content;
 use super::function::Function;
 use super::value::Text;
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -16,6 +17,9 @@ pub(super) struct Source {
     /// The text.
     pub(super) text: Content,
 }
+
+/// Templates by name.
+pub(super) type Templates = BTreeMap<Arc<str>, Arc<Template>>;
 
 /// One named template: a source's top level, a `define` or a `block`.
 #[derive(Debug)]

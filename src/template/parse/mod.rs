@@ -4,6 +4,8 @@ mod lexer;
 mod names;
 mod number;
 mod parser;
+mod workspace;
 
-pub(super) use names::Names;
+use names::Names;
 pub(super) use parser::parse;
+pub(super) use workspace::Workspace;

@@ -8,7 +8,7 @@ use crate::template::value::Text;
 
 /// The names of a set of templates that is being parsed.
 #[derive(Debug, Default)]
-pub(in crate::template) struct Names(HashSet<Text, RandomState>);
+pub(super) struct Names(HashSet<Text, RandomState>);
 
 impl Names {
     /// The name, shared with whoever has it already.

@@ -2,42 +2,38 @@
 
 use super::Value;
 use super::map::Entries;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 
+/// How many containers inside one another are dropped by recursion, which is the fastest; what is nested deeper waits.
+const RECURSION: u32 = 32;
+
 thread_local! {
-    /// Containers whose drop is under way further up the stack hand their children here instead of recursing.
-    static RELEASED: RefCell<Option<Vec<Value>>> = const { RefCell::new(None) };
+    /// How many containers are being dropped inside one another.
+    static DEPTH: Cell<u32> = const { Cell::new(0) };
+    /// Containers that are nested too deep, to be dropped when the stack is free again.
+    static WAITING: RefCell<Vec<Value>> = const { RefCell::new(Vec::new()) };
     /// Maps that were given a container inside the current scope: each may be part of a cycle.
     static WATCHED: RefCell<Option<Vec<Weak<Entries>>>> = const { RefCell::new(None) };
 }
 
 /// Drops children of a container with a bounded stack, however deep the nesting is.
 pub(super) fn release(children: impl Iterator<Item = Value>) {
-    let mut containers = children
-        .filter(|child| matches!(child, Value::List(_) | Value::Map(_) | Value::Object(_)))
-        .peekable();
-    if containers.peek().is_none() {
+    let depth = DEPTH.get();
+    if depth == RECURSION {
+        let containers = children.filter(|child| matches!(child, Value::List(_) | Value::Map(_) | Value::Object(_)));
+        // Only while its thread ends is the list not there any more.
+        let _ = WAITING.try_with(|waiting| waiting.borrow_mut().extend(containers));
         return;
     }
-    let nested = RELEASED.try_with(|released| match released.borrow_mut().as_mut() {
-        Some(waiting) => {
-            waiting.extend(containers.by_ref());
-            true
-        }
-        None => false,
-    });
-    if nested != Ok(false) {
-        return;
-    }
-    let mut waiting: Vec<Value> = containers.collect();
-    while let Some(child) = waiting.pop() {
-        RELEASED.with(|released| *released.borrow_mut() = Some(std::mem::take(&mut waiting)));
+    DEPTH.set(depth + 1);
+    children.for_each(drop);
+    while depth == 0
+        && let Ok(Some(child)) = WAITING.try_with(|waiting| waiting.borrow_mut().pop())
+    {
         drop(child);
-        waiting = RELEASED
-            .with(|released| released.borrow_mut().take())
-            .unwrap_or_default();
     }
+    DEPTH.set(depth);
 }
 
 /// Notes a map that is given a container, while a [`Scope`] is open.

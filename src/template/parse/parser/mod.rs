@@ -8,12 +8,11 @@ mod lookahead;
 mod operand;
 mod pipeline;
 
-use super::Names;
+use super::Workspace;
 use super::lexer::{Keyword, Kind, Lexer, Token, quoted};
 use crate::template::error::ParseError;
-use crate::template::tree::{Command, Expression, List, Node, Source, Template};
+use crate::template::tree::{List, Node, Source, Template, Templates};
 use crate::template::value::Text;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// How deep blocks and parentheses may nest. Go allows 10000 parentheses and any number of blocks; no chart comes near,
@@ -21,21 +20,15 @@ use std::sync::Arc;
 const DEPTH: usize = 400;
 
 /// Parses one source into its templates: the top level under the source's name, and what it defines.
-pub(in crate::template) fn parse(
-    source: &Arc<Source>,
-    names: &mut Names,
-) -> Result<BTreeMap<Arc<str>, Template>, ParseError> {
+pub(in crate::template) fn parse(source: &Arc<Source>, workspace: &mut Workspace) -> Result<Templates, ParseError> {
+    workspace.clear();
     let text = source.text.clone();
     let mut input = Input {
         source,
         lexer: Lexer::new(&text),
-        templates: BTreeMap::new(),
-        names,
+        templates: Templates::new(),
+        workspace,
         depth: 0,
-        nodes: Vec::new(),
-        commands: Vec::new(),
-        operands: Vec::new(),
-        fields: Vec::new(),
     };
     let mut parser = Parser::new(&mut input);
     let parsed = parser
@@ -63,14 +56,9 @@ fn collected_first<T>(scratch: &mut Vec<T>, start: usize) -> Option<(T, Vec<T>)>
 struct Input<'s> {
     source: &'s Arc<Source>,
     lexer: Lexer<'s>,
-    templates: BTreeMap<Arc<str>, Template>,
-    names: &'s mut Names,
+    templates: Templates,
+    workspace: &'s mut Workspace,
     depth: usize,
-    /// Lists that are being read, each behind those around it.
-    nodes: Vec<Node>,
-    commands: Vec<Command>,
-    operands: Vec<Expression>,
-    fields: Vec<Text>,
 }
 
 /// Builds the tree of one template.
@@ -139,7 +127,7 @@ impl<'i, 's> Parser<'i, 's> {
             line: 0,
             text: b"",
         };
-        let dollar = input.names.share(b"$");
+        let dollar = input.workspace.names.share(b"$");
         Self {
             input,
             tokens: [token; 3],
@@ -174,8 +162,8 @@ impl<'i, 's> Parser<'i, 's> {
             root: Arc::new(root),
             slots: self.slots,
         };
-        if self.input.templates.get(&name).is_none_or(Template::is_empty) {
-            self.input.templates.insert(name, template);
+        if self.input.templates.get(&name).is_none_or(|known| known.is_empty()) {
+            self.input.templates.insert(name, Arc::new(template));
         } else if !template.is_empty() {
             return self.error(format!("template: multiple definition of template {}", quoted(&name)));
         }
@@ -183,11 +171,11 @@ impl<'i, 's> Parser<'i, 's> {
     }
 
     fn top_level(&mut self) -> Parsed<List> {
-        let start = self.input.nodes.len();
+        let start = self.input.workspace.nodes.len();
         loop {
             match self.peek().kind {
                 Kind::Eof => {
-                    let nodes = collected(&mut self.input.nodes, start);
+                    let nodes = collected(&mut self.input.workspace.nodes, start);
                     return Ok(List { nodes });
                 }
                 Kind::LeftDelimiter => {
@@ -202,7 +190,7 @@ impl<'i, 's> Parser<'i, 's> {
                 _ => {}
             }
             match self.text_or_action()? {
-                Item::Node(node) => self.input.nodes.push(node),
+                Item::Node(node) => self.input.workspace.nodes.push(node),
                 Item::End => return self.error("unexpected {{end}}"),
                 Item::Else => return self.error("unexpected {{else}}"),
             }
@@ -231,12 +219,12 @@ impl<'i, 's> Parser<'i, 's> {
 
     /// Items up to an end or else.
     fn item_list(&mut self) -> Parsed<(List, Item)> {
-        let start = self.input.nodes.len();
+        let start = self.input.workspace.nodes.len();
         while self.peek_non_space().kind != Kind::Eof {
             match self.text_or_action()? {
-                Item::Node(node) => self.input.nodes.push(node),
+                Item::Node(node) => self.input.workspace.nodes.push(node),
                 end @ (Item::End | Item::Else) => {
-                    let nodes = collected(&mut self.input.nodes, start);
+                    let nodes = collected(&mut self.input.workspace.nodes, start);
                     return Ok((List { nodes }, end));
                 }
             }

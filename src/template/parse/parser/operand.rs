@@ -9,11 +9,11 @@ use crate::template::value::Text;
 impl Parser<'_, '_> {
     pub(super) fn command(&mut self) -> Parsed<Command> {
         let position = self.peek_non_space().position;
-        let start = self.input.operands.len();
+        let start = self.input.workspace.operands.len();
         loop {
             self.peek_non_space();
             if let Some(operand) = self.operand()? {
-                self.input.operands.push(operand);
+                self.input.workspace.operands.push(operand);
             }
             let token = self.next();
             match token.kind {
@@ -24,7 +24,7 @@ impl Parser<'_, '_> {
             }
             break;
         }
-        match collected_first(&mut self.input.operands, start) {
+        match collected_first(&mut self.input.workspace.operands, start) {
             Some((first, arguments)) => Ok(Command {
                 position,
                 first,
@@ -69,17 +69,17 @@ impl Parser<'_, '_> {
 
     /// The names of fields behind each other, `first` and those that follow.
     fn fields(&mut self, first: Option<&Token<'_>>) -> Vec<Text> {
-        let start = self.input.fields.len();
+        let start = self.input.workspace.fields.len();
         if let Some(first) = first {
-            let name = self.input.names.share(&first.text[1..]);
-            self.input.fields.push(name);
+            let name = self.input.workspace.names.share(&first.text[1..]);
+            self.input.workspace.fields.push(name);
         }
         while self.peek().kind == Kind::Field {
             let field = self.next();
-            let name = self.input.names.share(&field.text[1..]);
-            self.input.fields.push(name);
+            let name = self.input.workspace.names.share(&field.text[1..]);
+            self.input.workspace.fields.push(name);
         }
-        collected(&mut self.input.fields, start)
+        collected(&mut self.input.workspace.fields, start)
     }
 
     fn term(&mut self) -> Parsed<Option<Expression>> {
@@ -152,7 +152,7 @@ impl Parser<'_, '_> {
     }
 
     fn variable(&mut self, token: &Token<'_>) -> Parsed<Expression> {
-        let name = self.input.names.share(token.text);
+        let name = self.input.workspace.names.share(token.text);
         if !self.variables.iter().any(|known| known.name == name) {
             return self.error_at(token, format!("undefined variable {}", quoted(&name.to_str_lossy())));
         }

@@ -13,7 +13,7 @@ struct Declared {
 impl Parser<'_, '_> {
     pub(super) fn pipeline(&mut self, place: Place) -> Parsed<Pipe> {
         let position = self.peek_non_space().position;
-        let start = self.input.commands.len();
+        let start = self.input.workspace.commands.len();
         let outside = self.variables.len();
         let mut declared = Declared::default();
         while self.declaration(&mut declared, place)? {}
@@ -26,7 +26,7 @@ impl Parser<'_, '_> {
             let token = self.next_non_space();
             match token.kind {
                 kind if kind == end => {
-                    let Some((first, rest)) = collected_first(&mut self.input.commands, start) else {
+                    let Some((first, rest)) = collected_first(&mut self.input.workspace.commands, start) else {
                         return self.error(format!("missing value for {}", place.name()));
                     };
                     self.check_stages(&rest)?;
@@ -59,7 +59,7 @@ impl Parser<'_, '_> {
                 | Kind::LeftParenthesis => {
                     self.backup();
                     let command = self.command()?;
-                    self.input.commands.push(command);
+                    self.input.workspace.commands.push(command);
                 }
                 _ => return self.unexpected(&token, place.name()),
             }
@@ -112,7 +112,7 @@ impl Parser<'_, '_> {
     }
 
     fn declare(&mut self, declared: &mut Declared, variable: &Token<'_>) {
-        let name = self.input.names.share(variable.text);
+        let name = self.input.workspace.names.share(variable.text);
         let slot = self.variables.len();
         declared.variables.push(Variable {
             name: name.clone(),
