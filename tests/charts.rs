@@ -22,6 +22,7 @@ const UNWANTED: [&str; 4] = [
     COMMAND_FAILED,
     "level=ERROR ",
     "Flag --",
+    // It names absolute paths; a test of its own compares it.
     "level=INFO msg=\"found symbolic link in path.",
 ];
 
@@ -279,4 +280,78 @@ fn a_difference_is_noticed() {
     assert_eq!(normalize(logged), "Error: x\n");
     let warned = "level=WARN msg=b\nFlag --x has been deprecated\nlevel=INFO msg=a\n";
     assert_eq!(normalize(warned), "level=INFO msg=a\nlevel=WARN msg=b\n");
+}
+
+/// A chart that others may lead out of by links; with `parts` made beside its Chart.yaml.
+fn chart_with(parts: impl FnOnce(&Path)) -> tempfile::TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    let chart = directory.path().join("linked");
+    let outside = directory.path().join("outside");
+    std::fs::create_dir_all(chart.join("templates")).unwrap();
+    std::fs::create_dir_all(&outside).unwrap();
+    std::fs::write(
+        chart.join("Chart.yaml"),
+        "apiVersion: v2\nname: linked\nversion: 1.0.0\n",
+    )
+    .unwrap();
+    std::fs::write(chart.join(".helmignore"), "ignored*\n").unwrap();
+    std::fs::write(outside.join("note.txt"), "from outside\n").unwrap();
+    std::fs::write(
+        outside.join("map.yaml"),
+        "data: {note: {{ .Files.Get \"folder/note.txt\" | quote }}, empty: {{ .Files.Get \"empty.txt\" | quote }}}\n",
+    )
+    .unwrap();
+    parts(&chart);
+    directory
+}
+
+#[test]
+fn links_and_what_is_no_file_are_dealt_with_as_helm_does() {
+    use std::os::unix::fs::symlink;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let helm = runtime.block_on(fairlead_controlplane::program("helm")).unwrap();
+    let home = tempfile::tempdir().unwrap();
+    let run = |program: &Path, directory: &Path| {
+        let output = std::process::Command::new(program)
+            .args(["template", "web", "linked"])
+            .current_dir(directory)
+            .env("HOME", home.path())
+            .output()
+            .unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+        let told = stderr.lines().filter(|line| !line.starts_with(COMMAND_FAILED));
+        (output.status.code(), stdout, lines(told))
+    };
+    let same = |parts: &dyn Fn(&Path)| {
+        let directory = chart_with(parts);
+        let (helms, ours) = (
+            run(&helm, directory.path()),
+            run(Path::new(env!("CARGO_BIN_EXE_fairlead")), directory.path()),
+        );
+        assert_eq!(ours, helms);
+        ours
+    };
+    let (code, stdout, stderr) = same(&|chart| {
+        symlink("../../outside/map.yaml", chart.join("templates/map.yaml")).unwrap();
+        symlink("../outside", chart.join("folder")).unwrap();
+        symlink("../outside/note.txt", chart.join("ignored.txt")).unwrap();
+        std::fs::write(chart.join("empty.txt"), "").unwrap();
+    });
+    assert_eq!(code, Some(0));
+    assert!(stdout.contains("{note: \"from outside\\n\", empty: \"\"}"), "{stdout}");
+    assert_eq!(stderr.matches("found symbolic link in path").count(), 3, "{stderr}");
+
+    let (code, _, stderr) = same(&|chart| symlink("nowhere", chart.join("dangling")).unwrap());
+    assert_eq!(code, Some(1));
+    assert!(
+        stderr.contains("lstat") && stderr.contains("/linked/nowhere"),
+        "{stderr}"
+    );
+
+    let (_, _, stderr) = same(&|chart| drop(std::os::unix::net::UnixListener::bind(chart.join("socket")).unwrap()));
+    assert!(stderr.contains("cannot load irregular file"), "{stderr}");
 }

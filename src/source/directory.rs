@@ -5,6 +5,7 @@ use std::io::{self, Read as _};
 use std::path::{Component, Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
+use tracing::info;
 
 use super::digest::Digest;
 use super::error::{SourceError, system_error};
@@ -15,18 +16,27 @@ use crate::chart::ignore::{HELM_IGNORE, Rules};
 /// How deep directories may nest; also ends cycles of symbolic links.
 const DEPTH: usize = 32;
 
+/// What Helm says of a symbolic link: it may lead out of the chart.
+pub(super) const LINK: &str = "found symbolic link in path. Contents of linked file included and used";
+
 /// Reads the files below `root`, sorted by directory. Symbolic links are followed, as Helm does.
 pub(super) async fn read(root: &Path, limits: Limits) -> Result<Vec<File>, SourceError> {
     let owned = root.to_owned();
-    let read = tokio::task::spawn_blocking(move || read_blocking(&owned, limits));
+    let mut log =
+        |link: &Path, resolved: &Path| info!(path = %link.display(), resolved = %resolved.display(), "{LINK}");
+    let read = tokio::task::spawn_blocking(move || read_blocking(&owned, limits, &mut log));
     read.await.map_err(|error| SourceError::Local {
         path: root.display().to_string(),
         reason: error.to_string(),
     })?
 }
 
-/// As [`read`], on the calling thread.
-pub(super) fn read_blocking(root: &Path, limits: Limits) -> Result<Vec<File>, SourceError> {
+/// As [`read`], on the calling thread. `on_link` is told of each symbolic link that is followed, and where it leads.
+pub(super) fn read_blocking(
+    root: &Path,
+    limits: Limits,
+    on_link: &mut dyn FnMut(&Path, &Path),
+) -> Result<Vec<File>, SourceError> {
     // As in Helm, messages name absolute paths.
     let root = std::path::absolute(root).unwrap_or_else(|_| root.to_owned());
     find_metadata(&root.join("Chart.yaml"))?;
@@ -37,6 +47,7 @@ pub(super) fn read_blocking(root: &Path, limits: Limits) -> Result<Vec<File>, So
         limits,
         files: Vec::new(),
         total: 0,
+        on_link,
     };
     walk.directory(&root, "", 0)?;
     Ok(walk.files)
@@ -95,15 +106,16 @@ fn read_file(path: &Path, limit: u64) -> Result<Vec<u8>, SourceError> {
     Ok(data)
 }
 
-struct Walk {
+struct Walk<'w> {
     rules: Rules,
     root: PathBuf,
     limits: Limits,
     files: Vec<File>,
     total: u64,
+    on_link: &'w mut dyn FnMut(&Path, &Path),
 }
 
-impl Walk {
+impl Walk<'_> {
     fn directory(&mut self, directory: &Path, prefix: &str, depth: usize) -> Result<(), SourceError> {
         if depth > DEPTH {
             return Err(self.too_many("levels of directories", DEPTH));
@@ -123,8 +135,9 @@ impl Walk {
             })?;
             let relative = format!("{prefix}{name}");
             if kind.is_symlink() {
-                let target = fs::metadata(&path).map_err(|error| unreachable_file(&path, &error))?;
-                kind = target.file_type();
+                let target = fs::canonicalize(&path).map_err(|error| unreachable_file(&path, &error))?;
+                (self.on_link)(&path, &target);
+                kind = fs::metadata(&target).map_err(failure)?.file_type();
             }
             if self.rules.ignores(&relative, kind.is_dir()) {
                 continue;

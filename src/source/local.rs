@@ -7,7 +7,7 @@ use std::path::Path;
 use super::directory;
 use super::error::SourceError;
 use super::limits::Limits;
-use crate::chart;
+use crate::chart::{self, Warning};
 
 /// Reads a packed chart. Blocks.
 pub fn read_archive(path: &Path, limits: Limits) -> Result<Vec<u8>, SourceError> {
@@ -30,7 +30,15 @@ pub fn read_archive(path: &Path, limits: Limits) -> Result<Vec<u8>, SourceError>
     Ok(bytes)
 }
 
-/// Reads the files of an unpacked chart, without those that its `.helmignore` leaves out. Blocks.
-pub fn read_directory(path: &Path, limits: Limits) -> Result<Vec<chart::File>, SourceError> {
-    directory::read_blocking(path, limits)
+/// Reads the files of an unpacked chart, without those that its `.helmignore` leaves out. Blocks. `log` is told of each symbolic link
+/// that is followed, as Helm does.
+pub fn read_directory(
+    path: &Path,
+    limits: Limits,
+    log: &mut dyn FnMut(&Warning),
+) -> Result<Vec<chart::File>, SourceError> {
+    directory::read_blocking(path, limits, &mut |link, resolved| {
+        let found = Warning::info(directory::LINK).with("path", link.display().to_string());
+        log(&found.with("resolved", resolved.display().to_string()));
+    })
 }

@@ -65,9 +65,11 @@ impl ChartArguments {
             ChartReference::Archive(path) => {
                 ChartContent::Archive(source::read_archive(&path, source::Limits::default())?.into())
             }
-            ChartReference::Directory(path) => {
-                ChartContent::Directory(source::read_directory(&path, source::Limits::default())?)
-            }
+            ChartReference::Directory(path) => ChartContent::Directory(source::read_directory(
+                &path,
+                source::Limits::default(),
+                &mut crate::cli::warn,
+            )?),
             remote @ (ChartReference::HttpRepository(_)
             | ChartReference::Oci(_)
             | ChartReference::Published(_)
