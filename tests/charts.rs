@@ -352,6 +352,19 @@ fn links_and_what_is_no_file_are_dealt_with_as_helm_does() {
         "{stderr}"
     );
 
+    for target in [
+        "chain",
+        "templates/../Chart.yaml/x",
+        "/nowhere/x",
+        "../outside/../nowhere",
+    ] {
+        let (_, _, stderr) = same(&|chart| {
+            symlink(target, chart.join("link")).unwrap();
+            symlink("link", chart.join("chain")).unwrap();
+        });
+        assert!(stderr.contains("error evaluating symlink"), "{stderr}");
+    }
+
     let (_, _, stderr) = same(&|chart| drop(std::os::unix::net::UnixListener::bind(chart.join("socket")).unwrap()));
     assert!(stderr.contains("cannot load irregular file"), "{stderr}");
 }

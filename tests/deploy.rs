@@ -192,6 +192,15 @@ fn the_image_is_that_of_this_version_and_toolchain() {
         dockerfile.contains(&format!("RUSTUP_TOOLCHAIN={channel}\n")),
         "Dockerfile: another toolchain than {channel}"
     );
+    // Tests and benchmarks read it from there (tests/it/support/operator.rs), one variable a line.
+    assert!(
+        dockerfile
+            .rsplit("\nFROM ")
+            .next()
+            .unwrap()
+            .contains("\nENV GLIBC_TUNABLES="),
+        "Dockerfile: glibc keeps memory"
+    );
     let [deployment] = &documents("deploy/base/deployment.yaml")[..] else {
         panic!("one document")
     };

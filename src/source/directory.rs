@@ -16,6 +16,9 @@ use crate::chart::ignore::{HELM_IGNORE, Rules};
 /// How deep directories may nest; also ends cycles of symbolic links.
 const DEPTH: usize = 32;
 
+/// How many links Go follows for one path.
+const MAXIMUM_LINKS: usize = 255;
+
 /// What Helm says of a symbolic link: it may lead out of the chart.
 pub(super) const LINK: &str = "found symbolic link in path. Contents of linked file included and used";
 
@@ -181,32 +184,45 @@ impl Walk<'_> {
 
 /// A file that is listed but cannot be looked at: in nearly all cases a link that leads nowhere.
 fn unreachable_file(path: &Path, error: &io::Error) -> SourceError {
-    let Some(target) = fs::read_link(path).ok().and_then(|target| missing_part(path, &target)) else {
+    let Some(reason) = why_unresolved(path) else {
         return failure(path, error);
     };
     SourceError::Link {
         path: path.display().to_string(),
-        reason: system_error("lstat", &target, error),
+        reason,
     }
 }
 
-/// The first part of a link's target that does not exist.
-fn missing_part(link: &Path, target: &Path) -> Option<PathBuf> {
-    let mut resolved = link.parent()?.to_owned();
-    for part in target.components() {
+/// Why a path leads to no file, in the words of Go's `filepath.EvalSymlinks`; `None` if it leads to one.
+fn why_unresolved(path: &Path) -> Option<String> {
+    let (mut resolved, mut rest) = (PathBuf::new(), path.to_owned());
+    let mut links = 0;
+    loop {
+        let mut parts = rest.components();
+        let part = parts.next()?;
+        let after = parts.as_path().to_owned();
         match part {
-            Component::ParentDir => {
-                resolved.pop();
-            }
             Component::CurDir => {}
-            part => resolved.push(part),
+            Component::ParentDir => drop(resolved.pop()),
+            Component::Prefix(_) | Component::RootDir | Component::Normal(_) => resolved.push(part),
         }
-        if fs::symlink_metadata(&resolved).is_err() {
-            return Some(resolved);
+        match fs::symlink_metadata(&resolved) {
+            Err(error) => return Some(system_error("lstat", &resolved, &error)),
+            Ok(metadata) if metadata.is_symlink() => {
+                links += 1;
+                if links > MAXIMUM_LINKS {
+                    return Some("EvalSymlinks: too many links".to_owned());
+                }
+                let target = fs::read_link(&resolved).ok()?;
+                resolved.pop();
+                rest = target.join(after);
+            }
+            Ok(metadata) if !metadata.is_dir() && after.components().next().is_some() => {
+                return Some("not a directory".to_owned());
+            }
+            Ok(_) => rest = after,
         }
     }
-    // Every part is there: a chain of links, whose end is missing.
-    None
 }
 
 fn failure(path: &Path, error: &io::Error) -> SourceError {
