@@ -197,6 +197,8 @@ pub(super) fn sort_file(path: String, text: String) -> Sorted {
 pub(super) fn install_order(mut files: Vec<Sorted>, rendered: &mut Rendered) -> Result<(), RenderError> {
     files.sort_by(|a, b| a.path.cmp(&b.path));
     let mut all = Documents::default();
+    let count = |file: &Sorted| file.documents.as_ref().map_or(0, |documents| documents.manifests.len());
+    all.manifests.reserve_exact(files.iter().map(count).sum());
     for file in &mut files {
         match std::mem::replace(&mut file.documents, Ok(Documents::default())) {
             Ok(documents) => all.append(documents),
@@ -286,6 +288,8 @@ fn sort_documents(path: &str, text: &Arc<String>) -> Result<Documents, RenderErr
     for document in yaml::split_documents(text) {
         sort_document(path, SharedText::part_of(text, document), &mut sorted)?;
     }
+    // Most files have one document, and a list has room for four to begin with.
+    sorted.manifests.shrink_to_fit();
     Ok(sorted)
 }
 
