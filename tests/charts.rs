@@ -305,6 +305,23 @@ fn chart_with(parts: impl FnOnce(&Path)) -> tempfile::TempDir {
     directory
 }
 
+/// `template` of the chart in a directory: exit code, output, and what is told.
+fn template(program: &Path, directory: &Path) -> (Option<i32>, String, String) {
+    let output = std::process::Command::new(program)
+        .args(["template", "web", "linked"])
+        .current_dir(directory)
+        .env("HOME", directory)
+        .output()
+        .unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+    let told = stderr.lines().filter(|line| !line.starts_with(COMMAND_FAILED));
+    (output.status.code(), stdout, lines(told))
+}
+
+/// The program that is tested.
+const FAIRLEAD: &str = env!("CARGO_BIN_EXE_fairlead");
+
 #[test]
 fn links_and_what_is_no_file_are_dealt_with_as_helm_does() {
     use std::os::unix::fs::symlink;
@@ -313,24 +330,11 @@ fn links_and_what_is_no_file_are_dealt_with_as_helm_does() {
         .build()
         .unwrap();
     let helm = runtime.block_on(fairlead_controlplane::program("helm")).unwrap();
-    let home = tempfile::tempdir().unwrap();
-    let run = |program: &Path, directory: &Path| {
-        let output = std::process::Command::new(program)
-            .args(["template", "web", "linked"])
-            .current_dir(directory)
-            .env("HOME", home.path())
-            .output()
-            .unwrap();
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
-        let told = stderr.lines().filter(|line| !line.starts_with(COMMAND_FAILED));
-        (output.status.code(), stdout, lines(told))
-    };
     let same = |parts: &dyn Fn(&Path)| {
         let directory = chart_with(parts);
         let (helms, ours) = (
-            run(&helm, directory.path()),
-            run(Path::new(env!("CARGO_BIN_EXE_fairlead")), directory.path()),
+            template(&helm, directory.path()),
+            template(FAIRLEAD.as_ref(), directory.path()),
         );
         assert_eq!(ours, helms);
         ours
@@ -367,4 +371,26 @@ fn links_and_what_is_no_file_are_dealt_with_as_helm_does() {
 
     let (_, _, stderr) = same(&|chart| drop(std::os::unix::net::UnixListener::bind(chart.join("socket")).unwrap()));
     assert!(stderr.contains("cannot load irregular file"), "{stderr}");
+}
+
+#[test]
+fn a_directory_is_bounded() {
+    let large = chart_with(|chart| {
+        std::fs::write(chart.join("large.txt"), vec![b'x'; 6 << 20]).unwrap();
+        let template = "size: {{ len (.Files.Get \"large.txt\") }}\n";
+        std::fs::write(chart.join("templates/size.yaml"), template).unwrap();
+    });
+    let (_, stdout, _) = template(FAIRLEAD.as_ref(), large.path());
+    assert!(stdout.contains("size: 6291456\n"), "{stdout}");
+
+    let cycle = chart_with(|chart| std::os::unix::fs::symlink(".", chart.join("again")).unwrap());
+    let deep = chart_with(|chart| std::fs::create_dir_all(chart.join(["deep"; 33].join("/"))).unwrap());
+    for bounded in [cycle, deep] {
+        let (code, _, stderr) = template(FAIRLEAD.as_ref(), bounded.path());
+        let expected = format!(
+            "Error: {} has more than 32 levels of directories\n",
+            bounded.path().join("linked").display()
+        );
+        assert!(code == Some(1) && stderr.ends_with(&expected), "{stderr}");
+    }
 }

@@ -161,7 +161,7 @@ impl Walk<'_> {
         if self.files.len() >= self.limits.files {
             return Err(self.too_many("files", self.limits.files));
         }
-        let data = read_file(path, self.limits.file)?;
+        let data = read_file(path, self.limits.directory)?;
         self.total += data.len() as u64;
         if self.total > self.limits.directory {
             return Err(SourceError::TooLarge {

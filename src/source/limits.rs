@@ -7,9 +7,9 @@ pub struct Limits {
     pub index: u64,
     /// A packed chart (20 MiB; Helm refuses charts of more than 100 MiB unpacked).
     pub archive: u64,
-    /// One file of a chart directory, or `Chart.yaml` inside an archive (5 MiB).
+    /// One file of a chart's folder in a packed tree, a `.helmignore`, or `Chart.yaml` inside an archive (5 MiB).
     pub file: u64,
-    /// A chart directory as a whole (100 MiB).
+    /// A chart directory as a whole, and so one file of it (100 MiB).
     pub directory: u64,
     /// How many files a chart directory may hold (20 000).
     pub files: usize,
