@@ -211,21 +211,28 @@ fn check(wrong: impl Fn(&Case) -> Option<String> + Sync) {
     assert!(failures.is_empty(), "\n{}", failures.join("\n"));
 }
 
+/// The program that is tested.
+const FAIRLEAD: &str = env!("CARGO_BIN_EXE_fairlead");
+
+/// The real Helm.
+fn helm() -> PathBuf {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(fairlead_controlplane::program("helm")).unwrap()
+}
+
 #[test]
 fn our_charts_are_identical_to_the_goldens() {
     let home = tempfile::tempdir().unwrap();
-    let fairlead = Path::new(env!("CARGO_BIN_EXE_fairlead"));
-    check(|case| compare(&case.read_golden(), &case.run(fairlead, home.path())));
+    check(|case| compare(&case.read_golden(), &case.run(FAIRLEAD.as_ref(), home.path())));
 }
 
 /// Asks the real Helm, so that the goldens are never older than the Helm that Fairlead is compared with.
 #[test]
 fn the_goldens_are_what_helm_prints() {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    let helm = runtime.block_on(fairlead_controlplane::program("helm")).unwrap();
+    let helm = helm();
     let home = tempfile::tempdir().unwrap();
     let write = std::env::var("FAIRLEAD_GOLDEN").is_ok_and(|mode| mode == "write");
     check(|case| {
@@ -282,7 +289,7 @@ fn a_difference_is_noticed() {
     assert_eq!(normalize(warned), "level=INFO msg=a\nlevel=WARN msg=b\n");
 }
 
-/// A chart that others may lead out of by links; with `parts` made beside its Chart.yaml.
+/// A directory with a chart `linked`, in which `parts` are made, and with a folder beside it for links to lead to.
 fn chart_with(parts: impl FnOnce(&Path)) -> tempfile::TempDir {
     let directory = tempfile::tempdir().unwrap();
     let chart = directory.path().join("linked");
@@ -319,17 +326,10 @@ fn template(program: &Path, directory: &Path) -> (Option<i32>, String, String) {
     (output.status.code(), stdout, lines(told))
 }
 
-/// The program that is tested.
-const FAIRLEAD: &str = env!("CARGO_BIN_EXE_fairlead");
-
 #[test]
 fn links_and_what_is_no_file_are_dealt_with_as_helm_does() {
     use std::os::unix::fs::symlink;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    let helm = runtime.block_on(fairlead_controlplane::program("helm")).unwrap();
+    let helm = helm();
     let same = |parts: &dyn Fn(&Path)| {
         let directory = chart_with(parts);
         let (helms, ours) = (
