@@ -71,29 +71,41 @@ pub enum LoadError {
 impl Chart {
     /// Loads a packed chart (tar.gz).
     pub fn from_archive(bytes: &[u8], limits: &ArchiveLimits) -> Result<Self, LoadError> {
-        let mut loader = Loader {
-            limits,
-            budget: Budget(limits.nested),
-        };
-        let files = archive::read(bytes, limits, &mut loader.budget)?;
+        Self::from_archive_with(bytes, limits, &mut |_| ())
+    }
+
+    /// As [`Chart::from_archive`]; `seen` is told of each file as soon as its content is there. Those of charts inside have their paths
+    /// in the chart around them, or in their own archive.
+    pub fn from_archive_with(
+        bytes: &[u8],
+        limits: &ArchiveLimits,
+        seen: &mut dyn FnMut(&File),
+    ) -> Result<Self, LoadError> {
+        let mut loader = Loader::new(limits, seen);
+        let files = loader.unpack(bytes)?;
         loader.load(files, 0)
     }
 
     /// Loads a chart from all files of a directory, leaving out what its .helmignore says.
-    pub fn from_directory(mut files: Vec<File>, limits: &ArchiveLimits) -> Result<Self, LoadError> {
+    pub fn from_directory(files: Vec<File>, limits: &ArchiveLimits) -> Result<Self, LoadError> {
+        Self::from_directory_with(files, limits, &mut |_| ())
+    }
+
+    /// As [`Chart::from_directory`]; `seen` is told of the files in packed charts below it.
+    pub fn from_directory_with(
+        mut files: Vec<File>,
+        limits: &ArchiveLimits,
+        seen: &mut dyn FnMut(&File),
+    ) -> Result<Self, LoadError> {
         let rules = files.iter().find(|file| file.name == ignore::HELM_IGNORE);
         let rules = Rules::parse(rules.map_or(b"", |file| &*file.data))?;
         files.retain(|file| !rules.ignores_file(&file.name));
-        Self::from_files(files, limits)
+        Loader::new(limits, seen).load(files, 0)
     }
 
     /// Loads a chart from its files, named relative to its root.
     pub fn from_files(files: Vec<File>, limits: &ArchiveLimits) -> Result<Self, LoadError> {
-        Loader {
-            limits,
-            budget: Budget(limits.nested),
-        }
-        .load(files, 0)
+        Loader::new(limits, &mut |_| ()).load(files, 0)
     }
 }
 
@@ -150,9 +162,24 @@ fn parse_yaml(text: &[u8]) -> Result<serde_json::Value, String> {
 struct Loader<'a> {
     limits: &'a ArchiveLimits,
     budget: Budget,
+    seen: &'a mut dyn FnMut(&File),
 }
 
-impl Loader<'_> {
+impl<'a> Loader<'a> {
+    fn new(limits: &'a ArchiveLimits, seen: &'a mut dyn FnMut(&File)) -> Self {
+        Self {
+            limits,
+            budget: Budget(limits.nested),
+            seen,
+        }
+    }
+
+    fn unpack(&mut self, bytes: &[u8]) -> Result<Vec<File>, ArchiveError> {
+        let files = archive::read(bytes, self.limits, &mut self.budget)?;
+        files.iter().for_each(&mut self.seen);
+        Ok(files)
+    }
+
     fn load(&mut self, files: Vec<File>, depth: usize) -> Result<Chart, LoadError> {
         if depth > self.limits.depth {
             return Err(LoadError::Depth(self.limits.depth));
@@ -219,7 +246,7 @@ impl Loader<'_> {
                     found: file.name.clone(),
                 });
             }
-            let files = archive::read(&file.data, self.limits, &mut self.budget).map_err(|error| wrap(error.into()))?;
+            let files = self.unpack(&file.data).map_err(|error| wrap(error.into()))?;
             return self.load(files, depth).map_err(wrap);
         }
         let files = files.into_iter().filter_map(|file| {

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::RenderError;
 use super::scope;
 use crate::chart::{Chart, View};
-use crate::template::TemplateSet;
 use crate::template::value::Text;
+use crate::template::{Ahead, TemplateSet};
 
 /// The templates of one combination of subcharts, parsed, and the order in which they are executed. It depends on
 /// nothing but the charts that take part.
@@ -28,12 +28,12 @@ pub(super) struct Step {
 }
 
 impl Plan {
-    /// Parses what none of the known plans has parsed.
-    fn new(view: &View, known: &[Arc<Plan>]) -> Result<Self, RenderError> {
+    /// Parses what neither any of the known plans nor the helpers have parsed.
+    fn new(view: &View, known: &[Arc<Plan>], ahead: &Ahead) -> Result<Self, RenderError> {
         let files = scope::files(view);
         let sources = files.iter().map(|file| (file.name.as_str(), file.source.clone()));
         let known: Vec<&TemplateSet> = known.iter().map(|plan| &plan.set).collect();
-        let set = TemplateSet::parse_with(&known, sources).map_err(RenderError::Parse)?;
+        let set = TemplateSet::parse_with(&known, &ahead.finish(), sources).map_err(RenderError::Parse)?;
         let executed = files.into_iter().filter(|file| !file.is_partial());
         let steps = executed.map(|file| Step {
             text: Text::from(&file.name),
@@ -56,6 +56,7 @@ pub struct Program {
     chart: Arc<Chart>,
     /// By the subcharts that take part. Most recently made last.
     plans: Mutex<Vec<(String, Arc<Plan>)>>,
+    ahead: Ahead,
 }
 
 impl std::fmt::Debug for Program {
@@ -70,9 +71,15 @@ impl std::fmt::Debug for Program {
 impl Program {
     /// Takes a chart; its templates are parsed when they are first rendered.
     pub fn new(chart: Arc<Chart>) -> Self {
+        Self::with_ahead(chart, Ahead::default())
+    }
+
+    /// As [`Program::new`], of a chart some of whose templates have been parsed already.
+    pub fn with_ahead(chart: Arc<Chart>, ahead: Ahead) -> Self {
         Self {
             chart,
             plans: Mutex::default(),
+            ahead,
         }
     }
 
@@ -97,7 +104,7 @@ impl Program {
             plans.iter().map(|(_, plan)| Arc::clone(plan)).collect()
         };
         // Parsed without the lock: a second thread may do the same work, but none waits.
-        let plan = Arc::new(Plan::new(view, &known)?);
+        let plan = Arc::new(Plan::new(view, &known, &self.ahead)?);
         let mut plans = self.lock();
         if let Some(plan) = find(&plans) {
             return Ok(plan);

