@@ -245,4 +245,16 @@ mod tests {
         );
         assert_eq!(failed, Err("not made"));
     }
+
+    #[cfg(feature = "cli")]
+    #[test]
+    fn helpers_that_were_started_do_the_same() {
+        start_helpers(2, || ());
+        the_order_is_that_of_the_items();
+        what_follows_has_the_order_in_which_things_were_made();
+        nothing_follows_what_could_not_be_made();
+        let (sender, receiver) = mpsc::channel();
+        in_background(move || sender.send(thread::current().id()).unwrap());
+        assert_ne!(receiver.recv(), Ok(thread::current().id()));
+    }
 }

@@ -2,6 +2,8 @@
 //!
 //! Knows paths and sizes, not what the files mean. Nothing is ever unpacked to disk.
 
+use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::sync::Arc;
@@ -97,8 +99,14 @@ pub enum ArchiveError {
 #[derive(Debug)]
 pub(super) struct Budget(pub(super) u64);
 
-/// Reads the files of an archive, in its order, with the limits that are left of the chart around it.
-pub(super) fn read(bytes: &[u8], limits: &ArchiveLimits, budget: &mut Budget) -> Result<Vec<File>, ArchiveError> {
+/// Reads the files of an archive, in its order, with the limits that are left of the chart around it. `seen` is told of each file
+/// soon after its content is there, while the rest is still being decompressed.
+pub(super) fn read(
+    bytes: &[u8],
+    limits: &ArchiveLimits,
+    budget: &mut Budget,
+    seen: &mut dyn FnMut(&File),
+) -> Result<Vec<File>, ArchiveError> {
     if bytes.len() > limits.compressed {
         return Err(ArchiveError::Compressed(limits.compressed));
     }
@@ -106,15 +114,23 @@ pub(super) fn read(bytes: &[u8], limits: &ArchiveLimits, budget: &mut Budget) ->
         return Err(ArchiveError::Header);
     }
     let allowed = limits.decompressed.min(budget.0);
-    let mut archive = tar::Archive::new(Decompressing::new(bytes, allowed, limits));
+    let stream = RefCell::new(Decompressing::new(bytes, allowed, limits));
+    let mut archive = tar::Archive::new(Reader {
+        stream: &stream,
+        position: 0,
+    });
     let mut remaining = allowed;
-    let mut parts = Vec::new();
+    let mut files = Files {
+        seen,
+        waiting: VecDeque::new(),
+        done: Vec::new(),
+    };
     for entry in archive.entries_with_seek().map_err(ArchiveError::Malformed)? {
         let entry = entry.map_err(ArchiveError::Malformed)?;
         let Some(name) = entry_name(&entry, limits)? else {
             continue;
         };
-        if parts.len() >= limits.files {
+        if files.count() >= limits.files {
             return Err(ArchiveError::Files(limits.files));
         }
         let size = entry.size();
@@ -122,31 +138,73 @@ pub(super) fn read(bytes: &[u8], limits: &ArchiveLimits, budget: &mut Budget) ->
             return Err(ArchiveError::Decompressed(allowed));
         }
         remaining -= size;
-        parts.push((
-            name,
-            range(entry.raw_file_position(), size).map_err(ArchiveError::Malformed)?,
-        ));
+        let part = range(entry.raw_file_position(), size).map_err(ArchiveError::Malformed)?;
+        stream.borrow_mut().make_room(&part).map_err(ArchiveError::Malformed)?;
+        files.take_from(&stream);
+        files.waiting.push_back((name, part));
     }
     budget.0 = budget.0.saturating_sub(allowed - remaining);
-    if parts.is_empty() {
-        return Err(ArchiveError::Empty);
+    let (_, last) = files.waiting.back().ok_or(ArchiveError::Empty)?;
+    stream.borrow_mut().finish(last.end).map_err(ArchiveError::Malformed)?;
+    files.take_from(&stream);
+    Ok(files.done)
+}
+
+/// The files of an archive, some of whose contents are not there yet.
+struct Files<'a> {
+    seen: &'a mut dyn FnMut(&File),
+    waiting: VecDeque<(String, Range<usize>)>,
+    done: Vec<File>,
+}
+
+impl Files<'_> {
+    fn count(&self) -> usize {
+        self.done.len() + self.waiting.len()
     }
-    let end = parts.iter().map(|(_, part)| part.end).max().unwrap_or_default();
-    let whole = archive.into_inner().up_to(end).map_err(ArchiveError::Malformed)?;
-    let whole = Arc::new(whole);
-    let file = |(name, part)| File::shared(name, Content::part_of(&whole, part));
-    Ok(parts.into_iter().map(file).collect())
+
+    /// Takes those that lie in what is complete by now.
+    fn take_from(&mut self, stream: &RefCell<Decompressing<'_>>) {
+        let complete = std::mem::take(&mut stream.borrow_mut().complete);
+        for Segment { start, bytes } in complete {
+            let is_in = |(_, part): &mut (String, Range<usize>)| part.end <= start + bytes.len();
+            while let Some((name, part)) = self.waiting.pop_front_if(is_in) {
+                let part = part.start.saturating_sub(start)..part.end.saturating_sub(start);
+                let file = File::shared(name, Content::part_of(&bytes, part));
+                (self.seen)(&file);
+                self.done.push(file);
+            }
+        }
+    }
+}
+
+/// What is decompressed at once: it stays in the processor's cache until its checksum is made. What lies beyond a segment's
+/// last file is copied into the next.
+const STEP: usize = 32 << 10;
+
+/// How large a segment is, unless a file needs more.
+const SEGMENT: usize = 512 << 10;
+
+/// A part of a tar file that will not change any more. No file lies in two.
+struct Segment {
+    /// Where in the tar file it begins.
+    start: usize,
+    bytes: Arc<Vec<u8>>,
 }
 
 /// A tar file that is decompressed as far as it is read: what an entry says of its size is seen before its content is there.
 struct Decompressing<'a> {
     stream: MultiGzDecoder<&'a [u8]>,
-    whole: Vec<u8>,
-    /// How much of `whole` is there.
+    complete: Vec<Segment>,
+    /// The segment that is being filled.
+    current: Vec<u8>,
+    /// Where in the tar file that begins.
+    start: usize,
+    /// How much of the tar file is there.
     filled: usize,
     /// No more is decompressed, however long the stream is.
     most: usize,
-    position: usize,
+    /// How long the tar file will be, as far as is known.
+    expected: usize,
 }
 
 impl<'a> Decompressing<'a> {
@@ -156,27 +214,38 @@ impl<'a> Decompressing<'a> {
             .unwrap_or(u64::MAX)
             .saturating_mul(2048 + 1024);
         let most = usize::try_from(allowed.saturating_add(overhead)).unwrap_or(usize::MAX);
+        let expected = promised_size(bytes).min(most);
         Self {
             stream: MultiGzDecoder::new(bytes),
-            // Memory that is reserved costs nothing until it is written, so a wrong promise does no harm.
-            whole: vec![0; promised_size(bytes).min(most)],
+            complete: Vec::new(),
+            current: vec![0; expected.min(SEGMENT)],
+            start: 0,
             filled: 0,
             most,
-            position: 0,
+            expected,
         }
+    }
+
+    /// Where the segment that is being filled ends.
+    fn end(&self) -> usize {
+        self.start.saturating_add(self.current.len())
+    }
+
+    /// Where in the current segment a place of the tar file is.
+    fn within(&self, place: usize) -> usize {
+        place.saturating_sub(self.start)
     }
 
     /// Decompresses up to a place, or to the end.
     fn fill(&mut self, place: usize) -> io::Result<()> {
-        /// What is decompressed at once: it stays in the processor's cache until its checksum is made.
-        const STEP: usize = 256 << 10;
         while self.filled < place.min(self.most) {
-            if self.filled == self.whole.len() {
-                let doubled = self.filled.saturating_mul(2);
-                self.whole.resize(doubled.clamp(STEP.min(self.most), self.most), 0);
+            if self.filled == self.end() {
+                // Between two files, or in one that nobody asked for room for: a header.
+                self.begin_segment(self.filled, 0);
             }
-            let end = self.whole.len().min(self.filled + STEP);
-            match self.stream.read(&mut self.whole[self.filled..end])? {
+            let from = self.within(self.filled);
+            let to = self.current.len().min(from + STEP).min(self.within(self.most));
+            match self.stream.read(&mut self.current[from..to])? {
                 0 => break,
                 count => self.filled += count,
             }
@@ -184,21 +253,68 @@ impl<'a> Decompressing<'a> {
         Ok(())
     }
 
-    /// The tar file, which must reach this far.
-    fn up_to(mut self, end: usize) -> io::Result<Vec<u8>> {
+    /// Makes sure that a file will lie in one segment.
+    fn make_room(&mut self, part: &Range<usize>) -> io::Result<()> {
+        if part.start < self.start || part.start > self.filled {
+            return Err(io::ErrorKind::InvalidInput.into()); // tar has read its header just now
+        }
+        if part.end > self.end() {
+            self.begin_segment(part.start, part.len());
+        }
+        Ok(())
+    }
+
+    /// Begins a segment at a place that is there already, for a file of a size. The one before is complete, up to there.
+    fn begin_segment(&mut self, place: usize, size: usize) {
+        let there = self.current.get(self.within(place)..self.within(self.filled));
+        let there = there.unwrap_or_default();
+        // Memory that is reserved costs nothing until it is written, so a wrong promise does no harm.
+        let rest = self.expected.saturating_sub(place);
+        let mut next = vec![0; rest.min(SEGMENT).max(size).max(STEP)];
+        next[..there.len()].copy_from_slice(there);
+        self.complete(place, next);
+    }
+
+    fn complete(&mut self, place: usize, next: Vec<u8>) {
+        let mut bytes = std::mem::replace(&mut self.current, next);
+        bytes.truncate(self.within(place));
+        self.complete.push(Segment {
+            start: std::mem::replace(&mut self.start, place),
+            bytes: Arc::new(bytes),
+        });
+    }
+
+    /// Completes the last segment of a tar file, which must reach this far.
+    fn finish(&mut self, end: usize) -> io::Result<()> {
         self.fill(end)?;
         if self.filled < end {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        self.whole.truncate(self.filled);
-        Ok(self.whole)
+        self.complete(self.filled, Vec::new());
+        Ok(())
     }
 }
 
-impl Read for Decompressing<'_> {
+/// Reads a tar file at a position.
+struct Reader<'a, 'b> {
+    stream: &'a RefCell<Decompressing<'b>>,
+    position: usize,
+}
+
+impl Read for Reader<'_, '_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.fill(self.position.saturating_add(buffer.len()))?;
-        let there = self.whole.get(self.position..self.filled).unwrap_or_default();
+        let mut stream = self.stream.borrow_mut();
+        // A segment's last bytes are given before the next one begins.
+        let end = self.position.saturating_add(buffer.len());
+        let end = if self.position < stream.end() {
+            end.min(stream.end())
+        } else {
+            end
+        };
+        stream.fill(end)?;
+        let from = self.position.checked_sub(stream.start);
+        let there = from.and_then(|from| stream.current.get(from..stream.within(stream.filled)));
+        let there = there.unwrap_or_default();
         let count = there.len().min(buffer.len());
         buffer[..count].copy_from_slice(&there[..count]);
         self.position += count;
@@ -206,7 +322,7 @@ impl Read for Decompressing<'_> {
     }
 }
 
-impl Seek for Decompressing<'_> {
+impl Seek for Reader<'_, '_> {
     fn seek(&mut self, position: SeekFrom) -> io::Result<u64> {
         let place = match position {
             SeekFrom::Start(place) => usize::try_from(place).ok(),
@@ -319,11 +435,64 @@ mod tests {
     }
 
     fn read_default(bytes: &[u8]) -> Result<Vec<File>, ArchiveError> {
-        read(bytes, &ArchiveLimits::default(), &mut Budget(u64::MAX))
+        read(bytes, &ArchiveLimits::default(), &mut Budget(u64::MAX), &mut |_| ())
     }
 
     fn file(name: &str) -> Vec<u8> {
         archive(&[(name, tar::EntryType::Regular, b"x")])
+    }
+
+    /// Bytes that are others at each place.
+    fn content(seed: usize, size: usize) -> Vec<u8> {
+        (0..size)
+            .map(|place| (place.wrapping_mul(31) ^ (place >> 8) ^ seed).to_le_bytes()[0])
+            .collect()
+    }
+
+    #[test]
+    fn a_file_is_whole_wherever_it_lies() {
+        let sizes = [
+            0,
+            1,
+            511,
+            512,
+            513,
+            STEP - 512,
+            STEP,
+            SEGMENT - 2048,
+            0,
+            SEGMENT,
+            SEGMENT + 1,
+        ];
+        for seed in 0..3 {
+            let sizes = (0..40).map(|index: usize| sizes[(index * index + index * seed + seed) % sizes.len()]);
+            let wanted: Vec<(String, Vec<u8>)> = sizes
+                .enumerate()
+                .map(|(index, size)| (format!("c/{index}"), content(index + seed, size)))
+                .collect();
+            let entries: Vec<(&str, tar::EntryType, &[u8])> = wanted
+                .iter()
+                .map(|(name, content)| (name.as_str(), tar::EntryType::Regular, content.as_slice()))
+                .collect();
+            let whole = archive(&entries);
+            // In a second stream, whose promise is about that one alone.
+            let mut tar = Vec::new();
+            MultiGzDecoder::new(&*whole).read_to_end(&mut tar).unwrap();
+            let (first, second) = tar.split_at(tar.len() - 1024);
+            for packed in [whole, [gzip(first), gzip(second)].concat()] {
+                let mut seen = Vec::new();
+                let mut see = |file: &File| seen.push(file.name.clone());
+                let files = read(&packed, &ArchiveLimits::default(), &mut Budget(u64::MAX), &mut see).unwrap();
+                assert!(files.iter().map(|file| &file.name).eq(&seen));
+                assert_eq!(files.len(), wanted.len());
+                for (file, (name, content)) in files.iter().zip(&wanted) {
+                    assert!(
+                        name.ends_with(&file.name) && *file.data == **content,
+                        "{name}, seed {seed}"
+                    );
+                }
+            }
+        }
     }
 
     #[test]
@@ -401,7 +570,7 @@ mod tests {
             files: 4,
             ..ArchiveLimits::default()
         };
-        let read_limited = |bytes: &[u8]| read(bytes, &limits, &mut Budget(u64::MAX));
+        let read_limited = |bytes: &[u8]| read(bytes, &limits, &mut Budget(u64::MAX), &mut |_| ());
         let large = archive(&[("c/a", tar::EntryType::Regular, &[b'x'; 1001])]);
         assert!(matches!(read_limited(&large), Err(ArchiveError::Decompressed(1000))));
         let two = archive(&[
@@ -417,7 +586,7 @@ mod tests {
             ..ArchiveLimits::default()
         };
         assert!(matches!(
-            read(&file("c/aa"), &names, &mut Budget(9)),
+            read(&file("c/aa"), &names, &mut Budget(9), &mut |_| ()),
             Err(ArchiveError::PathLength { length: 4, .. })
         ));
     }
@@ -426,9 +595,9 @@ mod tests {
     fn nested_archives_share_one_budget() {
         let mut budget = Budget(10);
         let bytes = archive(&[("c/a", tar::EntryType::Regular, b"sixsix")]);
-        assert!(read(&bytes, &ArchiveLimits::default(), &mut budget).is_ok());
+        assert!(read(&bytes, &ArchiveLimits::default(), &mut budget, &mut |_| ()).is_ok());
         assert!(matches!(
-            read(&bytes, &ArchiveLimits::default(), &mut budget),
+            read(&bytes, &ArchiveLimits::default(), &mut budget, &mut |_| ()),
             Err(ArchiveError::Decompressed(4))
         ));
     }

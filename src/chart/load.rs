@@ -175,9 +175,7 @@ impl<'a> Loader<'a> {
     }
 
     fn unpack(&mut self, bytes: &[u8]) -> Result<Vec<File>, ArchiveError> {
-        let files = archive::read(bytes, self.limits, &mut self.budget)?;
-        files.iter().for_each(&mut self.seen);
-        Ok(files)
+        archive::read(bytes, self.limits, &mut self.budget, self.seen)
     }
 
     fn load(&mut self, files: Vec<File>, depth: usize) -> Result<Chart, LoadError> {

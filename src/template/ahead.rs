@@ -130,3 +130,66 @@ impl Shared {
         self.changed.wait(state).unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+    use crate::template::TemplateSet;
+
+    /// What became of texts that were offered under their names.
+    fn parsed(texts: &[(&str, Content)]) -> Texts {
+        let ahead = Ahead::default();
+        for (name, text) in texts {
+            ahead.offer(name, text);
+        }
+        let shared = Arc::clone(&ahead.0);
+        let helper = thread::spawn(move || shared.parse_all());
+        let is_done = || {
+            let state = ahead.0.lock();
+            state.waiting.is_empty() && !state.is_busy
+        };
+        while !is_done() {
+            thread::yield_now();
+        }
+        let texts = ahead.finish();
+        helper.join().unwrap();
+        texts
+    }
+
+    fn long(text: &str) -> Content {
+        Content::from(format!("{text}{}", "x".repeat(PARCEL)))
+    }
+
+    #[test]
+    fn a_text_that_was_parsed_ahead_is_not_parsed_again() {
+        let text = long("{{define \"a\"}}{{.}}{{end}}");
+        let ahead = parsed(&[("templates/_a.tpl", text.clone())]);
+        let sources = [("web/templates/_a.tpl", text.clone())];
+        let root = |set: &TemplateSet| Arc::clone(&set.find("a").unwrap().root);
+        let first = TemplateSet::parse_with(&[], &ahead, sources.clone()).unwrap();
+        let second = TemplateSet::parse_with(&[], &ahead, sources.clone()).unwrap();
+        let anew = TemplateSet::parse_with(&[], &Texts::default(), sources).unwrap();
+        assert!(Arc::ptr_eq(&root(&first), &root(&second)) && !Arc::ptr_eq(&root(&first), &root(&anew)));
+        assert_eq!(first.names(), ["a", "web/templates/_a.tpl"]);
+        assert_eq!(&*first.find("a").unwrap().source.name, "web/templates/_a.tpl");
+    }
+
+    #[test]
+    fn what_depends_on_the_name_or_fails_is_parsed_as_what_it_is() {
+        let (own, bad) = (long("{{define \"b.tpl\"}}{{end}}"), long("{{"));
+        let ahead = parsed(&[("a.tpl", own.clone()), ("bad.tpl", bad.clone())]);
+        let set = TemplateSet::parse_with(&[], &ahead, [("b.tpl", own)]).unwrap();
+        assert!(set.source("b.tpl").unwrap().starts_with('x'));
+        let error = TemplateSet::parse_with(&[], &ahead, [("web/bad.tpl", bad)]).unwrap_err();
+        assert!(error.to_string().starts_with("template: web/bad.tpl:1: "), "{error}");
+    }
+
+    #[test]
+    fn nobody_waits_for_a_helper_that_is_not_there() {
+        let ahead = Ahead::default();
+        ahead.offer("a.tpl", &long("{{"));
+        assert!(ahead.finish().0.is_empty());
+    }
+}

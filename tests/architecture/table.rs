@@ -79,7 +79,7 @@ pub(crate) const RULES: &[Rule] = &[
     edge("clock", &[]),
     edge("operator", &["api", "chart", "clock", "cluster", "go", "health", "ownership", "plan", "plugin", "postrender", "release",
         "render", "resting", "signature", "source", "telemetry", "template", "yaml"]),
-    edge("cli", &["api", "chart", "clock", "cluster", "go", "health", "operator", "ownership", "plan", "plugin", "postrender",
+    edge("cli", &["api", "chart", "clock", "cluster", "go", "health", "operator", "ownership", "parallel", "plan", "plugin", "postrender",
         "release", "render", "source", "telemetry", "template", "yaml"]),
 ];
 
