@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{LazyLock, Mutex, OnceLock, PoisonError, mpsc};
 use std::thread;
 
-use rayon_core::{ThreadPool, ThreadPoolBuilder};
+use rayon_core::ThreadPool;
 
 /// Most threads for one piece of work, the caller's included: what is done here is bound by memory before long.
 const MOST_THREADS: usize = 4;
@@ -32,7 +32,7 @@ pub(crate) fn start_helpers(processors: usize, begin: impl Fn() + Send + Sync + 
     if helpers == 0 {
         return;
     }
-    let started = ThreadPoolBuilder::new()
+    let started = rayon_core::ThreadPoolBuilder::new()
         .num_threads(helpers)
         .stack_size(STACK_BYTES)
         .start_handler(move |_| begin())

@@ -232,3 +232,29 @@ fn real_charts_are_identical_to_helm() {
         "{identical} of {total} cases are identical, fewer than {FLOOR}"
     );
 }
+
+/// The command line renders with threads that help it, which a library does not start.
+#[cfg(feature = "cli")]
+#[test]
+fn the_command_line_prints_the_same() {
+    let Some(directory) = corpus_directory() else {
+        println!("no corpus: set FAIRLEAD_CORPUS to compare real charts with Helm's output");
+        return;
+    };
+    let text = std::fs::read(directory.join("cases.json")).unwrap();
+    let Corpus { mut cases } = serde_json::from_slice(&text).unwrap();
+    cases.retain(|case| case.values.is_empty() && case.include_crds && case.sha256.is_some());
+    for case in &cases {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_fairlead"));
+        command.args(["template", &case.release, "--include-crds"]);
+        command.args(["--namespace", &case.namespace, "--kube-version", &case.kube_version]);
+        let output = command
+            .arg(directory.join("charts").join(&case.chart))
+            .output()
+            .unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        let digest = sha2::Sha256::digest(&output.stdout);
+        assert_eq!(case.sha256, Some(format!("{digest:x}")), "{}: {errors}", case.id);
+    }
+    println!("{} identical", cases.len());
+}
