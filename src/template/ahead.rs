@@ -17,8 +17,8 @@ use crate::parallel;
 /// Bytes of text that are worth waking a thread.
 const PARCEL: usize = 16 << 10;
 
-/// Texts that a helper parses, if one was started; nothing happens otherwise. Clones share them.
-#[derive(Clone, Debug, Default)]
+/// Texts that a helper parses, if one was started; nothing happens otherwise.
+#[derive(Debug, Default)]
 pub struct Ahead(Arc<Shared>);
 
 #[derive(Debug, Default)]
@@ -84,7 +84,10 @@ impl Ahead {
         while state.is_busy {
             state = self.0.wait(state);
         }
-        Texts(std::mem::take(&mut state.parsed))
+        let State { waiting, parsed, .. } = std::mem::take(&mut *state);
+        state.is_closed = true;
+        drop((state, waiting));
+        Texts(parsed)
     }
 }
 
