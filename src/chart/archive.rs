@@ -358,14 +358,15 @@ fn entry_name<R: Read>(entry: &tar::Entry<'_, R>, limits: &ArchiveLimits) -> Res
     match entry.header().entry_type() {
         EntryType::Directory | EntryType::XGlobalHeader | EntryType::XHeader => return Ok(None),
         EntryType::Regular | EntryType::Continuous if path.ends_with(b"/") => return Ok(None),
+        // First of all its length: the other errors quote it.
+        _ if path.len() > limits.path => {
+            return Err(ArchiveError::PathLength {
+                length: path.len(),
+                limit: limits.path,
+            });
+        }
         EntryType::Regular | EntryType::Continuous => {}
         _ => return Err(ArchiveError::Irregular(String::from_utf8_lossy(&path).into_owned())),
-    }
-    if path.len() > limits.path {
-        return Err(ArchiveError::PathLength {
-            length: path.len(),
-            limit: limits.path,
-        });
     }
     let path = std::str::from_utf8(&path)
         .map_err(|_| ArchiveError::PathEncoding(String::from_utf8_lossy(&path).into_owned()))?;
@@ -587,6 +588,12 @@ mod tests {
         };
         assert!(matches!(
             read(&file("c/aa"), &names, &mut Budget(9), &mut |_| ()),
+            Err(ArchiveError::PathLength { length: 4, .. })
+        ));
+        // Not even one that is refused for another reason is quoted.
+        let link = archive(&[("c/aa", tar::EntryType::Symlink, b"")]);
+        assert!(matches!(
+            read(&link, &names, &mut Budget(9), &mut |_| ()),
             Err(ArchiveError::PathLength { length: 4, .. })
         ));
     }
