@@ -128,6 +128,18 @@ fn corpus_directory() -> Option<PathBuf> {
     beside.is_dir().then_some(beside)
 }
 
+/// The corpus, if there is one, and its cases.
+#[expect(clippy::print_stdout, reason = "a test that compares nothing says so")]
+fn corpus() -> Option<(PathBuf, Vec<Case>)> {
+    let Some(directory) = corpus_directory() else {
+        println!("no corpus: set FAIRLEAD_CORPUS to compare real charts with Helm's output");
+        return None;
+    };
+    let text = std::fs::read(directory.join("cases.json")).unwrap();
+    let Corpus { cases } = serde_json::from_slice(&text).unwrap();
+    Some((directory, cases))
+}
+
 /// All cases of one chart. Result: the ids that differ, with why.
 fn run_chart(directory: &Path, cases: &[Case], explain: bool) -> Vec<(String, String)> {
     let bytes = std::fs::read(directory.join("charts").join(&cases[0].chart)).unwrap();
@@ -189,13 +201,8 @@ fn shorten(difference: &str) -> String {
 
 #[test]
 fn real_charts_are_identical_to_helm() {
-    let Some(directory) = corpus_directory() else {
-        println!("no corpus: set FAIRLEAD_CORPUS to compare real charts with Helm's output");
-        return;
-    };
+    let Some((directory, cases)) = corpus() else { return };
     let wanted = std::env::var("FAIRLEAD_CASE").ok();
-    let text = std::fs::read(directory.join("cases.json")).unwrap();
-    let Corpus { cases } = serde_json::from_slice(&text).unwrap();
     let mut charts: BTreeMap<String, Vec<Case>> = BTreeMap::new();
     for case in cases {
         if wanted.as_ref().is_none_or(|wanted| case.id.contains(wanted.as_str())) {
@@ -237,12 +244,7 @@ fn real_charts_are_identical_to_helm() {
 #[cfg(feature = "cli")]
 #[test]
 fn the_command_line_prints_the_same() {
-    let Some(directory) = corpus_directory() else {
-        println!("no corpus: set FAIRLEAD_CORPUS to compare real charts with Helm's output");
-        return;
-    };
-    let text = std::fs::read(directory.join("cases.json")).unwrap();
-    let Corpus { mut cases } = serde_json::from_slice(&text).unwrap();
+    let Some((directory, mut cases)) = corpus() else { return };
     cases.retain(|case| case.values.is_empty() && case.include_crds && case.sha256.is_some());
     for case in &cases {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_fairlead"));

@@ -17,7 +17,7 @@ use crate::parallel;
 /// Bytes of text that are worth waking a thread.
 const PARCEL: usize = 16 << 10;
 
-/// Texts that a helper parses, if one was started; nothing happens otherwise.
+/// ParsedAhead that a helper parses, if one was started; nothing happens otherwise.
 #[derive(Debug, Default)]
 pub struct Ahead(Arc<Shared>);
 
@@ -41,9 +41,9 @@ struct State {
 
 /// What was parsed, by text.
 #[derive(Debug, Default)]
-pub(crate) struct Texts(HashMap<Content, Parsed, RandomState>);
+pub(crate) struct ParsedAhead(HashMap<Content, Parsed, RandomState>);
 
-impl Texts {
+impl ParsedAhead {
     /// What a source defines; `None` if its text was not parsed, or means something else under this name.
     pub(super) fn find(&self, source: &Arc<Source>) -> Option<Parsed> {
         self.0.get(&source.text)?.moved(source)
@@ -77,17 +77,15 @@ impl Ahead {
     }
 
     /// Ends the work, and gives what was done. A text that is being parsed is waited for.
-    pub(crate) fn finish(&self) -> Texts {
+    pub(crate) fn finish(&self) -> ParsedAhead {
         let mut state = self.0.lock();
         state.is_closed = true;
         self.0.changed.notify_all();
         while state.is_busy {
             state = self.0.wait(state);
         }
-        let State { waiting, parsed, .. } = std::mem::take(&mut *state);
-        state.is_closed = true;
-        drop((state, waiting));
-        Texts(parsed)
+        state.waiting = Vec::new();
+        ParsedAhead(std::mem::take(&mut state.parsed))
     }
 }
 
@@ -95,10 +93,7 @@ impl Shared {
     fn parse_all(&self) {
         let mut workspace = Workspace::default();
         let mut state = self.lock();
-        loop {
-            if state.is_closed {
-                break;
-            }
+        while !state.is_closed {
             if state.size < PARCEL {
                 state = self.wait(state);
                 continue;
@@ -142,7 +137,7 @@ mod tests {
     use crate::template::TemplateSet;
 
     /// What became of texts that were offered under their names.
-    fn parsed(texts: &[(&str, Content)]) -> Texts {
+    fn parsed(texts: &[(&str, Content)]) -> ParsedAhead {
         let ahead = Ahead::default();
         for (name, text) in texts {
             ahead.offer(name, text);
@@ -173,7 +168,7 @@ mod tests {
         let root = |set: &TemplateSet| Arc::clone(&set.find("a").unwrap().root);
         let first = TemplateSet::parse_with(&[], &ahead, sources.clone()).unwrap();
         let second = TemplateSet::parse_with(&[], &ahead, sources.clone()).unwrap();
-        let anew = TemplateSet::parse_with(&[], &Texts::default(), sources).unwrap();
+        let anew = TemplateSet::parse_with(&[], &ParsedAhead::default(), sources).unwrap();
         assert!(Arc::ptr_eq(&root(&first), &root(&second)) && !Arc::ptr_eq(&root(&first), &root(&anew)));
         assert_eq!(first.names(), ["a", "web/templates/_a.tpl"]);
         assert_eq!(&*first.find("a").unwrap().source.name, "web/templates/_a.tpl");

@@ -1,7 +1,7 @@
 //! A set of named templates, parsed once and executed often.
 
 use super::Content;
-use super::ahead::Texts;
+use super::ahead::ParsedAhead;
 use super::error::ParseError;
 use super::parse::{Workspace, parse};
 use super::tree::{Source, Template};
@@ -80,14 +80,14 @@ impl TemplateSet {
         N: Into<Arc<str>>,
         T: Into<Content>,
     {
-        Self::parse_with(&[], &Texts::default(), sources)
+        Self::parse_with(&[], &ParsedAhead::default(), sources)
     }
 
     /// As [`TemplateSet::parse`]. A source that a known set has, under the same name and with the very same memory, is
     /// not parsed again, nor is a text that was parsed ahead.
     pub(crate) fn parse_with<N, T>(
         known: &[&Self],
-        ahead: &Texts,
+        ahead: &ParsedAhead,
         sources: impl IntoIterator<Item = (N, T)>,
     ) -> Result<Self, ParseError>
     where
@@ -179,7 +179,8 @@ mod tests {
         );
         let first = TemplateSet::parse([("a", same.clone()), ("b", other)]).unwrap();
         let changed = Content::from("{{define \"y\"}}2{{end}}");
-        let second = TemplateSet::parse_with(&[&first], &Texts::default(), [("b", changed), ("a", same)]).unwrap();
+        let second =
+            TemplateSet::parse_with(&[&first], &ParsedAhead::default(), [("b", changed), ("a", same)]).unwrap();
         let is_shared = |name| Arc::ptr_eq(first.find(name).unwrap(), second.find(name).unwrap());
         assert!(is_shared("x") && !is_shared("y"));
         assert_eq!(second.source("y").as_deref(), Some("2"));
